@@ -1,0 +1,37 @@
+"""Text to token ids, cut to a length, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer as BackendTokenizer
+
+from encoder_core.bundle import BundleError
+
+LONGEST_TOKEN = 32
+"""Bytes of the longest vocabulary entry: text past ``max_tokens`` times this can't reach the model."""
+
+
+class Tokenizer:
+    """The bundle's tokenizer with truncation to ``max_tokens``, ``[CLS]`` and ``[SEP]`` included."""
+
+    def __init__(self, path: Path, *, max_tokens: int) -> None:
+        if max_tokens < 3:
+            raise ValueError(f"max_tokens must be at least 3 ([CLS], one token, [SEP]), got {max_tokens}")
+        try:
+            self._backend = BackendTokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception for whatever is wrong with the file
+            raise BundleError(f"{path}: is not a tokenizer: {error}") from error
+        self._backend.no_padding()
+        self._backend.enable_truncation(max_tokens)
+        self.max_tokens = max_tokens
+        self.pad_id = self._backend.token_to_id("[PAD]") or 0
+
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Token ids of each text, int64 (tokens,) with 2 <= tokens <= max_tokens."""
+        limit = self.max_tokens * LONGEST_TOKEN
+        encodings = self._backend.encode_batch_fast([text[:limit] for text in texts])
+        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]

@@ -1,0 +1,114 @@
+"""Fixtures that hand out real servers. Nothing heavy is imported before a test asks for one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from connectors.embedded import StoreServer
+    from connectors.kafka import KafkaSettings
+    from connectors.redis import RedisSettings
+
+USED = {"broker": "none was asked for", "store": "none was asked for"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that ends up on the real broker carries the marker ``kafka``."""
+    for item in items:
+        if "kafka_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    for kind, what in USED.items():
+        terminalreporter.write_line(f"{kind}: {what}")
+
+
+def _skip(kind: str, reason: Exception) -> None:
+    USED[kind] = f"skipped: {reason}"
+    pytest.skip(f"no {kind} to test against: {reason}")
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory) -> Iterator[servers.RealKafka | servers.NamedServer]:
+    """A real Kafka broker for the whole run. Fault tests may kill() and restart() it."""
+    try:
+        server = servers.find_kafka(tmp_path_factory.mktemp("kafka"))
+    except servers.Unavailable as reason:
+        _skip("broker", reason)
+    USED["broker"] = server.description
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def store_server(tmp_path_factory) -> Iterator[StoreServer | servers.NamedServer]:
+    """A real Redis or Valkey with AOF for the whole run. Fault tests may kill() and restart() it."""
+    try:
+        server = servers.find_store(tmp_path_factory.mktemp("store"))
+    except servers.Unavailable as reason:
+        _skip("store", reason)
+    try:
+        server.start()
+        origin = getattr(server, "description", f"with AOF on 127.0.0.1:{server.url.rpartition(':')[2]}")
+        USED["store"] = servers.describe_store(server.url, origin)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def kafka_settings(kafka_server) -> KafkaSettings:
+    """Settings that point to the real broker, which is running even if an earlier test left it dead."""
+    from connectors.kafka import KafkaSettings
+
+    kafka_server.start()
+    return KafkaSettings(bootstrap_servers=kafka_server.bootstrap)
+
+
+@pytest.fixture
+def redis_settings(store_server) -> Iterator[RedisSettings]:
+    """Settings that point to the real store with an ``env`` of their own; its keys are removed afterwards."""
+    from connectors.redis import RedisSettings, connect
+
+    store_server.start()
+    settings = RedisSettings(url=store_server.url, prefix="se", env=f"test-{uuid.uuid4().hex[:12]}")
+    yield settings
+    if store_server.running:
+        client = connect(settings)
+        for key in client.scan_iter(match=f"{settings.prefix}:{settings.env}:*", count=1000):
+            client.unlink(key)
+        client.close()
+
+
+@pytest.fixture
+def topic_factory(kafka_settings) -> Callable[..., str]:
+    """``topic_factory(partitions=1, **config)`` makes a topic nobody else uses and returns its name."""
+    from connectors.kafka import ensure_topic
+
+    def make(partitions: int = 1, **config: object) -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        assert ensure_topic(kafka_settings, name, partitions, **config) == partitions
+        return name
+
+    return make
+
+
+@pytest.fixture
+def embedded_kafka() -> Iterator[KafkaSettings]:
+    """Settings of the broker in this process, for fast tests; never for fault tests."""
+    pytest.importorskip("confluent_kafka")
+    from connectors.embedded import embedded_broker
+    from connectors.kafka import KafkaSettings
+
+    with embedded_broker() as bootstrap:
+        yield KafkaSettings(bootstrap_servers=bootstrap, api_version=(2, 1))
