@@ -6,6 +6,7 @@ nothing of stream_processors, encoder_core or trainer.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
@@ -25,6 +26,7 @@ from connectors.backoff import Deadline, OnRetry, retry
 
 PROBE_SECONDS = 5.0
 """Longest a single attempt may take while waiting for a broker."""
+CLIENT_LOGGERS = ("kafka", "aiokafka")
 BOOTSTRAP_MS = 10_000
 """Longest a client may look for its first broker; use wait_until_reachable to wait longer."""
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -167,6 +169,7 @@ class KafkaSettings(BaseModel):
         if context is not None:
             kwargs["ssl_context"] = context
         if self.sasl_mechanism is not None:
+            _keep_logins_out_of_logs()
             kwargs["sasl_mechanism"] = self.sasl_mechanism
         if self.sasl_username is not None and self.sasl_password is not None:
             kwargs["sasl_plain_username"] = self.sasl_username
@@ -191,6 +194,13 @@ class KafkaSettings(BaseModel):
         if self.sasl_oauth_token is not None:
             kwargs["sasl_oauth_token_provider"] = _aiokafka_token(self.sasl_oauth_token)
         return kwargs
+
+
+def _keep_logins_out_of_logs() -> None:
+    """At DEBUG the clients print their configuration and requests whole, passwords and tokens included."""
+    for name in CLIENT_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
 
 
 def _aiokafka_token(secret: SecretStr) -> Any:
@@ -236,11 +246,16 @@ def wait_until_reachable(
     Between attempts the wait doubles, with jitter; ``on_retry(reason, seconds)`` is called before each wait.
     """
     kwargs = settings.client_kwargs()
+    # kafka-python reports a timeout for each of them: another protocol, a certificate, a refused login.
+    suspects = ["security_protocol"]
+    suspects += ["ssl_cafile"] if "SSL" in settings.security_protocol else []
+    suspects += ["sasl_mechanism and its credentials"] if settings.sasl_mechanism else []
+    hint = "check " + ", ".join(f"kafka.{suspect}" for suspect in suspects)
 
     def attempt(seconds_left: float) -> str | None:
         seconds = min(PROBE_SECONDS, max(seconds_left, 0.2))
         failure = _probe_sockets(settings.addresses(), seconds)
-        return failure if failure is not None else _probe_protocol(kwargs, seconds)
+        return failure if failure is not None else _probe_protocol(kwargs, seconds, hint)
 
     failure = retry(attempt, Deadline(deadline_seconds), on_retry)
     if failure is not None:
@@ -266,13 +281,13 @@ def _probe_sockets(addresses: list[tuple[str, int]], seconds: float) -> str | No
     return failure
 
 
-def _probe_protocol(kwargs: dict[str, Any], seconds: float) -> str | None:
+def _probe_protocol(kwargs: dict[str, Any], seconds: float, hint: str) -> str | None:
     try:
         KafkaAdminClient(**kwargs, bootstrap_timeout_ms=int(seconds * 1000)).close()
     except kafka_errors.KafkaError as error:
         if isinstance(error, kafka_errors.KafkaTimeoutError):
-            return "connected, but no answer in the Kafka protocol; check kafka.security_protocol"
-        return f"{error}; check kafka.security_protocol and the kafka.sasl settings"
+            return f"connected, but not accepted as a Kafka client; {hint}"
+        return f"{error}; {hint}"
     return None
 
 
@@ -371,7 +386,8 @@ class LineProducer:
     """Sends lines to one topic, idempotent and acknowledged by all replicas, and counts what became of them.
 
     Use it as a context manager: leaving it flushes and closes. ``delivered`` and ``failed`` are counts of
-    messages. A failed delivery raises DeliveryError at the next flush. Not for use from several threads.
+    messages. A failed delivery raises DeliveryError at the next flush; what is sent after it still goes out.
+    Messages on their way together with a refused one count as failed. Not for use from several threads.
     """
 
     def __init__(
@@ -393,20 +409,21 @@ class LineProducer:
         self._outstanding_bytes = 0
         self._settled = threading.Condition()
         timeout_ms = int(delivery_timeout_seconds * 1000)
-        self._producer = _client(
-            KafkaProducer,
-            settings,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=linger_ms,
-            batch_size=64 * 1024,
-            compression_type=compression,
-            max_request_size=MAX_REQUEST_BYTES,
-            delivery_timeout_ms=timeout_ms,
+        self._settings = settings
+        self._options: dict[str, Any] = {
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": linger_ms,
+            "batch_size": 64 * 1024,
+            "compression_type": compression,
+            "max_request_size": MAX_REQUEST_BYTES,
+            "delivery_timeout_ms": timeout_ms,
             # kafka-python refuses a delivery timeout below linger + request timeout.
-            request_timeout_ms=max(1, min(30_000, timeout_ms - linger_ms)),
-            max_block_ms=min(60_000, timeout_ms),
-        )
+            "request_timeout_ms": max(1, min(30_000, timeout_ms - linger_ms)),
+            "max_block_ms": min(60_000, timeout_ms),
+        }
+        self._refused = False
+        self._producer = _client(KafkaProducer, settings, **self._options)
 
     def __enter__(self) -> Self:
         return self
@@ -430,6 +447,8 @@ class LineProducer:
         size = len(value) + (len(key) if key else 0)
         if self._outstanding_bytes > MAX_OUTSTANDING_BYTES:
             self._wait(lambda: self._outstanding_bytes <= MAX_OUTSTANDING_BYTES // 2, self._delivery_timeout)
+        if self._refused:
+            self._renew()
         self.sent += 1
         with self._settled:
             self._outstanding_bytes += size
@@ -444,7 +463,7 @@ class LineProducer:
             self._on_failed(size, error)
         else:
             future.add_callback(self._on_delivered, size)
-            future.add_errback(self._on_failed, size)
+            future.add_errback(self._on_refused, size)
 
     def flush(self, timeout_seconds: float | None = None) -> None:
         """Wait until all that was sent is delivered or failed; raise DeliveryError if anything failed."""
@@ -484,6 +503,16 @@ class LineProducer:
             self.delivered += 1
             self._outstanding_bytes -= size
             self._settled.notify()
+
+    def _renew(self) -> None:
+        """An idempotent kafka-python producer is dead after one refused message: replace it."""
+        self._producer.close(timeout=1)
+        self._refused = False
+        self._producer = _client(KafkaProducer, self._settings, **self._options)
+
+    def _on_refused(self, size: int, error: Exception) -> None:
+        self._refused = True
+        self._on_failed(size, error)
 
     def _on_failed(self, size: int, error: Exception) -> None:
         with self._settled:

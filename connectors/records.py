@@ -19,7 +19,7 @@ class Record:
     text: str
     """What the encoder reads: the message without its timestamp; for structured lines ``key=value`` pairs."""
     format: str
-    """``json``, ``logfmt``, ``rfc3164``, ``rfc5424``, ``cef``, ``access`` or ``raw``."""
+    """``json``, ``logfmt``, ``rfc3164``, ``rfc5424``, ``cef``, ``leef``, ``access`` or ``raw``."""
     fields: dict[str, str] = field(default_factory=dict)
     """Structured columns under dotted names, e.g. ``{"userIdentity.type": "IAMUser"}``; empty for raw text."""
     time: float | None = None
@@ -27,3 +27,101 @@ class Record:
     parse_error: str | None = None
     truncated: bool = False
     """True when ``text`` was cut to the text limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a partition as it came from Kafka or a file, with its parsed form."""
+
+    offset: int
+    timestamp: float
+    """Record time in seconds since the epoch: Kafka's timestamp, or the time of reading for a file."""
+    record: Record
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A line whose score reached the alert threshold of its time."""
+
+    partition: int
+    offset: int
+    timestamp: float
+    score: float
+    threshold: float
+    text: str
+    """The line as it came, cut to a few kilobytes."""
+    format: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A group of lines with near embeddings. As a change: what one batch adds to the group."""
+
+    id: str
+    count: int
+    first_seen: float
+    last_seen: float
+    example: str
+    vector: bytes
+    """The founding line's unit vector, float16 little-endian, ``2 * dim`` bytes."""
+    model: str
+    """Version of the model that made the vector; vectors of two models are not comparable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPart:
+    """One partition's share of a tumbling window: its most diverse lines and what merging needs."""
+
+    start: int
+    """Seconds since the epoch."""
+    partition: int
+    count: int
+    total: bytes
+    """Sum of the unit vectors of all lines, float32 little-endian: the centre when divided by count."""
+    offsets: tuple[int, ...]
+    texts: tuple[str, ...]
+    vectors: bytes
+    """Unit vectors of the kept lines, float16 little-endian, ``2 * dim`` bytes each."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything one batch of one partition changes in the store, applied in one atomic step.
+
+    ``expected`` is the applied offset the worker started from (None for a partition never applied), ``end``
+    the one after this step.
+    """
+
+    source: str
+    partition: int
+    expected: int | None
+    end: int
+    lines: int = 0
+    dead_letters: int = 0
+    parse_errors: int = 0
+    warming_up: int = 0
+    """Lines of this batch that could not be scored yet."""
+    anomalies: list[Anomaly] = field(default_factory=list)
+    patterns: list[Pattern] = field(default_factory=list)
+    windows: list[WindowPart] = field(default_factory=list)
+    snapshot: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """Totals of one source."""
+
+    source: str
+    lines: int
+    dead_letters: int
+    parse_errors: int
+    warming_up: int
+    patterns: int
+    forgotten_pattern_lines: int
+    """Lines counted under patterns that were since forgotten: pattern counts and this sum to ``lines``."""
+    applied: dict[int, int]
+    """Partition to the offset after the last applied line."""

@@ -1,0 +1,1 @@
+"""The running system: the Faust app, detection, patterns, windows and the queries over their answers."""

@@ -59,7 +59,7 @@ def store_server(tmp_path_factory) -> Iterator[StoreServer | servers.NamedServer
         _skip("store", reason)
     try:
         server.start()
-        origin = getattr(server, "description", f"with AOF on 127.0.0.1:{server.url.rpartition(':')[2]}")
+        origin = getattr(server, "description", f"with AOF at {server.url}")
         USED["store"] = servers.describe_store(server.url, origin)
         yield server
     finally:

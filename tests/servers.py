@@ -40,11 +40,19 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 SLF4J = "1.7.36"  # the line of slf4j-api that Kafka 4 depends on
 PROPERTIES = """process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{secure}
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.ssl.keystore.type=PKCS12
+listener.name.secure.ssl.keystore.location={keystore}
+listener.name.secure.ssl.keystore.password={password}
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER
+listener.name.secure.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{user}="{password}";
+listener.name.secure.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.secure.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required;
+listener.name.secure.oauthbearer.sasl.server.callback.handler.class={unsecured}
 log.dirs={data}
 auto.create.topics.enable=false
 delete.topic.enable=true
@@ -64,6 +72,11 @@ message.max.bytes=10485760
 replica.fetch.max.bytes=10485760
 """
 
+LOGIN = "org.apache.kafka.common.security"
+# Takes tokens without a signature: fit for a test, and only for a test.
+UNSECURED = f"{LOGIN}.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler"
+USER, PASSWORD = "alice", "only-for-tests"
+
 
 class Unavailable(Exception):  # noqa: N818
     """A server cannot be had here; the message names what is missing."""
@@ -73,6 +86,7 @@ class NamedServer:
     """A server that the user named. Tests may use it, but not kill it."""
 
     running = True
+    secure_bootstrap = None
 
     def __init__(self, address: str, variable: str) -> None:
         self.bootstrap = self.url = address
@@ -93,7 +107,10 @@ class NamedServer:
 
 
 class RealKafka:
-    """One combined broker and controller of Apache Kafka, in a process of its own, on free loopback ports."""
+    """One combined broker and controller of Apache Kafka, in a process of its own, on free loopback ports.
+
+    ``secure_bootstrap`` is a second listener with TLS (trust ``certificate``) and SASL for USER and PASSWORD.
+    """
 
     def __init__(self, java: str, libs: Path, directory: Path) -> None:
         from connectors.embedded import free_port
@@ -107,8 +124,21 @@ class RealKafka:
         self.port = free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.description = f"Apache Kafka {kafka_version(libs)} (KRaft) on {self.bootstrap}"
+        secure = free_port()
+        self.secure_bootstrap = f"localhost:{secure}"
+        self.certificate = directory / "broker.pem"
         self._properties.write_text(
-            PROPERTIES.format(port=self.port, controller=free_port(), data=directory / "data")
+            PROPERTIES.format(
+                port=self.port,
+                secure=secure,
+                controller=free_port(),
+                data=directory / "data",
+                keystore=directory / "broker.p12",
+                user=USER,
+                password=PASSWORD,
+                login=LOGIN,
+                unsecured=UNSECURED,
+            )
         )
 
     @property
@@ -136,18 +166,14 @@ class RealKafka:
         self._wait_until_ready(self._process)
 
     def _format(self) -> None:
-        cluster = uuid.uuid4()
-        done = subprocess.run(
-            self._command(
-                "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", self._properties
-            ),
-            capture_output=True,
-            text=True,
-            timeout=FORMAT_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"Kafka's StorageTool failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+        store = ["-keystore", self.directory / "broker.p12", "-storetype", "PKCS12", "-storepass", PASSWORD]
+        keytool = [Path(self._java).resolve().parent / "keytool", "-alias", "broker", *store]
+        names = ["-dname", "CN=localhost", "-ext", "SAN=DNS:localhost,IP:127.0.0.1"]
+        _run(*keytool, "-genkeypair", "-keyalg", "RSA", *names, "-validity", 30)
+        _run(*keytool, "-exportcert", "-rfc", "-file", self.certificate)
+        scram = f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"
+        storage = ["format", "--standalone", "-t", uuid.uuid4(), "-c", self._properties, "--add-scram", scram]
+        _run(*self._command("kafka.tools.StorageTool", *storage))
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         from connectors.kafka import BrokerUnreachable, KafkaSettings, wait_until_reachable
@@ -180,6 +206,13 @@ class RealKafka:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(15)
         self.kill()
+
+
+def _run(*command: object) -> None:
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{words[0]} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
 
 
 def _dies_with_parent() -> list[str]:

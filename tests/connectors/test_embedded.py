@@ -63,6 +63,9 @@ def test_acknowledged_data_survive_kill_9_and_restart():
     server.start()
     try:
         client = connect(RedisSettings(url=server.url))
+        assert client.config_get("appendfsync") == {
+            "appendfsync": "always"
+        }  # else only a power cut would tell
         for number in range(500):
             client.rpush("list", number)
         server.kill()

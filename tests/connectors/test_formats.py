@@ -470,7 +470,8 @@ class TestRfc3164:
         ],
     )
     def test_other_lines_are_raw(self, line):
-        assert parse(line.encode()).format == "raw"
+        record = parse(line.encode())
+        assert (record.format, record.parse_error) == ("raw", None)
 
     @pytest.mark.parametrize(
         ("now", "stamp", "expected"),
@@ -594,6 +595,9 @@ class TestCefAndLeef:
 
     def test_cef_without_an_extension(self):
         assert parse(b"CEF:0|Acme|Wall|1.2|100|Port scan|5").fields["severity"] == "5"
+
+    def test_escaped_line_breaks_in_cef_values(self):
+        assert parse(rb"CEF:0|a|b|c|d|e|f|msg=one\ntwo\rthree").fields["msg"] == "one\ntwo\rthree"
 
     def test_at_most_200_cef_fields_are_kept(self):
         extension = " ".join(f"k{number}=v" for number in range(300))

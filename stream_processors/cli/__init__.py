@@ -1,0 +1,46 @@
+"""The ``secencoder`` command.
+
+Errors are one line on stderr that names the setting or file; exit code 2 for wrong usage or input, 1 for a
+failure at run time. Sub-commands import what they need when they run, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from stream_processors.cli.commands import LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110},
+)
+@click.version_option(package_name="secencoder-streams")
+def cli() -> None:
+    """Find what is unusual in logs that flow through Kafka, with a language model made for logs."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    from stream_processors.cli.errors import exit_code_and_line
+
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as error:
+        code, line = exit_code_and_line(error)
+        if line is None:
+            raise
+        click.echo(f"secencoder: {line}", err=True)
+        sys.exit(code)

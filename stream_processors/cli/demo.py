@@ -1,0 +1,125 @@
+"""``secencoder demo``: the main job from end to end, with nothing but pip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from connectors.records import Anomaly
+from connectors.scenario import ATTACK_STEPS, scenario
+from stream_processors.cli import report
+from stream_processors.cli.files import opened, read_lines
+from stream_processors.cli.options import json_option
+from stream_processors.demo import PARTITIONS, TOPIC, DemoRun, run_demo
+from stream_processors.detector import TEXT_CHARACTERS
+from stream_processors.queries import samples
+
+WINDOW_SECONDS = 10
+TOP = 20
+
+
+def file_lines(names: tuple[str, ...]) -> Iterator[bytes]:
+    """The lines of all files, one after the other."""
+
+    def one(name: str) -> Iterator[bytes]:
+        with opened(name) as (stream, _):
+            yield from read_lines(stream)
+
+    return chain.from_iterable(map(one, names))
+
+
+@click.command()
+@click.option("--input", "inputs", multiple=True, metavar="FILE", help="Your own log file in place of generated logs.")
+@click.option("--seconds", default=60.0, type=click.FloatRange(1), help="Longest time to stream.")
+@click.option("--lines", default=6_000, type=click.IntRange(1), help="Generated lines.")
+@click.option("--seed", default=7, help="Seed of the generated logs.")
+@json_option
+def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json: bool) -> None:
+    """Stream logs through an embedded Kafka, a worker and an embedded Redis, then print the answers.
+
+    Without --input the logs are generated: eight kinds of systems, and an attack planted among them.
+    """
+    planted: dict[str, str] = {}
+
+    def generated() -> Iterator[bytes]:
+        for labelled in scenario(lines=lines, seed=seed):
+            if labelled.attack:
+                planted[labelled.line[:TEXT_CHARACTERS]] = labelled.attack
+            yield labelled.line.encode()
+
+    for name in inputs:
+        with opened(name):
+            pass  # a file that can't be read is reported before anything starts
+    values = file_lines(inputs) if inputs else generated()
+    options = {"DETECTION__WINDOW_SECONDS": str(WINDOW_SECONDS), "DETECTION__ALERT_RATE": "0.02"}
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting broker, store and worker", total=None if inputs else lines)
+
+        def advance(produced: int, applied: int) -> None:
+            progress.update(task, completed=applied, description=f"{produced:,} lines in, {applied:,} answered")
+
+        def show(run: DemoRun) -> None:
+            progress.stop()
+            show_run(run, None if inputs else planted, as_json)
+
+        run_demo(values, options=options, seconds=seconds, advance=advance, show=show)
+
+
+def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> None:
+    """The answers of a finished run; ``planted`` maps an attack line's text to its step."""
+    stats = run.store.stats(TOPIC)
+    anomalies = run.store.anomalies(TOPIC, limit=TOP)
+    patterns = run.store.patterns(TOPIC)
+    whole = samples(run.store, TOPIC, windows=1)
+    quality = None if planted is None else recall(anomalies, planted)
+    if as_json:
+        report.print_json(
+            {
+                "lines": run.lines,
+                "seconds": round(run.seconds, 2),
+                "lines_per_second": round(run.lines / run.seconds, 1),
+                "sources": [stats],
+                "planted": quality,
+                "anomalies": [
+                    {"planted": (planted or {}).get(a.text), **report.as_dict(a)} for a in anomalies
+                ],
+                "pattern_count": len(patterns),
+                "patterns": patterns[:TOP],
+                "windows": whole,
+            }
+        )
+        return
+    report.console.print(
+        f"[bold]{run.lines:,} lines[/bold] through Kafka ({PARTITIONS} partitions), a worker and Redis in "
+        f"{run.seconds:.1f} s: [bold]{run.lines / run.seconds:,.0f} lines/s[/bold], the worker's start included\n"
+    )
+    report.show_anomalies(anomalies, planted)
+    if quality is not None:
+        found = ", ".join(quality["steps_found"]) or "none"  # type: ignore[arg-type]
+        report.console.print(
+            f"Planted attack: {quality['in_top']} of the top {TOP} are planted lines "
+            f"(recall {quality['recall']:.0%} of {quality['planted']} planted lines; at most {quality['possible']:.0%} "
+            f"fit in {TOP}); steps found: {found}\n"
+        )
+    report.show_patterns(patterns[:15], len(patterns))
+    for sample in whole:
+        report.show_sample(sample)
+
+
+def recall(anomalies: list[Anomaly], planted: dict[str, str]) -> dict[str, object]:
+    """How much of the planted attack is among the anomalies."""
+    hits = [planted[anomaly.text] for anomaly in anomalies if anomaly.text in planted]
+    total = max(len(planted), 1)
+    return {
+        "planted": len(planted),
+        "in_top": len(hits),
+        "recall": len(hits) / total,
+        "possible": min(1.0, TOP / total),
+        "steps_found": [step for step in ATTACK_STEPS if step in hits],
+    }

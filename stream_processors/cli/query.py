@@ -1,0 +1,144 @@
+"""``secencoder query``: what the store knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stream_processors.cli import report
+from stream_processors.cli.options import (
+    encoder_from,
+    json_option,
+    settings_from,
+    settings_options,
+    store_from,
+)
+from stream_processors.settings import Settings, SettingsError
+
+
+def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--source``, ``--limit`` and the settings' options."""
+    source = click.option("--source", help="Source to ask about; needed when the store has several.")
+    limit = click.option("--limit", default=20, type=click.IntRange(1), help="Most answers.")
+    return source(limit(json_option(settings_options(command))))
+
+
+class Question:
+    """Settings, store and source of one query."""
+
+    def __init__(
+        self, config: Path | None, assignments: tuple[str, ...], source: str | None, **shortcuts: str | None
+    ) -> None:
+        self.settings: Settings = settings_from(config, assignments, **shortcuts)
+        self.store = store_from(self.settings)
+        self._source = source
+
+    @property
+    def source(self) -> str:
+        """The source that was named, or the only one. Raises SettingsError when that is unclear."""
+        known = self.store.sources()
+        if self._source is not None:
+            if self._source not in known:
+                raise SettingsError(f"--source {self._source}: unknown; known: {', '.join(known) or 'none yet'}")
+            return self._source
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise SettingsError(
+                f"the store at {self.settings.redis.address} has no sources in environment "
+                f"{self.settings.redis.env!r} (setting redis.env); has a worker run?"
+            )
+        raise SettingsError(f"--source is needed: the store has {', '.join(known)}")
+
+
+@click.group()
+def query() -> None:
+    """Ask the store what was found."""
+
+
+@query.command()
+@click.option("--by", type=click.Choice(["score", "time"]), default="score", help="Order.")
+@query_options
+def anomalies(by: Any, limit: int, as_json: bool, **options: Any) -> None:
+    """The most unusual lines."""
+    question = Question(**options)
+    found = question.store.anomalies(question.source, order=by, limit=limit)
+    report.print_json(found) if as_json else report.show_anomalies(found)
+
+
+@query.command()
+@query_options
+def patterns(limit: int, as_json: bool, **options: Any) -> None:
+    """The kinds of lines, with counts."""
+    question = Question(**options)
+    found = question.store.patterns(question.source)
+    report.print_json(found[:limit]) if as_json else report.show_patterns(found[:limit], len(found))
+
+
+@query.command()
+@click.option("--last", default=1, type=click.IntRange(1), help="How many windows.")
+@query_options
+def windows(last: int, limit: int, as_json: bool, **options: Any) -> None:
+    """The most diverse lines of the latest windows."""
+    from stream_processors.queries import samples
+
+    question = Question(**options)
+    k = min(limit, question.settings.detection.window_lines)
+    found = samples(question.store, question.source, windows=last, k=k)
+    if as_json:
+        report.print_json(found)
+        return
+    for sample in found:
+        report.show_sample(sample)
+
+
+@query.command()
+@click.argument("text")
+@query_options
+def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
+    """Patterns nearest in meaning to TEXT, a log line."""
+    from connectors.formats import parse
+    from stream_processors.queries import similar as find_similar
+
+    question = Question(**options)
+    encoder = encoder_from(question.settings)
+    vector = encoder.embed([parse(text.encode("utf-8", "surrogateescape")).text])[0]
+    found = find_similar(
+        question.store, question.source, vector, model=encoder.bundle.version, limit=limit
+    )
+    report.print_json(found) if as_json else report.show_matches(found)
+
+
+@query.command()
+@query_options
+def sources(limit: int, as_json: bool, **options: Any) -> None:
+    """Every source with its totals."""
+    question = Question(**options)
+    found = [question.store.stats(name) for name in question.store.sources()[:limit]]
+    report.print_json(found) if as_json else report.show_sources(found)
+
+
+@query.command()
+@query_options
+def lag(limit: int, as_json: bool, **options: Any) -> None:
+    """Per partition: applied in the store, committed in Kafka, end of the topic."""
+    from connectors import kafka
+    from stream_processors.queries import partition_lags
+
+    question = Question(**options)
+    settings, source = question.settings, question.source
+    kafka.wait_until_reachable(settings.kafka, 5.0)
+    found = partition_lags(
+        source,
+        question.store.applied(source),
+        kafka.committed(settings.kafka, settings.stream.group, source),
+        kafka.end_offsets(settings.kafka, source),
+    )[:limit]
+    if as_json:
+        report.print_json([asdict(row) | {"lag": row.lag} for row in found])
+    else:
+        report.show_lags(found)

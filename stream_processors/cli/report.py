@@ -1,0 +1,127 @@
+"""Answers as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from connectors.records import Anomaly, Pattern, SourceStats
+from stream_processors.queries import Match, PartitionLag
+from stream_processors.windows import Sample
+
+console = Console(highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def as_dict(record: Any) -> dict[str, Any]:
+    """A dataclass's fields; bytes such as vectors are left out."""
+    fields = ((f.name, getattr(record, f.name)) for f in dataclasses.fields(record))
+    return {name: value for name, value in fields if not isinstance(value, bytes)}
+
+
+def _plain(value: Any) -> Any:
+    return as_dict(value) if dataclasses.is_dataclass(value) else str(value)
+
+
+def clock(timestamp: float) -> str:
+    """UTC date and time of seconds since the epoch; a dash for the epoch itself, which means unknown."""
+    if timestamp <= 0:
+        return "-"
+    return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table whose last column takes the room that is left, cut to one line a row."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for name in columns[:-1]:
+        table.add_column(name, no_wrap=True)
+    table.add_column(columns[-1], no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows:
+        table.add_row(*(escape(printable(str(cell))) for cell in row))
+    console.print(table)
+    console.print()
+
+
+def printable(text: str) -> str:
+    """The text with control characters, which could move a terminal's cursor, made visible."""
+    return "".join(char if char.isprintable() else "\ufffd" if char not in "\t\n" else " " for char in text)
+
+
+def show_facts(facts: Mapping[str, Any], as_json: bool) -> None:
+    """Names and values."""
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            value = json.dumps(value)
+        console.print(f"[bold]{name:<14}[/bold] {escape(str(value))}", soft_wrap=True)
+
+
+def show_anomalies(anomalies: Sequence[Anomaly], marks: Mapping[str, str] | None = None) -> None:
+    """Flagged lines; ``marks`` maps a line's text to a word shown beside it."""
+    rows = [
+        (
+            rank,
+            f"{anomaly.score:.3f}",
+            clock(anomaly.timestamp),
+            f"{anomaly.partition}:{anomaly.offset}",
+            *([marks.get(anomaly.text, "")] if marks is not None else []),
+            anomaly.text,
+        )
+        for rank, anomaly in enumerate(anomalies, 1)
+    ]
+    planted = ["planted"] if marks is not None else []
+    show_table("Most unusual lines", ["#", "score", "time (UTC)", "place", *planted, "line"], rows)
+
+
+def show_patterns(patterns: Sequence[Pattern], total: int) -> None:
+    """Patterns with counts and an example each."""
+    rows = [(p.id, f"{p.count:,}", clock(p.first_seen), clock(p.last_seen), p.example) for p in patterns]
+    title = f"Patterns ({len(patterns)} of {total})"
+    show_table(title, ["id", "lines", "first seen", "last seen", "example"], rows)
+
+
+def show_sample(sample: Sample) -> None:
+    """The lines to read of one window."""
+    when = f"window of {clock(sample.start)}" if sample.start > 0 else "the whole input"
+    rows = [(f"{partition}:{offset}", text) for partition, offset, text in sample.lines]
+    show_table(f"What to read of {when}: {len(rows)} of {sample.count:,} lines", ["place", "line"], rows)
+
+
+def show_matches(matches: Sequence[Match]) -> None:
+    """Patterns near to a line."""
+    rows = [(f"{m.cosine:.3f}", m.pattern.id, f"{m.pattern.count:,}", m.pattern.example) for m in matches]
+    show_table("Similar patterns", ["cosine", "id", "lines", "example"], rows)
+
+
+def show_sources(sources: Sequence[SourceStats]) -> None:
+    """Totals of every source."""
+    rows = [
+        (s.source, f"{s.lines:,}", s.patterns, s.warming_up, s.dead_letters, s.parse_errors, len(s.applied))
+        for s in sources
+    ]
+    columns = ["source", "lines", "patterns", "warming up", "dead letters", "parse errors", "partitions"]
+    show_table("Sources", columns, rows)
+
+
+def show_lags(lags: Sequence[PartitionLag]) -> None:
+    """Offsets of every partition."""
+    rows = [(g.source, g.partition, _dash(g.applied), _dash(g.committed), g.end, g.lag) for g in lags]
+    show_table("Lag", ["source", "partition", "applied", "committed", "end", "lag"], rows)
+
+
+def _dash(offset: int | None) -> str:
+    return "-" if offset is None else str(offset)

@@ -1,0 +1,70 @@
+"""Questions over a store: merged window samples, similar patterns, lag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.records import Pattern
+from connectors.store import Store
+from stream_processors.selection import unit_rows
+from stream_processors.windows import Sample, merge
+
+
+def samples(store: Store, source: str, *, windows: int = 1, k: int = 10) -> list[Sample]:
+    """The latest windows of a source, each cut to its k most diverse lines over all partitions."""
+    found = []
+    for start in store.windows(source)[:windows]:
+        if parts := store.window(source, start):
+            found.append(merge(parts, k))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A pattern and its cosine to what was asked for."""
+
+    pattern: Pattern
+    cosine: float
+
+
+def similar(
+    store: Store, source: str, vector: NDArray[np.float32], *, model: str, limit: int = 10
+) -> list[Match]:
+    """Patterns nearest in meaning to an embedded line, (dim,); patterns of another model are left out."""
+    patterns = [pattern for pattern in store.patterns(source) if pattern.model == model]
+    if not patterns:
+        return []
+    vectors = np.stack([np.frombuffer(pattern.vector, dtype="<f2") for pattern in patterns])
+    cosines = unit_rows(vectors) @ unit_rows(vector)
+    order = np.argsort(-cosines, kind="stable")[:limit]
+    return [Match(patterns[index], float(cosines[index])) for index in order]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """How far one partition's answers are behind its topic."""
+
+    source: str
+    partition: int
+    applied: int | None
+    committed: int | None
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Lines not yet applied to the store, as far as offsets tell."""
+        return self.end - (self.applied or 0)
+
+
+def partition_lags(
+    source: str, applied: dict[int, int], committed: dict[int, int], ends: dict[int, int]
+) -> Sequence[PartitionLag]:
+    """One row per partition of the topic."""
+    return [
+        PartitionLag(source, partition, applied.get(partition), committed.get(partition), end)
+        for partition, end in sorted(ends.items())
+    ]

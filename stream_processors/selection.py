@@ -1,0 +1,36 @@
+"""Greedy Max-Min: the k most diverse rows (paper section 4.1; Gonzalez 1985, farthest-point traversal)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows scaled to length 1, float32; a zero row stays zero."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(norms, 1e-12)
+
+
+def max_min(vectors: NDArray[np.float32], k: int, centre: NDArray[np.float32] | None = None) -> list[int]:
+    """Indices of up to k rows, most central first, each next one farthest from those taken.
+
+    vectors: float32 (rows, dim). The first is the row nearest ``centre`` (dim,), by default the mean; then
+    repeatedly the row whose smallest Euclidean distance to the taken rows is largest. Rows equal to a taken
+    one are never added, so fewer than k come back when fewer distinct rows exist.
+    """
+    if vectors.ndim != 2:
+        raise ValueError(f"vectors must be a 2D array, got shape {vectors.shape}")
+    if len(vectors) == 0 or k < 1:
+        return []
+    centre = vectors.mean(axis=0) if centre is None else centre
+    taken = [int(np.argmin(np.linalg.norm(vectors - centre, axis=1)))]
+    distance = np.linalg.norm(vectors - vectors[taken[0]], axis=1)
+    while len(taken) < k:
+        farthest = int(np.argmax(distance))
+        if distance[farthest] <= 1e-6:
+            break
+        taken.append(farthest)
+        distance = np.minimum(distance, np.linalg.norm(vectors - vectors[farthest], axis=1))
+    return taken

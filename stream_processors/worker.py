@@ -1,0 +1,376 @@
+"""The running stream: whole fetch batches of a partition go through the pipeline into one atomic store step.
+
+A Faust service owns the Kafka consumer and puts one ``Batch`` per partition on a bounded channel; that bound is
+the back-pressure. One agent takes batches from it in order. Faust's own consumer is not started: its per-event
+path is an order of magnitude slower, and its commit can pass an offset in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import faust
+import redis
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.app.base import BootStrategy
+from mode import Service
+
+from connectors.backoff import backoff
+from connectors.records import Changes, Line
+from connectors.store import Fenced, Store
+from stream_processors.detector import PartitionDetector
+from stream_processors.pipeline import UNPARSED, Failed, Pipeline
+from stream_processors.settings import Settings
+
+log = logging.getLogger("secencoder.worker")
+
+FETCH_SECONDS = 0.5
+"""Longest wait for messages before the consumer looks at its assignment again."""
+FETCH_BYTES = 16 << 20
+"""Of one partition and fetch; above any sensible ``max.message.bytes``."""
+MAX_POLL_SECONDS = 3_600
+"""How long a slow batch may hold up the consumer before the group gives its partitions away."""
+SHUTDOWN_SECONDS = 30.0
+"""After a signal to stop: the process ends then whatever still hangs. Nothing is lost, the store is the truth."""
+
+T = TypeVar("T")
+
+
+class LocalBootStrategy(BootStrategy):
+    """Faust without Kafka clients or web server of its own: agents, channels, services and signals only."""
+
+    enable_kafka = False
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class App(faust.App):
+    """A Faust app that leaves Kafka to our consumer service."""
+
+    BootStrategy = LocalBootStrategy
+
+
+class Worker(faust.Worker):
+    """A Faust worker whose shutdown is bounded in time."""
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        timer = threading.Timer(SHUTDOWN_SECONDS, _exit_now)
+        timer.daemon = True
+        timer.start()
+        super()._schedule_shutdown(signal)
+
+
+def _exit_now() -> None:
+    import os
+
+    log.error("not stopped %s seconds after the signal: exiting; the next worker goes on from the store", SHUTDOWN_SECONDS)
+    os._exit(1)
+
+
+@dataclass(slots=True)
+class Partition:
+    """An assigned partition: its memory and where the store stands."""
+
+    topic: TopicPartition
+    detector: PartitionDetector
+    applied: int | None
+    snapshot_at: int | None
+    """Offset of the last snapshot; None before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of one partition in offset order, fetched while ``partition`` was ours."""
+
+    partition: Partition
+    messages: Sequence[ConsumerRecord]
+
+    @property
+    def end(self) -> int:
+        """The offset after the last message."""
+        return self.messages[-1].offset + 1
+
+
+def line_from(message: ConsumerRecord) -> Line:
+    """A Kafka message as a line that is not parsed yet."""
+    return Line(
+        offset=message.offset,
+        timestamp=max(message.timestamp or 0, 0) / 1_000,
+        record=UNPARSED,
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+    )
+
+
+def dead_letter_headers(failed: Failed, topic: TopicPartition, model: str) -> list[tuple[str, bytes]]:
+    """The original headers and what went wrong, under Kafka Streams' names."""
+    error = failed.error
+    details = {
+        "exception": f"{type(error).__module__}.{type(error).__qualname__}",
+        "message": str(error),
+        "stacktrace": "".join(traceback.format_exception(error)),
+        "topic": topic.topic,
+        "partition": str(topic.partition),
+        "offset": str(failed.line.offset),
+    }
+    added = [(f"__streams.errors.{name}", text.encode("utf-8", "replace")) for name, text in details.items()]
+    original = [(name, value if value is not None else b"") for name, value in failed.line.headers]
+    return [*original, *added, ("secencoder.model", model.encode())]
+
+
+class Revocation(ConsumerRebalanceListener):
+    """Forgets partitions as soon as they are taken away; assigned ones are opened by the fetch loop."""
+
+    def __init__(self, partitions: dict[TopicPartition, Partition]) -> None:
+        self._partitions = partitions
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called before a rebalance; batches of these partitions that are still queued are dropped."""
+        for topic in revoked:
+            self._partitions.pop(topic, None)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called after a rebalance."""
+        log.info("assigned: %s", ", ".join(sorted(f"{t.topic}/{t.partition}" for t in assigned)) or "nothing")
+
+
+class StreamService(Service):
+    """Fetches, processes, applies, commits."""
+
+    def __init__(self, settings: Settings, pipeline: Pipeline, store: Store, *, dim: int, model: str) -> None:
+        super().__init__()
+        self.settings = settings
+        self.pipeline, self.store = pipeline, store
+        self.dim, self.model = dim, model
+        self.partitions: dict[TopicPartition, Partition] = {}
+        self.channel: Any = None
+        self.consumer: AIOKafkaConsumer
+        self.producer: AIOKafkaProducer
+
+    async def on_start(self) -> None:
+        """Connects the consumer and the dead-letter producer."""
+        stream, kafka = self.settings.stream, self.settings.kafka.aiokafka_kwargs()
+        self.consumer = AIOKafkaConsumer(
+            **kafka,
+            group_id=stream.group,
+            enable_auto_commit=False,
+            auto_offset_reset=stream.start,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            max_poll_interval_ms=MAX_POLL_SECONDS * 1_000,
+            session_timeout_ms=int(stream.session_timeout_seconds * 1_000),
+            heartbeat_interval_ms=int(stream.session_timeout_seconds * 1_000 / 5),
+        )
+        self.producer = AIOKafkaProducer(**kafka, acks="all", max_request_size=FETCH_BYTES)
+        self.consumer.subscribe(stream.topics, listener=Revocation(self.partitions))
+        await self.retried(self.consumer.start, "joining the consumer group", KafkaError)
+        await self.retried(self.producer.start, "connecting the dead-letter producer", KafkaError)
+
+    async def on_stop(self) -> None:
+        """Leaves the group, so that others take the partitions at once."""
+        for client in (self.consumer, self.producer):
+            try:
+                await asyncio.wait_for(client.stop(), SHUTDOWN_SECONDS / 3)
+            except (KafkaError, asyncio.TimeoutError) as error:
+                log.warning("while stopping: %s", error or type(error).__name__)
+
+    @Service.task
+    async def fetch(self) -> None:
+        """Opens new partitions and puts fetched batches on the channel."""
+        while not self.should_stop:
+            for topic in self.consumer.assignment() - self.partitions.keys():
+                await self.open(topic)
+            try:
+                fetched = await self.consumer.getmany(
+                    timeout_ms=int(FETCH_SECONDS * 1_000), max_records=self.settings.stream.batch_lines
+                )
+            except KafkaError as error:
+                log.warning("fetching: %s", error or type(error).__name__)
+                await self.sleep(FETCH_SECONDS)
+                continue
+            for topic, messages in fetched.items():
+                if messages and (partition := self.partitions.get(topic)):
+                    await self.channel.put(Batch(partition, messages))
+
+    async def open(self, topic: TopicPartition) -> None:
+        """Rebuilds a partition's memory and seeks to where the store needs it to go on.
+
+        The store's applied offset is the truth. Reading starts at the snapshot's offset when there is one: the
+        lines between it and the applied offset rebuild memory without touching the store.
+        """
+        source, number = topic.topic, topic.partition
+        applied = (await self.in_thread(self.store.applied, source)).get(number)
+        detector = PartitionDetector(source, number, self.dim, self.settings.detection, model=self.model)
+        position, snapshot_at = applied, None
+        snapshot = await self.in_thread(self.store.state, source, number)
+        if snapshot is not None and applied is not None:
+            try:
+                position = snapshot_at = detector.restore(snapshot)
+            except ValueError as error:
+                log.warning("%s/%s: starting with an empty memory: %s", source, number, error)
+        if applied is not None:
+            starts = await self.in_thread(self.store.windows, source)
+            for start in starts[:4]:
+                detector.restore_windows(await self.in_thread(self.store.window, source, start))
+        if topic not in self.consumer.assignment():
+            return
+        if position is not None:
+            self.consumer.seek(topic, position)
+        elif self.settings.stream.start == "earliest":
+            await self.consumer.seek_to_beginning(topic)
+        self.partitions[topic] = Partition(topic, detector, applied, snapshot_at)
+        log.info("%s/%s: applied offset %s, reading from %s", source, number, applied, position)
+
+    async def handle(self, batch: Batch) -> None:
+        """One batch of one partition, in the order that makes it safe.
+
+        1. Parse, embed and detect, off the event loop.
+        2. Lines that failed go to the dead-letter topic; wait for the broker's acknowledgement.
+        3. Everything the batch changes and its applied offset go into the store in one atomic step.
+        4. Only then is the offset committed to Kafka, which is therefore never ahead of the store.
+        """
+        partition = batch.partition
+        if self.partitions.get(partition.topic) is not partition:
+            return  # taken away or reopened since it was fetched
+        try:
+            # 1.
+            changes, failed = await asyncio.to_thread(self.process, batch)
+            # 2.
+            for failure in failed:
+                await self.send_dead_letter(failure, partition.topic)
+            # 3.
+            if changes is not None:
+                await self.apply(changes)
+                partition.applied = changes.end
+                if changes.snapshot is not None:
+                    partition.snapshot_at = changes.end
+        except Fenced as fenced:
+            log.warning("%s; reopening the partition", fenced)
+            self.partitions.pop(partition.topic, None)
+            return
+        except Exception:
+            log.exception("%s/%s: batch ending at %s failed; trying again from the store",
+                          partition.topic.topic, partition.topic.partition, batch.end)
+            self.partitions.pop(partition.topic, None)
+            await self.sleep(FETCH_SECONDS)
+            return
+        # 4.
+        await self.commit(partition)
+
+    def process(self, batch: Batch) -> tuple[Changes | None, list[Failed]]:
+        """Step 1. Lines below the applied offset only rebuild memory; no changes when there are no others."""
+        partition = batch.partition
+        lines = [line_from(message) for message in batch.messages]
+        applied = partition.applied
+        known = sum(line.offset < applied for line in lines) if applied is not None else 0
+        self.pipeline.relearn(lines[:known], partition.detector)
+        if known == len(lines):
+            return None, []
+        changes = Changes(partition.topic.topic, partition.topic.partition, expected=applied, end=batch.end)
+        failed = self.pipeline.process(lines[known:], partition.detector, changes)
+        since = partition.snapshot_at if partition.snapshot_at is not None else -self.settings.stream.snapshot_lines
+        if batch.end - since >= self.settings.stream.snapshot_lines:
+            changes.snapshot = partition.detector.snapshot(batch.end)
+        return changes, failed
+
+    async def apply(self, changes: Changes) -> None:
+        """Step 3, tried until the store answers.
+
+        A connection that broke after the step was done shows as a fence at our own end offset: done as well.
+        """
+        tried_before = False
+
+        def step() -> None:
+            nonlocal tried_before
+            try:
+                self.store.apply(changes)
+            except Fenced as fenced:
+                if not (tried_before and fenced.found == changes.end):
+                    raise
+            finally:
+                tried_before = True
+
+        await self.in_thread(step)
+
+    async def commit(self, partition: Partition) -> None:
+        """Step 4. A failure is no loss: the store says where to go on."""
+        if partition.applied is None:
+            return
+        try:
+            await self.consumer.commit({partition.topic: partition.applied})
+        except (KafkaError, ValueError) as error:
+            log.warning("%s/%s: commit of %s failed: %s", *partition.topic, partition.applied, error)
+
+    async def send_dead_letter(self, failed: Failed, topic: TopicPartition) -> None:
+        """Step 2 for one line, tried until the broker acknowledges it."""
+
+        async def send() -> None:
+            await self.producer.send_and_wait(
+                self.settings.stream.dead_letter_topic,
+                key=failed.line.key,
+                value=failed.line.value,
+                headers=dead_letter_headers(failed, topic, self.model),
+            )
+
+        await self.retried(send, f"dead letter of {topic.topic}/{topic.partition}@{failed.line.offset}", KafkaError)
+
+    async def in_thread(self, call: Callable[..., T], *args: Any) -> T:
+        """A store call off the event loop, tried until the store answers."""
+        return await self.retried(
+            lambda: asyncio.to_thread(call, *args), "the store", redis.ConnectionError, redis.TimeoutError,
+            redis.BusyLoadingError, redis.ReadOnlyError,
+        )
+
+    async def retried(self, call: Callable[[], Awaitable[T]], what: str, *errors: type[Exception]) -> T:
+        """Awaits ``call()`` until it succeeds, with exponential back-off; only a stop of the service ends it."""
+        for wait in backoff():
+            try:
+                return await call()
+            except errors as error:
+                if self.should_stop:
+                    raise
+                log.warning("%s: %s; next try in %.1f s", what, error or type(error).__name__, wait)
+                await self.sleep(wait)
+        raise AssertionError("backoff() has no end")
+
+
+def make_app(settings: Settings) -> faust.App:
+    """The Faust app: a channel, one agent over it, and the service that feeds it."""
+    from connectors.redis import connect
+    from connectors.store import RedisStore
+    from encoder_core import Bundle, Encoder, default_bundle_path
+
+    options = settings.encoder
+    bundle = Bundle.load(options.bundle or default_bundle_path())
+    encoder = Encoder(
+        bundle,
+        max_tokens=options.max_tokens,
+        batch_tokens=options.batch_tokens,
+        threads=options.threads,
+        cache_bytes=options.cache_mb << 20,
+    )
+    store = RedisStore(
+        connect(settings.redis),
+        prefix=settings.redis.prefix,
+        env=settings.redis.env,
+        retention=settings.retention,
+    )
+    app = App(settings.stream.group, broker="kafka://localhost", Worker=Worker, web_enabled=False)
+    service = StreamService(settings, Pipeline(encoder), store, dim=encoder.dim, model=bundle.version)
+    service.channel = app.channel(maxsize=settings.stream.queued_batches)
+    app.service(service)
+
+    @app.agent(service.channel, name="detect")
+    async def detect(batches: Any) -> None:
+        async for batch in batches:
+            await service.handle(batch)
+
+    return app
