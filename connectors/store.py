@@ -281,7 +281,8 @@ class RedisStore:
 
     def stats(self, source: str) -> SourceStats:
         found = {
-            name.decode(): int(value) for name, value in self._redis.hgetall(self.key(source, "stats")).items()
+            name.decode(): int(value)
+            for name, value in self._redis.hgetall(self.key(source, "stats")).items()
         }
         return SourceStats(
             source=source,

@@ -32,13 +32,17 @@ class DetectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    alert_rate: float = Field(0.005, gt=0, lt=1, description="Share of recent lines to flag, the most unusual")
+    alert_rate: float = Field(
+        0.005, gt=0, lt=1, description="Share of recent lines to flag, the most unusual"
+    )
     trees: int = Field(100, ge=10, le=1_000, description="Trees of the isolation forest")
     reservoir: int = Field(4_096, ge=256, le=100_000, description="Recent lines the forest remembers")
     warmup: int = Field(512, ge=16, description="Lines before the first score; they are scored then")
     refit_every: int = Field(512, ge=16, description="Lines between renewals of a tenth of the trees")
     pattern_threshold: float = Field(0.9, ge=-1, le=1, description="Cosine from which a line joins a pattern")
-    pattern_limit: int = Field(1_000, ge=1, le=100_000, description="Patterns kept per partition and in the store")
+    pattern_limit: int = Field(
+        1_000, ge=1, le=100_000, description="Patterns kept per partition and in the store"
+    )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")
     seed: int = Field(0, description="Seed of the forest")
@@ -140,7 +144,9 @@ class PartitionDetector:
         self._quantile.update(scores)
         return self._flag([entry.line for entry in waiting], [entry.pattern for entry in waiting], scores)
 
-    def _flag(self, lines: Sequence[Line], names: Sequence[str], scores: NDArray[np.float64]) -> list[Anomaly]:
+    def _flag(
+        self, lines: Sequence[Line], names: Sequence[str], scores: NDArray[np.float64]
+    ) -> list[Anomaly]:
         threshold = self._quantile.threshold()
         return [
             Anomaly(

@@ -36,13 +36,15 @@ class Failed:
     error: Exception
 
 
-def parse_lines(lines: Sequence[Line], parser: Callable[[bytes | None], Record]) -> tuple[list[Line], list[Failed]]:
+def parse_lines(
+    lines: Sequence[Line], parser: Callable[[bytes | None], Record]
+) -> tuple[list[Line], list[Failed]]:
     """Every line with its record, parsed unless it has one; those whose parser raised apart."""
     parsed, failed = [], []
     for line in lines:
         try:
             parsed.append(replace(line, record=parser(line.value)) if line.record is UNPARSED else line)
-        except Exception as error:  # noqa: BLE001 - whatever a line does to a parser, the others go on
+        except Exception as error:
             failed.append(Failed(line, error))
     return parsed, failed
 
@@ -76,9 +78,7 @@ class Pipeline:
     def __init__(self, encoder: Embedder, parser: Callable[[bytes | None], Record] = parse) -> None:
         self._encoder, self._parser = encoder, parser
 
-    def process(
-        self, lines: Sequence[Line], detector: PartitionDetector, changes: Changes
-    ) -> list[Failed]:
+    def process(self, lines: Sequence[Line], detector: PartitionDetector, changes: Changes) -> list[Failed]:
         """Adds to ``changes`` what the lines change; returns those that belong in the dead-letter topic."""
         good, vectors, failed = self._embed(lines)
         detector.process(good, vectors, changes)

@@ -39,7 +39,12 @@ def numbered_lines(values: Iterable[bytes]) -> Iterator[Line]:
 
 
 def scan(
-    values: Iterable[bytes], encoder: Embedder, settings: DetectionSettings, store: MemoryStore, *, source: str
+    values: Iterable[bytes],
+    encoder: Embedder,
+    settings: DetectionSettings,
+    store: MemoryStore,
+    *,
+    source: str,
 ) -> Iterator[list[Failed]]:
     """Feeds lines through detection into the store; yields once a batch, with the lines that failed.
 

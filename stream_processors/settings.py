@@ -155,4 +155,6 @@ def describe(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return unknown(dotted, dotted)
     message = first["msg"].removeprefix("Value error, ")
-    return f"{dotted}: {message}" if dotted and not message.startswith(f"{dotted.split('.')[0]}.") else message
+    return (
+        f"{dotted}: {message}" if dotted and not message.startswith(f"{dotted.split('.')[0]}.") else message
+    )

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import tempfile
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
 import redis
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from mode import Service
@@ -57,6 +66,11 @@ class App(faust.App):
 
     BootStrategy = LocalBootStrategy
 
+    async def on_start(self) -> None:
+        """Opens the channels, which Faust does when its own consumer gets partitions."""
+        await super().on_start()
+        self.flow_control.resume()
+
 
 class Worker(faust.Worker):
     """A Faust worker whose shutdown is bounded in time."""
@@ -69,9 +83,10 @@ class Worker(faust.Worker):
 
 
 def _exit_now() -> None:
-    import os
-
-    log.error("not stopped %s seconds after the signal: exiting; the next worker goes on from the store", SHUTDOWN_SECONDS)
+    log.error(
+        "not stopped %s seconds after the signal: exiting; the next worker goes on from the store",
+        SHUTDOWN_SECONDS,
+    )
     os._exit(1)
 
 
@@ -257,8 +272,12 @@ class StreamService(Service):
             self.partitions.pop(partition.topic, None)
             return
         except Exception:
-            log.exception("%s/%s: batch ending at %s failed; trying again from the store",
-                          partition.topic.topic, partition.topic.partition, batch.end)
+            log.exception(
+                "%s/%s: batch ending at %s failed; trying again from the store",
+                partition.topic.topic,
+                partition.topic.partition,
+                batch.end,
+            )
             self.partitions.pop(partition.topic, None)
             await self.sleep(FETCH_SECONDS)
             return
@@ -276,7 +295,11 @@ class StreamService(Service):
             return None, []
         changes = Changes(partition.topic.topic, partition.topic.partition, expected=applied, end=batch.end)
         failed = self.pipeline.process(lines[known:], partition.detector, changes)
-        since = partition.snapshot_at if partition.snapshot_at is not None else -self.settings.stream.snapshot_lines
+        since = (
+            partition.snapshot_at
+            if partition.snapshot_at is not None
+            else -self.settings.stream.snapshot_lines
+        )
         if batch.end - since >= self.settings.stream.snapshot_lines:
             changes.snapshot = partition.detector.snapshot(batch.end)
         return changes, failed
@@ -320,13 +343,19 @@ class StreamService(Service):
                 headers=dead_letter_headers(failed, topic, self.model),
             )
 
-        await self.retried(send, f"dead letter of {topic.topic}/{topic.partition}@{failed.line.offset}", KafkaError)
+        await self.retried(
+            send, f"dead letter of {topic.topic}/{topic.partition}@{failed.line.offset}", KafkaError
+        )
 
     async def in_thread(self, call: Callable[..., T], *args: Any) -> T:
         """A store call off the event loop, tried until the store answers."""
         return await self.retried(
-            lambda: asyncio.to_thread(call, *args), "the store", redis.ConnectionError, redis.TimeoutError,
-            redis.BusyLoadingError, redis.ReadOnlyError,
+            lambda: asyncio.to_thread(call, *args),
+            "the store",
+            redis.ConnectionError,
+            redis.TimeoutError,
+            redis.BusyLoadingError,
+            redis.ReadOnlyError,
         )
 
     async def retried(self, call: Callable[[], Awaitable[T]], what: str, *errors: type[Exception]) -> T:
@@ -363,7 +392,13 @@ def make_app(settings: Settings) -> faust.App:
         env=settings.redis.env,
         retention=settings.retention,
     )
-    app = App(settings.stream.group, broker="kafka://localhost", Worker=Worker, web_enabled=False)
+    app = App(
+        settings.stream.group,
+        Worker=Worker,
+        web_enabled=False,
+        datadir=Path(tempfile.gettempdir())
+        / "secencoder-streams",  # Faust makes one, nothing of ours is in it
+    )
     service = StreamService(settings, Pipeline(encoder), store, dim=encoder.dim, model=bundle.version)
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
     app.service(service)

@@ -31,7 +31,9 @@ def cli() -> None:
 @click.option("--vocabulary", default=VOCABULARY_SIZE, help="Entries, special tokens included.")
 @click.option("--power", default=0.5, help="A source's share is its size to this power.")
 @click.option("--seed", default=1, help="Seed of the sample.")
-def tokenizer(corpus: tuple[Path, ...], run: Path, characters: int, vocabulary: int, power: float, seed: int) -> None:
+def tokenizer(
+    corpus: tuple[Path, ...], run: Path, characters: int, vocabulary: int, power: float, seed: int
+) -> None:
     """Learn a byte-level BPE vocabulary from CORPUS, files or folders of raw logs."""
     lines = sample_lines(load_sources(corpus), characters, power=power, seed=seed)
     trained = train_tokenizer((line[:LINE_LIMIT] for line in lines), vocabulary)

@@ -176,7 +176,9 @@ def pretrain(
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
                 loss = masked_loss(model, inputs, batch.attention, labels)
             if not torch.isfinite(loss):
-                raise FloatingPointError(f"step {step}: the loss is {loss.item()}; {folder} keeps the last checkpoint")
+                raise FloatingPointError(
+                    f"step {step}: the loss is {loss.item()}; {folder} keeps the last checkpoint"
+                )
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
             optimizer.step()

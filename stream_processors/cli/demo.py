@@ -33,7 +33,9 @@ def file_lines(names: tuple[str, ...]) -> Iterator[bytes]:
 
 
 @click.command()
-@click.option("--input", "inputs", multiple=True, metavar="FILE", help="Your own log file in place of generated logs.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="FILE", help="Your own log file in place of generated logs."
+)
 @click.option("--seconds", default=60.0, type=click.FloatRange(1), help="Longest time to stream.")
 @click.option("--lines", default=6_000, type=click.IntRange(1), help="Generated lines.")
 @click.option("--seed", default=7, help="Seed of the generated logs.")
@@ -62,7 +64,9 @@ def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json
         task = progress.add_task("starting broker, store and worker", total=None if inputs else lines)
 
         def advance(produced: int, applied: int) -> None:
-            progress.update(task, completed=applied, description=f"{produced:,} lines in, {applied:,} answered")
+            progress.update(
+                task, completed=applied, description=f"{produced:,} lines in, {applied:,} answered"
+            )
 
         def show(run: DemoRun) -> None:
             progress.stop()

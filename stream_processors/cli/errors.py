@@ -13,12 +13,24 @@ from stream_processors.demo import DemoError
 from stream_processors.settings import SettingsError
 
 WRONG_INPUT = (SettingsError, BundleError, TopicError)
-FAILURES = (BrokerUnreachable, StoreUnreachable, EmbeddedServerError, DeliveryError, DemoError, redis.RedisError, KafkaError)
+FAILURES = (
+    BrokerUnreachable,
+    StoreUnreachable,
+    EmbeddedServerError,
+    DeliveryError,
+    DemoError,
+    redis.RedisError,
+    KafkaError,
+)
 
 
 def exit_code_and_line(error: Exception) -> tuple[int, str | None]:
     """2 for wrong input, 1 for a failure at run time; no line for what is a defect and deserves its traceback."""
-    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, WRONG_INPUT + FAILURES):
+    if (
+        isinstance(error, OSError)
+        and error.filename is not None
+        and not isinstance(error, WRONG_INPUT + FAILURES)
+    ):
         return 2, f"{error.filename}: {error.strerror}"
     line = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, WRONG_INPUT):

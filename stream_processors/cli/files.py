@@ -50,7 +50,12 @@ def read_lines(stream: BinaryIO) -> Iterator[bytes]:
 def progress_bar(what: str, total: int | None) -> Iterator[Any]:
     """``advance(n)`` on stderr's terminal; nothing where stderr is no terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
@@ -92,7 +97,11 @@ def scan(
                 advance(len(line) + 1)
                 yield line
 
-        failed = [failure for batch in scan_lines(counted(), encoder, detection, store, source=source) for failure in batch]
+        failed = [
+            failure
+            for batch in scan_lines(counted(), encoder, detection, store, source=source)
+            for failure in batch
+        ]
     for failure in failed:
         click.echo(f"secencoder: line {failure.line.offset + 1}: {failure.error}", err=True)
     stats, seconds = store.stats(source), monotonic() - started
@@ -127,8 +136,12 @@ def scan(
 
 @click.command()
 @click.argument("file")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npy file.")
-@click.option("--raw", is_flag=True, help="Embed whole lines, without removing timestamps and volatile fields.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npy file."
+)
+@click.option(
+    "--raw", is_flag=True, help="Embed whole lines, without removing timestamps and volatile fields."
+)
 @json_option
 @settings_options
 def embed(
@@ -156,15 +169,26 @@ def embed(
     vectors = np.concatenate(parts)
     with output.open("wb") as target:
         np.save(target, vectors, allow_pickle=False)
-    facts = {"output": str(output), "lines": len(vectors), "dim": encoder.dim, "model": encoder.bundle.version}
+    facts = {
+        "output": str(output),
+        "lines": len(vectors),
+        "dim": encoder.dim,
+        "model": encoder.bundle.version,
+    }
     report.show_facts(facts, as_json)
 
 
 @click.command()
 @click.argument("file")
 @click.option("--topic", required=True, help="Topic to write to; created when it does not exist.")
-@click.option("--partitions", default=1, type=click.IntRange(1), help="Partitions of a topic that is created.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Lines per second; as fast as possible when unset.")
+@click.option(
+    "--partitions", default=1, type=click.IntRange(1), help="Partitions of a topic that is created."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Lines per second; as fast as possible when unset.",
+)
 @json_option
 @settings_options
 def produce(

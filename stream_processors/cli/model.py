@@ -57,4 +57,6 @@ def verify(path: Path | None, as_json: bool) -> None:
 
     found = facts(path)
     Encoder.from_path(path)
-    show_facts({name: found[name] for name in ("name", "version", "sha256", "files")} | {"verified": True}, as_json)
+    show_facts(
+        {name: found[name] for name in ("name", "version", "sha256", "files")} | {"verified": True}, as_json
+    )

@@ -27,11 +27,21 @@ _SHORTCUTS = {
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--config``, ``--set`` and the shortcuts for the settings that everyone needs."""
     for decorate in (
-        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Any setting, e.g. stream.group=siem."),
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Any setting, e.g. stream.group=siem.",
+        ),
         click.option("--bundle", metavar="DIR", help="Model bundle [setting encoder.bundle]."),
         click.option("--redis-url", metavar="URL", help="Store [setting redis.url]."),
-        click.option("--bootstrap-servers", metavar="HOST:PORT", help="Kafka [setting kafka.bootstrap_servers]."),
-        click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML or YAML settings file."),
+        click.option(
+            "--bootstrap-servers", metavar="HOST:PORT", help="Kafka [setting kafka.bootstrap_servers]."
+        ),
+        click.option(
+            "--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML or YAML settings file."
+        ),
     ):
         command = decorate(command)
     return command

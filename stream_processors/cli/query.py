@@ -43,7 +43,9 @@ class Question:
         known = self.store.sources()
         if self._source is not None:
             if self._source not in known:
-                raise SettingsError(f"--source {self._source}: unknown; known: {', '.join(known) or 'none yet'}")
+                raise SettingsError(
+                    f"--source {self._source}: unknown; known: {', '.join(known) or 'none yet'}"
+                )
             return self._source
         if len(known) == 1:
             return known[0]
@@ -107,9 +109,7 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     question = Question(**options)
     encoder = encoder_from(question.settings)
     vector = encoder.embed([parse(text.encode("utf-8", "surrogateescape")).text])[0]
-    found = find_similar(
-        question.store, question.source, vector, model=encoder.bundle.version, limit=limit
-    )
+    found = find_similar(question.store, question.source, vector, model=encoder.bundle.version, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 
 
