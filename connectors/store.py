@@ -163,16 +163,16 @@ class RedisStore:
 
     def __init__(
         self,
-        client: redis.Redis,
+        client: redis.Redis | redis.RedisCluster,
         *,
         prefix: str = "se",
         env: str = "default",
         retention: RetentionSettings | None = None,
     ) -> None:
-        self._redis = client
+        self._redis: Any = client  # redis-py types every answer as "now or awaitable"
         self._base = f"{prefix}:{env}"
         self._keep = retention or RetentionSettings()
-        self._apply = client.register_script(APPLY_SCRIPT)
+        self._apply = self._redis.register_script(APPLY_SCRIPT)
         self._known: set[str] = set()
 
     def key(self, source: str, *parts: object) -> str:

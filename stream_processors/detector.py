@@ -159,7 +159,7 @@ class PartitionDetector:
                 format=lines[row].record.format,
                 pattern=names[row],
             )
-            for row in np.flatnonzero(scores.astype(np.float32) >= threshold)
+            for row in np.flatnonzero(scores.astype(np.float32) >= threshold).tolist()
         ]
 
     def _pattern_changes(self, lines: Sequence[Line], assignment: Assignment) -> list[Pattern]:

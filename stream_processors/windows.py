@@ -79,7 +79,7 @@ class WindowSampler:
         pool = np.concatenate([kept, vectors[rows]])
         pool_texts = window.texts + [texts[row][:TEXT_CHARACTERS] for row in rows]
         pool_offsets = window.offsets + [offsets[row] for row in rows]
-        chosen = max_min(pool, self._k, window.total / window.count)
+        chosen = max_min(pool, self._k, window.total / np.float32(window.count))
         window.vectors = pool[chosen]
         window.texts = [pool_texts[index] for index in chosen]
         window.offsets = [pool_offsets[index] for index in chosen]
@@ -131,5 +131,5 @@ def merge(parts: Sequence[WindowPart], k: int) -> Sample:
     ]
     total = np.sum([np.frombuffer(part.total, dtype="<f4") for part in parts], axis=0)
     vectors = np.concatenate([np.frombuffer(part.vectors, dtype="<f2") for part in parts])
-    chosen = max_min(vectors.astype(np.float32).reshape(-1, len(total)), k, total / max(count, 1))
+    chosen = max_min(vectors.astype(np.float32).reshape(-1, len(total)), k, total / np.float32(max(count, 1)))
     return Sample(parts[0].start, count, tuple(lines[index] for index in chosen))

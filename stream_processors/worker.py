@@ -401,7 +401,7 @@ def make_app(settings: Settings) -> faust.App:
     )
     service = StreamService(settings, Pipeline(encoder), store, dim=encoder.dim, model=bundle.version)
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
-    app.service(service)
+    app.service(service)  # type: ignore[arg-type]  # Faust takes instances as well as classes
 
     @app.agent(service.channel, name="detect")
     async def detect(batches: Any) -> None:

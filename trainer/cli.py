@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tokenizers import Tokenizer
 
 from trainer.corpus import CorpusError, load_sources, sample_lines
 from trainer.tokenizer import VOCABULARY_SIZE, train_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import DebertaV2ForMaskedLM
 
 LINE_LIMIT = 20_000
 """Characters of a line that training looks at; what follows is cut."""
@@ -85,9 +89,105 @@ def pretrain(
     lines = sample_lines(load_sources(corpus), characters, power=power, seed=seed)
     tokens = encode_lines(vocabulary, [line[:LINE_LIMIT] for line in lines])
     click.echo(f"{len(tokens):,} lines, {len(tokens.ids):,} tokens")
-    record = settings_record(settings) | {"lines": len(tokens), "corpus_tokens": len(tokens.ids)}
+    record = settings_record(settings) | {
+        "characters": characters,
+        "power": power,
+        "lines": len(tokens),
+        "corpus_tokens": len(tokens.ids),
+    }
     (run / "settings.json").write_text(json.dumps(record, indent=2) + "\n")
     run_pretraining(tokens, vocabulary, settings, run)
+
+
+@cli.command()
+@click.argument("corpus", nargs=-1, required=True, type=Existing)
+@click.option("-o", "--run", type=RunFolder, required=True, help="Run folder with a finished pretraining.")
+@click.option(
+    "--test", "tests", multiple=True, required=True, type=Existing, help="JSONL with a field 'line'."
+)
+def evaluate(corpus: tuple[Path, ...], run: Path, tests: tuple[Path, ...]) -> None:
+    """Perplexity and masked accuracy on held-out lines, beside a unigram model; writes evaluation.json.
+
+    CORPUS is what the model was trained on: the unigram model's text, and lines of the tests that equal one of its
+    lines once numbers are masked are also reported apart.
+    """
+    from trainer.dataset import encode_lines
+    from trainer.evaluate import Unigram, markdown_table
+    from trainer.evaluate import evaluate as run_evaluation
+    from trainer.tokenizer import content_tokens
+
+    settings = json.loads((run / "settings.json").read_text())
+    vocabulary, model = load_run(run)
+    sources = load_sources(corpus)
+    sample = sample_lines(sources, settings["characters"], power=settings["power"], seed=settings["seed"])
+    tokens = encode_lines(vocabulary, [line[:LINE_LIMIT] for line in sample])
+    unigram = Unigram.of(tokens, content_tokens(vocabulary))
+    everything = (line for source in sources for line in source.lines)
+    rows = run_evaluation(model, vocabulary, unigram, tests, everything)
+    (run / "evaluation.json").write_text(json.dumps(rows, indent=2) + "\n")
+    click.echo(markdown_table(rows))
+
+
+@cli.command()
+@click.option("-o", "--run", type=RunFolder, required=True, help="Run folder with a finished pretraining.")
+@click.option(
+    "--bundle", type=RunFolder, required=True, help="Bundle folder to write; replaced when it exists."
+)
+@click.option("--name", default="secencoder-tiny", help="Name in the manifest.")
+@click.option("--version", required=True, help="Version in the manifest.")
+@click.option(
+    "--check", "check_file", type=Existing, required=True, help="JSONL of real lines for the parity check."
+)
+@click.option("--data", default="", help="One sentence on the training data, for card and manifest.")
+@click.option("--keep-fp32", is_flag=True, help="Keep onnx/model.onnx in the bundle.")
+def export(
+    run: Path, bundle: Path, name: str, version: str, check_file: Path, data: str, keep_fp32: bool
+) -> None:
+    """Write a run's model as a verified bundle: fp16 weights, ONNX, tokenizer, model card, manifest."""
+    from trainer.card import model_card
+    from trainer.evaluate import load_test_lines
+    from trainer.export import export_bundle
+    from trainer.model import parameter_count
+
+    settings = json.loads((run / "settings.json").read_text())
+    evaluation = run / "evaluation.json"
+    metrics = json.loads(evaluation.read_text()) if evaluation.exists() else []
+    vocabulary, model = load_run(run)
+    record = {
+        "name": name,
+        "version": version,
+        "architecture": "deberta-v2",
+        "licence": "Apache-2.0",
+        "parameters": parameter_count(model),
+        "training": settings | {"data": data},
+        "metrics": metrics,
+    }
+    lines = load_test_lines(check_file)
+    step = max(1, len(lines) // 400)
+    export_bundle(
+        model,
+        vocabulary,
+        bundle,
+        lines=[line[:LINE_LIMIT] for line in lines[::step]],
+        record=record,
+        card=model_card(record, model.config.to_dict()),
+        keep_fp32=keep_fp32,
+    )
+    click.echo(f"{bundle}: {name} {version}")
+
+
+def load_run(run: Path) -> tuple[Tokenizer, DebertaV2ForMaskedLM]:
+    """Tokenizer and model of a run folder's last checkpoint."""
+    from trainer.model import make_config, make_model
+    from trainer.pretrain import load_weights
+
+    if not (run / "checkpoint.safetensors").exists():
+        raise CorpusError(f"{run}: has no checkpoint.safetensors; run pretrain first")
+    settings = json.loads((run / "settings.json").read_text())
+    vocabulary = Tokenizer.from_file(str(run / "tokenizer.json"))
+    model = make_model(make_config(settings["size"], vocabulary.get_vocab_size())).eval()
+    load_weights(run, model)
+    return vocabulary, model
 
 
 def main() -> None:

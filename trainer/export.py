@@ -62,6 +62,8 @@ def export_onnx(encoder: DebertaV2Model, path: Path) -> None:
         external_data=False,
         verbose=False,
     )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
     program.save(str(path), external_data=False)
     fold_constants(path)
 

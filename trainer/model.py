@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 
 from trainer.masking import IGNORED
 
-SIZES: dict[str, dict[str, int]] = {
+SIZES: dict[str, dict[str, Any]] = {
     # position_buckets is ours to choose: 32 in place of the paper's 256 shrinks the position products of each
     # layer from 512 columns to 64, and log lines rarely need far positions told apart.
     "tiny": {
@@ -25,22 +27,22 @@ def make_config(size: str, vocabulary_size: int, *, pad_id: int = 0) -> DebertaV
     """The configuration of a named size; raises ValueError for a name that is not in ``SIZES``."""
     if size not in SIZES:
         raise ValueError(f"model size {size!r} is unknown; known sizes: {', '.join(SIZES)}")
-    return DebertaV2Config(
-        vocab_size=vocabulary_size,
-        pad_token_id=pad_id,
-        type_vocab_size=0,
-        relative_attention=True,
-        pos_att_type=["c2p", "p2c"],
-        share_att_key=True,
-        norm_rel_ebd="layer_norm",
-        position_biased_input=False,
-        max_position_embeddings=512,
-        max_relative_positions=-1,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        layer_norm_eps=1e-7,
-        **SIZES[size],
-    )
+    values: dict[str, Any] = {
+        "vocab_size": vocabulary_size,
+        "pad_token_id": pad_id,
+        "type_vocab_size": 0,
+        "relative_attention": True,
+        "pos_att_type": ["c2p", "p2c"],
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+        "position_biased_input": False,
+        "max_position_embeddings": 512,
+        "max_relative_positions": -1,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "layer_norm_eps": 1e-7,
+    }
+    return DebertaV2Config(**values, **SIZES[size])
 
 
 def make_model(config: DebertaV2Config) -> DebertaV2ForMaskedLM:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import DebertaV2ForMaskedLM
@@ -23,7 +24,7 @@ from transformers import DebertaV2ForMaskedLM
 from trainer.dataset import Batch, TokenLines, pad_rows, training_rows
 from trainer.masking import mask_content
 from trainer.model import make_config, make_model, masked_loss
-from trainer.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_tokens
+from trainer.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_tokens, special_id
 
 LOSS_EVERY = 20
 """Steps averaged into one row of the loss curve."""
@@ -61,7 +62,7 @@ def endless_batches(
     lines: TokenLines, settings: PretrainSettings, tokenizer: Tokenizer, *, skip: int
 ) -> Iterator[Batch]:
     """Batches of epoch after epoch, the first ``skip`` left out."""
-    ids = {name: tokenizer.token_to_id(token) for name, token in zip(("cls", "sep", "pad"), (CLS, SEP, PAD))}
+    cls_id, sep_id, pad_id = (special_id(tokenizer, token) for token in (CLS, SEP, PAD))
     epoch = 0
     while True:
         for rows in training_rows(
@@ -74,7 +75,7 @@ def endless_batches(
             if skip > 0:
                 skip -= 1
                 continue
-            yield pad_rows(rows, cls_id=ids["cls"], sep_id=ids["sep"], pad_id=ids["pad"])
+            yield pad_rows(rows, cls_id=cls_id, sep_id=sep_id, pad_id=pad_id)
         epoch += 1
 
 
@@ -109,13 +110,9 @@ def load_checkpoint(folder: Path, model: DebertaV2ForMaskedLM, optimizer: torch.
     path = folder / "checkpoint.safetensors"
     if not path.exists():
         return 0
-    from safetensors import safe_open
-
     with safe_open(path, "pt") as opened:
         step = int(opened.metadata()["step"])
-    tensors = load_file(path)
-    named = {name: tensors[f"model.{name}"] for name, _ in model.named_parameters()}
-    model.load_state_dict(named, strict=False)
+    tensors = load_weights(folder, model)
     state: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
@@ -123,6 +120,14 @@ def load_checkpoint(folder: Path, model: DebertaV2ForMaskedLM, optimizer: torch.
             state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return step
+
+
+def load_weights(folder: Path, model: DebertaV2ForMaskedLM) -> dict[str, torch.Tensor]:
+    """Loads a checkpoint's weights in place; returns all its tensors."""
+    tensors = load_file(folder / "checkpoint.safetensors")
+    named = {name: tensors[f"model.{name}"] for name, _ in model.named_parameters()}
+    model.load_state_dict(named, strict=False)  # strict would ask for the tied embedding's second name
+    return tensors
 
 
 def pretrain(
@@ -139,7 +144,7 @@ def pretrain(
     optimizer = make_optimizer(model, settings)
     first = load_checkpoint(folder, model, optimizer)
     content = torch.tensor(content_tokens(tokenizer))
-    mask_id = tokenizer.token_to_id(MASK)
+    mask_id = special_id(tokenizer, MASK)
     batches = endless_batches(lines, settings, tokenizer, skip=first)
     generator = torch.Generator()
     folder.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,14 @@ def train_tokenizer(lines: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE
     return tokenizer
 
 
+def special_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a special token; ValueError when the vocabulary lacks it."""
+    index = tokenizer.token_to_id(token)
+    if index is None:
+        raise ValueError(f"the tokenizer has no {token} token")
+    return index
+
+
 def content_tokens(tokenizer: Tokenizer) -> list[bool]:
     """For each id, whether it is a *content* token: one that holds a letter, a digit or a non-ASCII byte.
 

@@ -88,7 +88,7 @@ def render(fields: Mapping[str, str | list[str]]) -> str:
         if is_time or not value:
             continue
         if isinstance(value, list):
-            value = ",".join([item for item in value if item and not is_volatile(item)])  # noqa: PLW2901
+            value = ",".join([item for item in value if item and not is_volatile(item)])
             if not value:
                 continue
         elif is_volatile(value):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import click
 from rich.console import Console
@@ -34,7 +34,7 @@ def opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
         import gzip
 
         with gzip.open(name, "rb") as stream:
-            yield stream, None  # type: ignore[misc]
+            yield cast(BinaryIO, stream), None
     else:
         with Path(name).open("rb") as stream:
             yield stream, Path(name).stat().st_size
