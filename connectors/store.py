@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol
 
 import redis
@@ -91,6 +92,7 @@ class MemoryStore:
         self._windows: dict[str, dict[tuple[int, int], WindowPart]] = {}
         self._states: dict[tuple[str, int], bytes] = {}
         self._warming: dict[tuple[str, int], int] = {}
+        self._lock = Lock()
 
     def applied(self, source: str) -> dict[int, int]:
         return dict(self._stats[source].applied) if source in self._stats else {}
@@ -99,6 +101,10 @@ class MemoryStore:
         return self._states.get((source, partition))
 
     def apply(self, changes: Changes) -> None:
+        with self._lock:
+            self._apply(changes)
+
+    def _apply(self, changes: Changes) -> None:
         source, partition = changes.source, changes.partition
         found = self.applied(source).get(partition)
         if found != changes.expected:
@@ -204,6 +210,7 @@ class RedisStore:
             ],
         )
         if not done:
+            self._known.discard(source)  # the store may have lost everything
             raise Fenced(changes, int(found) if found else None)
 
     def _commands(self, changes: Changes) -> list[list[Any]]:
@@ -300,19 +307,17 @@ class RedisStore:
         if order == "time":
             members = self._redis.zrevrange(by_time, 0, limit - 1)
         else:
-            oldest = self._redis.zrange(by_time, 0, 0, withscores=True)
-            newest = self._redis.zrange(by_time, -1, -1, withscores=True)
-            members = self._highest(source, oldest[0][1], newest[0][1], limit) if oldest else []
+            times = [time for _, time in self._redis.zrange(by_time, 0, -1, withscores=True)]
+            members = self._highest(source, times, limit)
         pipeline = self._redis.pipeline(transaction=False)
         for member in members:
             pipeline.hgetall(self.key(source, "line", member.decode()))
         return rank([anomaly_from(fields) for fields in pipeline.execute() if fields], order, limit)
 
-    def _highest(self, source: str, oldest: float, newest: float, limit: int) -> list[bytes]:
-        """Members with the highest scores of the buckets between two times."""
-        first = int(oldest // BUCKET_SECONDS) * BUCKET_SECONDS
+    def _highest(self, source: str, times: Iterable[float], limit: int) -> list[bytes]:
+        """Members with the highest scores of these times' buckets; one stray time costs one bucket, not a range."""
         pipeline = self._redis.pipeline(transaction=False)
-        for bucket in range(first, int(newest) + 1, BUCKET_SECONDS):
+        for bucket in sorted({int(time // BUCKET_SECONDS) * BUCKET_SECONDS for time in times}):
             key = self.key(source, "anomalies", "by_score", bucket)
             pipeline.zrevrange(key, 0, limit - 1, withscores=True)
         scored = [pair for pairs in pipeline.execute() for pair in pairs]

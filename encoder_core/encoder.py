@@ -34,7 +34,9 @@ class VectorCache:
         return vector
 
     def put(self, text: str, vector: NDArray[np.float32]) -> None:
-        """Keeps a vector of a new text and forgets the oldest ones over the limit."""
+        """Keeps a text's vector and forgets the oldest ones over the limit."""
+        if (old_vector := self._vectors.pop(text, None)) is not None:
+            self._bytes -= len(text) + old_vector.nbytes
         self._vectors[text] = vector
         self._bytes += len(text) + vector.nbytes
         while self._bytes > self._limit:

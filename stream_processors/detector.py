@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
 from connectors.records import Anomaly, Changes, Line, Pattern, WindowPart
-from stream_processors.features import WIDTH, ColumnCounts, feature_rows, projection
+from stream_processors.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
 from stream_processors.forest import OnlineIsolationForest
 from stream_processors.patterns import Assignment, PatternTable
 from stream_processors.quantile import SlidingQuantile
@@ -39,13 +40,21 @@ class DetectionSettings(BaseModel):
     reservoir: int = Field(4_096, ge=256, le=100_000, description="Recent lines the forest remembers")
     warmup: int = Field(512, ge=16, description="Lines before the first score; they are scored then")
     refit_every: int = Field(512, ge=16, description="Lines between renewals of a tenth of the trees")
-    pattern_threshold: float = Field(0.9, ge=-1, le=1, description="Cosine from which a line joins a pattern")
+    pattern_threshold: float = Field(0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern")
     pattern_limit: int = Field(
         1_000, ge=1, le=100_000, description="Patterns kept per partition and in the store"
     )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")
     seed: int = Field(0, description="Seed of the forest")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.warmup > self.reservoir:
+            raise ValueError(
+                f"detection.warmup={self.warmup} never ends with detection.reservoir={self.reservoir} lines"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,8 @@ class PartitionDetector:
     ) -> None:
         self.source, self.partition, self.model = source, partition, model
         self._dim = dim
-        self._projection = projection(dim)
-        self._columns = ColumnCounts()
+        self._recent = RecentVectors(dim)
+        self._counts = SurpriseCounts()
         self._forest = OnlineIsolationForest(
             WIDTH,
             trees=settings.trees,
@@ -96,6 +105,7 @@ class PartitionDetector:
         """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``."""
         changes.lines += len(lines)
         changes.parse_errors += sum(line.record.parse_error is not None for line in lines)
+        changes.warming_up = len(self._waiting)
         if not lines:
             return
         units = unit_rows(vectors)
@@ -114,8 +124,9 @@ class PartitionDetector:
         if len(lines) != len(units):
             raise ValueError(f"{len(lines)} lines but {len(units)} vectors")
         assignment = self._patterns.assign(units, [line.record.text for line in lines])
-        surprises = [self._columns.surprise(line.record) for line in lines]
-        features = feature_rows(units, self._projection, assignment.novelty, assignment.rarity, surprises)
+        surprises = [self._counts.surprises(line.record) for line in lines]
+        features = feature_rows(self._recent.distance(units), assignment.rarity, surprises)
+        self._recent.add(units)
         return assignment, self._score(lines, features, assignment)
 
     def finish(self, changes: Changes) -> None:
@@ -123,12 +134,12 @@ class PartitionDetector:
         if self._waiting and self._forest.seen >= 2:
             self._forest.fit()
             changes.anomalies += self._score_waiting()
-            changes.warming_up = 0
+        changes.warming_up = len(self._waiting)
 
     def _score(
         self, lines: Sequence[Line], features: NDArray[np.float32], assignment: Assignment
     ) -> list[Anomaly]:
-        names = [self._patterns.ids[row] for row in assignment.rows]
+        names = assignment.ids
         if self._forest.ready:
             scores = self._forest.score(features)
             self._quantile.update(scores)
@@ -164,12 +175,11 @@ class PartitionDetector:
 
     def _pattern_changes(self, lines: Sequence[Line], assignment: Assignment) -> list[Pattern]:
         by_name: dict[str, list[int]] = {}
-        for place, row in enumerate(assignment.rows):
-            by_name.setdefault(self._patterns.ids[row], []).append(place)
+        for place, name in enumerate(assignment.ids):
+            by_name.setdefault(name, []).append(place)
         changes = []
         for name, places in by_name.items():
             times = [lines[place].timestamp for place in places]
-            vector = self._patterns.vectors[assignment.rows[places[0]]]
             changes.append(
                 Pattern(
                     id=name,
@@ -177,7 +187,7 @@ class PartitionDetector:
                     first_seen=min(times),
                     last_seen=max(times),
                     example=display_text(lines[places[0]]),
-                    vector=vector.astype("<f2").tobytes(),
+                    vector=assignment.vectors[name].astype("<f2").tobytes(),
                     model=self.model,
                 )
             )
@@ -200,7 +210,8 @@ class PartitionDetector:
             **{f"forest.{name}": array for name, array in self._forest.state().items()},
             **{f"quantile.{name}": array for name, array in self._quantile.state().items()},
             **{f"patterns.{name}": array for name, array in self._patterns.state().items()},
-            "columns": self._columns.state(),
+            "recent": self._recent.state(),
+            "counts": self._counts.state(),
         }
         tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
         metadata = {"version": str(STATE_VERSION), "offset": str(offset), "model": self.model}
@@ -215,7 +226,13 @@ class PartitionDetector:
                 f"detector state of {self.source}/{self.partition} has (version, model) {found}, "
                 f"expected {(str(STATE_VERSION), self.model)}"
             )
-        tensors = safetensors.numpy.load(snapshot)
+        try:
+            self._take_up(safetensors.numpy.load(snapshot))
+        except (safetensors.SafetensorError, KeyError) as error:
+            raise ValueError(f"not a detector state: {error}") from error
+        return int(metadata["offset"])
+
+    def _take_up(self, tensors: dict[str, NDArray]) -> None:
         parts: dict[str, dict[str, NDArray]] = {"forest": {}, "quantile": {}, "patterns": {}}
         for name, array in tensors.items():
             group, _, key = name.partition(".")
@@ -224,8 +241,8 @@ class PartitionDetector:
         self._forest.restore(parts["forest"])
         self._quantile.restore(parts["quantile"])
         self._patterns.restore(parts["patterns"])
-        self._columns.restore(tensors["columns"])
-        return int(metadata["offset"])
+        self._recent.restore(tensors["recent"])
+        self._counts.restore(tensors["counts"])
 
     def restore_windows(self, parts: Sequence[WindowPart]) -> None:
         """Goes on with the store's windows of this partition."""

@@ -25,7 +25,10 @@ def average_path_length(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class FlatTrees:
-    """Grown trees as arrays of shape (trees, nodes); a leaf points to itself and holds its path length."""
+    """Grown trees as arrays of shape (trees, nodes); a leaf points to itself and holds its path length.
+
+    A path length is in units of c(n) of the tree's own sample, so that trees of a young and of a full reservoir agree.
+    """
 
     def __init__(self, forest: IsolationForest) -> None:
         trees = [estimator.tree_ for estimator in forest.estimators_]
@@ -39,13 +42,14 @@ class FlatTrees:
             nodes = np.arange(tree.node_count, dtype=np.int32)
             leaf = tree.children_left == -1
             self.feature[index, nodes] = np.where(leaf, 0, tree.feature)
-            self.threshold[index, nodes] = np.where(leaf, np.inf, tree.threshold)
+            self.threshold[index, nodes] = np.where(leaf, np.inf, _rounded_down(tree.threshold))
             self.children[index, nodes, 0] = np.where(leaf, nodes, tree.children_left)
             self.children[index, nodes, 1] = np.where(leaf, nodes, tree.children_right)
             depth = np.zeros(tree.node_count, dtype=np.int32)
             for node in np.flatnonzero(~leaf):  # parents come before their children
                 depth[[tree.children_left[node], tree.children_right[node]]] = depth[node] + 1
-            self.path_length[index, nodes] = depth + average_path_length(tree.n_node_samples)
+            normal = average_path_length(tree.n_node_samples[0])  # of this tree's own sample
+            self.path_length[index, nodes] = (depth + average_path_length(tree.n_node_samples)) / normal
             self.depth[index] = depth.max()
 
     def replace_oldest(self, newer: FlatTrees) -> None:
@@ -58,7 +62,7 @@ class FlatTrees:
             setattr(self, name, np.concatenate([kept, new]))
 
     def mean_path_length(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Mean over the trees of each row's path length, float64 (rows,)."""
+        """Mean over the trees of each row's path length in units of c(n), float64 (rows,)."""
         tree = np.arange(len(self.depth))[None, :]
         row = np.arange(len(rows))[:, None]
         node = np.zeros((len(rows), len(self.depth)), dtype=np.int32)
@@ -66,6 +70,12 @@ class FlatTrees:
             right = rows[row, self.feature[tree, node]] > self.threshold[tree, node]
             node = self.children[tree, node, right.astype(np.int8)]
         return self.path_length[tree, node].mean(axis=1, dtype=np.float64)
+
+
+def _rounded_down(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The largest float32 not above each threshold: float32 rows compare with it as with the threshold itself."""
+    rounded = threshold.astype(np.float32)
+    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
 def _widen(array: NDArray, width: int) -> NDArray:
@@ -115,6 +125,7 @@ class OnlineIsolationForest:
 
     def learn(self, rows: NDArray[np.float32]) -> None:
         """Takes rows, float32 (rows, width), into the reservoir and refits what is due."""
+        self._check_width(rows)
         for start in range(0, len(rows), self._refit_every):
             part = rows[start : start + self._refit_every]
             self._remember(part)
@@ -137,9 +148,9 @@ class OnlineIsolationForest:
         """Anomaly score in (0, 1), higher is more unusual (Liu et al., equation 2); float64 (rows,)."""
         if self._flat is None:
             raise ValueError(f"the forest is warming up: {self._filled} of {self._warmup} rows seen")
-        normal = float(average_path_length(np.array(min(self._sample, max(self._filled, 2)))))
+        self._check_width(rows)
         scores = [
-            np.exp2(-self._flat.mean_path_length(rows[start : start + WALK_ROWS]) / normal)
+            np.exp2(-self._flat.mean_path_length(rows[start : start + WALK_ROWS]))
             for start in range(0, len(rows), WALK_ROWS)
         ]
         return np.concatenate(scores) if scores else np.empty(0)
@@ -151,12 +162,15 @@ class OnlineIsolationForest:
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up a saved reservoir; raises ValueError when its width is another."""
         rows = state["reservoir"]
-        if rows.ndim != 2 or rows.shape[1] != self._rows.shape[1]:
-            raise ValueError(f"reservoir must be of shape (rows, {self._rows.shape[1]}), got {rows.shape}")
+        self._check_width(rows)
         self._filled = min(len(rows), len(self._rows))
         self._rows[: self._filled] = rows[: self._filled]
         if self._filled >= self._warmup:
             self.fit()
+
+    def _check_width(self, rows: NDArray) -> None:
+        if rows.ndim != 2 or rows.shape[1] != self._rows.shape[1]:
+            raise ValueError(f"rows must be of shape (rows, {self._rows.shape[1]}), got {rows.shape}")
 
     def _remember(self, rows: NDArray[np.float32]) -> None:
         room = min(len(self._rows) - self._filled, len(rows))

@@ -36,10 +36,12 @@ class Assignment:
 
     rows: NDArray[np.int64]
     """Row of the pattern table, (lines,)."""
-    novelty: NDArray[np.float32]
-    """1 - cosine to the nearest pattern known before the line; 1 for the very first line; (lines,)."""
     rarity: NDArray[np.float32]
     """-log of the share of lines that the pattern had before the line, (lines,)."""
+    ids: list[str]
+    """Id of each line's pattern: a row may change hands within the batch when the table is full."""
+    vectors: dict[str, NDArray[np.float32]]
+    """Vector of each of these patterns, (dim,)."""
 
 
 class PatternTable:
@@ -63,29 +65,30 @@ class PatternTable:
     def assign(self, vectors: NDArray[np.float32], texts: list[str]) -> Assignment:
         """Places unit vectors, float32 (lines, dim), in order; founders are named after their text."""
         rows = np.zeros(len(vectors), dtype=np.int64)
-        novelty = np.zeros(len(vectors), dtype=np.float32)
         rarity = np.zeros(len(vectors), dtype=np.float32)
         known = len(self)
         cosines = vectors @ self.vectors[:known].T  # patterns founded below get their own look
         founded: list[int] = []
+        ids: list[str] = []
+        named: dict[str, NDArray[np.float32]] = {}
         for line, vector in enumerate(vectors):
             row, cosine = self._nearest(vector, cosines[line], founded)
             total = int(self.counts[: len(self)].sum())
             if row < 0 or cosine < self._threshold:
-                novelty[line] = 1.0 if row < 0 else 1.0 - cosine
                 row = self._found(vector, texts[line])
                 if row < known:
                     cosines[:, row] = -np.inf  # the forgotten pattern's place is taken by this one
                 if row not in founded:
                     founded.append(row)
-            else:
-                novelty[line] = max(0.0, 1.0 - cosine)
             rarity[line] = np.log((total + 2.0) / (self.counts[row] + 1.0))
             self.counts[row] += 1
             self._clock += 1
             self._used[row] = self._clock
             rows[line] = row
-        return Assignment(rows, novelty, rarity)
+            ids.append(self.ids[row])
+            if ids[-1] not in named:
+                named[ids[-1]] = self.vectors[row].copy()
+        return Assignment(rows, rarity, ids, named)
 
     def _nearest(
         self, vector: NDArray[np.float32], cosines: NDArray[np.float32], founded: list[int]

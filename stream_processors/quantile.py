@@ -35,8 +35,10 @@ class SlidingQuantile:
         return float(np.quantile(self._scores[:filled], 1 - self._rate, method="higher"))
 
     def state(self) -> dict[str, NDArray]:
-        """The window's scores."""
-        return {"scores": self._scores[: min(self._seen, len(self._scores))]}
+        """The window's scores, oldest first."""
+        size = len(self._scores)
+        oldest = self._seen % size if self._seen > size else 0
+        return {"scores": np.roll(self._scores, -oldest)[: min(self._seen, size)]}
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up saved scores."""

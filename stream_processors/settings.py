@@ -107,7 +107,11 @@ def read_config(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"{path}: can't be read: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:  # its text quotes the file, which may hold a secret
+        mark = getattr(error, "problem_mark", None)
+        place = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise SettingsError(f"{path}: is not YAML{place}") from error
+    except ValueError as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
     if values is None:
         return {}

@@ -41,6 +41,7 @@ class WindowSampler:
             raise ValueError(f"seconds and k must be at least 1, got {seconds} and {k}")
         self._dim, self._seconds, self._k = dim, seconds, k
         self._open: dict[int, OpenWindow] = {}
+        self._closed: int | None = None
 
     def add(
         self,
@@ -57,12 +58,15 @@ class WindowSampler:
             if start not in self._open:
                 if len(self._open) >= OPEN_WINDOWS and start < min(self._open):
                     continue
+                if self._closed is not None and start <= self._closed:
+                    continue  # opened again, it would overwrite the store's larger count
                 self._open[start] = OpenWindow(np.zeros(self._dim, dtype=np.float32))
             self._extend(self._open[start], rows, vectors, texts, offsets)
             changed.append(start)
         for start in sorted(self._open)[:-OPEN_WINDOWS]:
             if start not in changed:
                 del self._open[start]
+                self._closed = start if self._closed is None else max(start, self._closed)
         return changed
 
     def _extend(

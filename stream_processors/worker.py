@@ -27,11 +27,13 @@ from aiokafka import (
     ConsumerRecord,
     TopicPartition,
 )
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from faust.app.base import BootStrategy
+from kafka.errors import KafkaError as AdminError
 from mode import Service
 
 from connectors.backoff import backoff
+from connectors.kafka import BrokerUnreachable, ensure_topic
 from connectors.records import Changes, Line
 from connectors.store import Fenced, Store
 from stream_processors.detector import PartitionDetector
@@ -178,7 +180,7 @@ class StreamService(Service):
             **kafka,
             group_id=stream.group,
             enable_auto_commit=False,
-            auto_offset_reset=stream.start,
+            auto_offset_reset="earliest",  # also after a retention that passed our offset: what is left is read
             max_partition_fetch_bytes=FETCH_BYTES,
             max_poll_interval_ms=MAX_POLL_SECONDS * 1_000,
             session_timeout_ms=int(stream.session_timeout_seconds * 1_000),
@@ -186,8 +188,20 @@ class StreamService(Service):
         )
         self.producer = AIOKafkaProducer(**kafka, acks="all", max_request_size=FETCH_BYTES)
         self.consumer.subscribe(stream.topics, listener=Revocation(self.partitions))
+        unreachable = (BrokerUnreachable, AdminError)
+        await self.retried(self.ensure_dead_letter_topic, "the dead-letter topic", *unreachable)
         await self.retried(self.consumer.start, "joining the consumer group", KafkaError)
         await self.retried(self.producer.start, "connecting the dead-letter producer", KafkaError)
+
+    async def ensure_dead_letter_topic(self) -> None:
+        """Makes the topic unless it exists: without it the first dead letter would hold up everything.
+
+        It takes what the source topics take. Raises TopicError.
+        """
+        name = self.settings.stream.dead_letter_topic
+        await asyncio.to_thread(
+            ensure_topic, self.settings.kafka, name, partitions=1, max_message_bytes=FETCH_BYTES
+        )
 
     async def on_stop(self) -> None:
         """Leaves the group, so that others take the partitions at once."""
@@ -201,9 +215,9 @@ class StreamService(Service):
     async def fetch(self) -> None:
         """Opens new partitions and puts fetched batches on the channel."""
         while not self.should_stop:
-            for topic in self.consumer.assignment() - self.partitions.keys():
-                await self.open(topic)
             try:
+                for topic in self.consumer.assignment() - self.partitions.keys():
+                    await self.open(topic)
                 fetched = await self.consumer.getmany(
                     timeout_ms=int(FETCH_SECONDS * 1_000), max_records=self.settings.stream.batch_lines
                 )
@@ -218,31 +232,71 @@ class StreamService(Service):
     async def open(self, topic: TopicPartition) -> None:
         """Rebuilds a partition's memory and seeks to where the store needs it to go on.
 
-        The store's applied offset is the truth. Reading starts at the snapshot's offset when there is one: the
-        lines between it and the applied offset rebuild memory without touching the store.
+        The store's applied offset is the truth. Reading starts at the snapshot's offset when there is one, else a
+        warm-up's length before: the lines up to the applied offset rebuild memory without touching the store.
         """
         source, number = topic.topic, topic.partition
         applied = (await self.in_thread(self.store.applied, source)).get(number)
-        detector = PartitionDetector(source, number, self.dim, self.settings.detection, model=self.model)
-        position, snapshot_at = applied, None
-        snapshot = await self.in_thread(self.store.state, source, number)
-        if snapshot is not None and applied is not None:
-            try:
-                position = snapshot_at = detector.restore(snapshot)
-            except ValueError as error:
-                log.warning("%s/%s: starting with an empty memory: %s", source, number, error)
+        detector, snapshot_at, position = self.new_detector(topic), None, None
         if applied is not None:
-            starts = await self.in_thread(self.store.windows, source)
-            for start in starts[:4]:
-                detector.restore_windows(await self.in_thread(self.store.window, source, start))
+            detector, snapshot_at = await self.remembered(topic, applied)
+            position = (
+                max(0, applied - self.settings.detection.warmup) if snapshot_at is None else snapshot_at
+            )
+            await self.check_end(topic, applied)
         if topic not in self.consumer.assignment():
             return
         if position is not None:
             self.consumer.seek(topic, position)
-        elif self.settings.stream.start == "earliest":
-            await self.consumer.seek_to_beginning(topic)
+        else:
+            await self.seek_to_start(topic)
         self.partitions[topic] = Partition(topic, detector, applied, snapshot_at)
         log.info("%s/%s: applied offset %s, reading from %s", source, number, applied, position)
+
+    def new_detector(self, topic: TopicPartition) -> PartitionDetector:
+        """A partition's memory with nothing in it."""
+        return PartitionDetector(
+            topic.topic, topic.partition, self.dim, self.settings.detection, model=self.model
+        )
+
+    async def remembered(self, topic: TopicPartition, applied: int) -> tuple[PartitionDetector, int | None]:
+        """A partition's memory as the store has it, and the offset of its snapshot; None without a usable one."""
+        source, number = topic.topic, topic.partition
+        detector, snapshot_at = self.new_detector(topic), None
+        snapshot = await self.in_thread(self.store.state, source, number)
+        if snapshot is not None:
+            try:
+                snapshot_at = detector.restore(snapshot)
+                if snapshot_at > applied:  # reading from there would skip lines
+                    raise ValueError(
+                        f"its snapshot at {snapshot_at} is ahead of the applied offset {applied}"
+                    )
+            except ValueError as error:
+                log.warning("%s/%s: its memory is learned anew: %s", source, number, error)
+                detector, snapshot_at = self.new_detector(topic), None
+        starts = await self.in_thread(self.store.windows, source)
+        for start in starts[:4]:
+            detector.restore_windows(await self.in_thread(self.store.window, source, start))
+        return detector, snapshot_at
+
+    async def check_end(self, topic: TopicPartition, applied: int) -> None:
+        """Says so when the store is ahead of the topic."""
+        end = (await self.consumer.end_offsets([topic]))[topic]
+        if applied > end:
+            log.error(
+                "%s/%s: applied offset %s is past the topic's end %s: was the topic made anew? Lines before "
+                "that offset count as done; give it another redis.env, or remove its keys",
+                *(topic.topic, topic.partition, applied, end),
+            )
+
+    async def seek_to_start(self, topic: TopicPartition) -> None:
+        """Where a partition begins that the store does not know."""
+        if self.settings.stream.start == "earliest":
+            await self.consumer.seek_to_beginning(topic)
+        elif await self.consumer.committed(topic) is None:
+            await self.consumer.seek_to_end(topic)
+            # Kept, so that lines that come before the first step are not passed over by a restart.
+            await self.consumer.commit({topic: await self.consumer.position(topic)})
 
     async def handle(self, batch: Batch) -> None:
         """One batch of one partition, in the order that makes it safe.
@@ -333,19 +387,25 @@ class StreamService(Service):
             log.warning("%s/%s: commit of %s failed: %s", *partition.topic, partition.applied, error)
 
     async def send_dead_letter(self, failed: Failed, topic: TopicPartition) -> None:
-        """Step 2 for one line, tried until the broker acknowledges it."""
+        """Step 2 for one line, tried until the broker acknowledges it.
+
+        A line over the topic's limit goes without its value; the source topic still has it at the offset named.
+        """
+        line = failed.line
+        headers = dead_letter_headers(failed, topic, self.model)
 
         async def send() -> None:
-            await self.producer.send_and_wait(
-                self.settings.stream.dead_letter_topic,
-                key=failed.line.key,
-                value=failed.line.value,
-                headers=dead_letter_headers(failed, topic, self.model),
-            )
+            dead_letters = self.settings.stream.dead_letter_topic
+            value = b"" if line.key is line.value is None else line.value  # aiokafka wants one of them
+            try:
+                await self.producer.send_and_wait(dead_letters, key=line.key, value=value, headers=headers)
+            except MessageSizeTooLargeError:
+                size = len(value or b"")
+                log.warning("%s/%s@%s: dead letter without its value of %s bytes", *topic, line.offset, size)
+                cut = [*headers, ("secencoder.value.bytes", str(size).encode())]
+                await self.producer.send_and_wait(dead_letters, key=line.key, value=b"", headers=cut)
 
-        await self.retried(
-            send, f"dead letter of {topic.topic}/{topic.partition}@{failed.line.offset}", KafkaError
-        )
+        await self.retried(send, f"dead letter of {topic.topic}/{topic.partition}@{line.offset}", KafkaError)
 
     async def in_thread(self, call: Callable[..., T], *args: Any) -> T:
         """A store call off the event loop, tried until the store answers."""

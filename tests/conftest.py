@@ -1,9 +1,12 @@
-"""Fixtures that hand out real servers. Nothing heavy is imported before a test asks for one."""
+"""Fixtures that several tests share, real servers among them. Nothing heavy is imported before a test asks for one."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from connectors.embedded import StoreServer
     from connectors.kafka import KafkaSettings
     from connectors.redis import RedisSettings
+    from encoder_core import Bundle
+    from tests.fakes import TrigramEmbedder
 
 USED = {"broker": "none was asked for", "store": "none was asked for"}
 
@@ -85,8 +90,9 @@ def redis_settings(store_server) -> Iterator[RedisSettings]:
     yield settings
     if store_server.running:
         client = connect(settings)
-        for key in client.scan_iter(match=f"{settings.prefix}:{settings.env}:*", count=1000):
-            client.unlink(key)
+        keys = list(client.scan_iter(match=f"{settings.prefix}:{settings.env}:*", count=1000))
+        for start in range(0, len(keys), 500):
+            client.unlink(*keys[start : start + 500])
         client.close()
 
 
@@ -112,3 +118,40 @@ def embedded_kafka() -> Iterator[KafkaSettings]:
 
     with embedded_broker() as bootstrap:
         yield KafkaSettings(bootstrap_servers=bootstrap, api_version=(2, 1))
+
+
+@pytest.fixture
+def embedder() -> TrigramEmbedder:
+    """Anything that encodes, without a model: hashed character trigrams."""
+    from tests.fakes import TrigramEmbedder
+
+    return TrigramEmbedder()
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    """The bundle that ships with the package, verified once. Read-only."""
+    from encoder_core import Bundle, default_bundle_path
+
+    return Bundle.load(default_bundle_path())
+
+
+@pytest.fixture
+def bundle_copy(tmp_path) -> Path:
+    """A copy of the shipped bundle to alter, without what a worker never reads."""
+    from encoder_core import default_bundle_path
+    from encoder_core.bundle import write_manifest
+
+    folder = tmp_path / "bundle"
+    unread = shutil.ignore_patterns("model.safetensors", "model.onnx")
+    shutil.copytree(default_bundle_path(), folder, ignore=unread)
+    write_manifest(folder, {"name": "copy", "version": "test"})
+    return folder
+
+
+@pytest.fixture
+def no_settings(monkeypatch) -> None:
+    """An environment without settings of ours."""
+    for name in list(os.environ):
+        if name.startswith("SECENCODER_") and not name.startswith("SECENCODER_TEST_"):
+            monkeypatch.delenv(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,11 @@ class Source:
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
     """The corpus files under ``paths`` (folders are searched), sorted by name."""
+    paths = list(paths)
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += [p for p in path.rglob("*") if p.name.endswith(SUFFIXES)]
+            files += [p for p in path.rglob("*") if p.name.endswith(SUFFIXES) and p.is_file()]
         elif path.is_file():
             files.append(path)
         else:
@@ -55,12 +57,13 @@ def read_lines(path: Path) -> Iterator[str]:
             for line in stream:
                 if text := line.rstrip("\r\n"):
                     yield text
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"{path}: can't be read: {error}") from error
 
 
 def load_sources(paths: Iterable[Path]) -> list[Source]:
     """Every source of the corpus; a line that an earlier source holds word for word is dropped."""
+    paths = list(paths)
     seen: set[int] = set()
     sources = []
     for path in find_files(paths):
@@ -71,6 +74,8 @@ def load_sources(paths: Iterable[Path]) -> list[Source]:
                 lines.append(line)
         if lines:
             sources.append(Source(path.name.split(".")[0], tuple(lines)))
+    if not sources:
+        raise CorpusError(f"{', '.join(map(str, paths))}: holds no lines")
     return sources
 
 

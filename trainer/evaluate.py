@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,14 +38,17 @@ def load_test_lines(path: Path) -> list[str]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8") as stream:
-            return [json.loads(record)["line"] for record in stream]
-    except (OSError, ValueError, KeyError) as error:
+            lines = [json.loads(record)["line"] for record in stream]
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise CorpusError(f"{path}: expected JSON lines with a field 'line': {error!r}") from error
+    if not lines or not all(isinstance(line, str) for line in lines):
+        raise CorpusError(f"{path}: expected JSON lines with a field 'line' that holds text")
+    return lines
 
 
 def number_masked(line: str) -> str:
     """The line with every digit run as ``0``: lines that differ in numbers only become equal."""
-    return "".join("0" if c.isdigit() else c for c in line)
+    return re.sub(r"\d+", "0", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +138,19 @@ def evaluate(
     tests: Iterable[Path],
     corpus_lines: Iterable[str],
 ) -> list[dict[str, object]]:
-    """One row per test file, and one for those of its lines that equal no corpus line once numbers are masked."""
+    """One row per test file, and one for those of its lines that equal no corpus line once numbers are masked.
+
+    The second is left out when all lines or none are such.
+    """
     seen = {hash(number_masked(line)) for line in corpus_lines}
     rows: list[dict[str, object]] = []
     for path in tests:
         lines = load_test_lines(path)
         new = [line for line in lines if hash(number_masked(line)) not in seen]
         name = path.name.split(".")[0]
-        subsets = {name: lines} if len(new) == len(lines) else {name: lines, f"{name}, unseen forms": new}
+        subsets = {name: lines}
+        if 0 < len(new) < len(lines):
+            subsets[f"{name}, unseen forms"] = new
         for subset, chosen in subsets.items():
             ours, baseline = evaluate_lines(model, tokenizer, unigram, chosen)
             rows.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tempfile
@@ -176,8 +177,7 @@ def export_bundle(
         parity = check_parity(encoder, tokenizer, lines, part / "onnx")
         if not keep_fp32:
             (part / "onnx" / "model.onnx").unlink()
-        model.half().save_pretrained(part)
-        model.float()
+        copy.deepcopy(model).half().save_pretrained(part)
         tokenizer.save(str(part / "tokenizer.json"))
         write_tokenizer_config(part, model.config.max_position_embeddings)
         write_pooling(part, model.config.hidden_size)

@@ -28,6 +28,7 @@ from trainer.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_token
 
 LOSS_EVERY = 20
 """Steps averaged into one row of the loss curve."""
+CURVE_COLUMNS = ("step", "loss", "learning_rate", "tokens", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,14 @@ def load_weights(folder: Path, model: DebertaV2ForMaskedLM) -> dict[str, torch.T
     return tensors
 
 
+def curve_rows(path: Path, last: int) -> list[list[str]]:
+    """The rows of a loss curve up to step ``last``; later ones were written after the checkpoint and come again."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as stream:
+        return [row for row in csv.reader(stream) if row and row[0].isdigit() and int(row[0]) <= last]
+
+
 def pretrain(
     lines: TokenLines, tokenizer: Tokenizer, settings: PretrainSettings, folder: Path
 ) -> DebertaV2ForMaskedLM:
@@ -157,10 +166,10 @@ def pretrain(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as progress, (folder / "loss.csv").open("a", newline="") as curve:
+    kept = curve_rows(folder / "loss.csv", first)
+    with Progress(*columns) as progress, (folder / "loss.csv").open("w", newline="") as curve:
         writer = csv.writer(curve)
-        if first == 0:
-            writer.writerow(["step", "loss", "learning_rate", "tokens", "seconds"])
+        writer.writerows([CURVE_COLUMNS, *kept])
         task = progress.add_task("pretrain", total=settings.steps, completed=first)
         for step in range(first, settings.steps):
             batch = next(batches)
@@ -180,12 +189,13 @@ def pretrain(
                 group["lr"] = rate
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
                 loss = masked_loss(model, inputs, batch.attention, labels)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"step {step}: the loss is {loss.item()}; {folder} keeps the last checkpoint"
-                )
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            if not (torch.isfinite(loss) and torch.isfinite(norm)):
+                raise FloatingPointError(
+                    f"step {step}: the loss is {loss.item()}, its gradient's norm {norm.item()}; "
+                    f"{folder} keeps the last checkpoint"
+                )
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             losses.append(loss.item())

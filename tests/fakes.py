@@ -1,0 +1,47 @@
+"""Small deterministic stand-ins that several tests share."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.records import Changes, Line, Record
+
+
+class TrigramEmbedder:
+    """An embedder without a model: the unit vector of a line's hashed character trigrams."""
+
+    def __init__(self, dim: int = 64) -> None:
+        self.dim = dim
+
+    def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(lines), self.dim), dtype=np.float32)
+        for row, line in zip(vectors, lines, strict=True):
+            text = f"^{line}$$"
+            for start in range(len(text) - 2):
+                row[zlib.crc32(text[start : start + 3].encode("utf-8", "replace")) % self.dim] += 1
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def make_line(offset: int, text: str, *, timestamp: float = 0.0, **fields: str) -> Line:
+    """A parsed line of text."""
+    record = Record(text=text, format="logfmt" if fields else "raw", fields=fields)
+    return Line(offset=offset, timestamp=timestamp, record=record, value=text.encode())
+
+
+def make_lines(texts: Iterable[str], *, first: int = 0) -> list[Line]:
+    """Parsed lines with consecutive offsets, one a second."""
+    return [make_line(first + n, text, timestamp=float(first + n)) for n, text in enumerate(texts)]
+
+
+def changes_of(lines: Sequence[Line], *, expected: int | None = None, source: str = "logs") -> Changes:
+    """The empty changes of a batch of partition 0."""
+    return Changes(source, 0, expected=expected, end=lines[-1].offset + 1)
+
+
+def unit(vectors: NDArray) -> NDArray[np.float32]:
+    """Rows scaled to length 1."""
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from connectors.records import Changes
+from stream_processors.detector import (
+    TEXT_CHARACTERS,
+    DetectionSettings,
+    PartitionDetector,
+    display_text,
+    snapshot_metadata,
+)
+from tests.fakes import changes_of, make_line, make_lines
+
+KINDS = [
+    "sshd session opened for user {}",
+    "kernel eth0 link is up at {} Mbps full duplex",
+    "GET /index.html returned {} bytes to the browser",
+    "cron job backup finished in {} seconds",
+]
+OUTLIER = "!!! ransom note dropped, shadow copies deleted by ZmxhZw== !!!"
+
+
+def crowd(count: int, *, first: int = 0) -> list[str]:
+    """Everyday lines of four kinds."""
+    return [KINDS[n % len(KINDS)].format(100 + n % 37) for n in range(first, first + count)]
+
+
+@pytest.fixture
+def make(embedder):
+    """``make(warmup=64, ...)``: a detector of the fake embedder's vectors."""
+
+    def make(**options) -> PartitionDetector:
+        chosen = DetectionSettings(
+            **{"warmup": 64, "reservoir": 512, "trees": 20, "alert_rate": 0.01} | options
+        )
+        return PartitionDetector("logs", 0, embedder.dim, chosen, model="m1")
+
+    return make
+
+
+@pytest.fixture
+def process(embedder):
+    """``process(detector, lines, batch=50)``: the changes of each batch."""
+
+    def process(detector: PartitionDetector, lines, batch: int = 50) -> list[Changes]:
+        done = []
+        for start in range(0, len(lines), batch):
+            part = lines[start : start + batch]
+            changes = changes_of(part)
+            detector.process(part, embedder.embed([line.record.text for line in part]), changes)
+            done.append(changes)
+        return done
+
+    return process
+
+
+def anomalies_of(batches: list[Changes]):
+    return [anomaly for changes in batches for anomaly in changes.anomalies]
+
+
+def pattern_counts(batches: list[Changes]) -> Counter:
+    counts: Counter = Counter()
+    for changes in batches:
+        for pattern in changes.patterns:
+            counts[pattern.id] += pattern.count
+    return counts
+
+
+def test_a_planted_outlier_among_2000_lines_is_the_top_anomaly_of_a_settled_source(make, process):
+    texts = crowd(2_000)
+    texts[1_234] = OUTLIER
+    detector = make(warmup=512, reservoir=4_096, alert_rate=0.05)
+    found = anomalies_of(process(detector, make_lines(texts), batch=500))
+    top = max((a for a in found if a.offset >= 512), key=lambda anomaly: anomaly.score)
+    assert (top.offset, top.text) == (1_234, OUTLIER)
+    assert top.score >= top.threshold
+    assert len(found) < 200
+
+
+@pytest.mark.xfail(
+    reason="the first lines of a source are compared with next to nothing, which looks unusual"
+)
+def test_a_planted_outlier_outranks_the_first_lines_of_a_source(make, process):
+    texts = crowd(2_000)
+    texts[1_234] = OUTLIER
+    found = anomalies_of(process(make(warmup=512, reservoir=4_096), make_lines(texts), batch=500))
+    assert max(found, key=lambda anomaly: anomaly.score).text == OUTLIER
+
+
+def test_an_outlier_within_the_warm_up_is_found_when_it_ends(make, process):
+    detector = make(warmup=100)
+    texts = crowd(120)
+    texts[30] = OUTLIER
+    batches = process(detector, make_lines(texts), batch=40)
+    assert [changes.warming_up for changes in batches] == [40, 80, 0]
+    assert not batches[0].anomalies + batches[1].anomalies
+    assert 30 in [anomaly.offset for anomaly in batches[2].anomalies]
+    assert detector.warm
+
+
+def test_every_line_of_a_batch_is_scored_once(make, process):
+    batches = process(make(alert_rate=0.9999), make_lines(crowd(400)))
+    offsets = [anomaly.offset for anomaly in anomalies_of(batches)]
+    assert len(offsets) == len(set(offsets))
+    assert sorted(offsets)[:64] == list(range(64))  # at this rate every warm-up line is reported
+
+
+def test_every_line_is_counted_in_exactly_one_pattern(make, process):
+    batches = process(make(), make_lines(crowd(333)), batch=20)
+    counts = pattern_counts(batches)
+    assert sum(counts.values()) == sum(changes.lines for changes in batches) == 333
+    assert len(counts) == len(KINDS)
+
+
+def test_counts_stay_with_their_pattern_when_the_table_is_too_small(make, process):
+    texts = ["aaaa bbbb cccc", "zzzz yyyy xxxx"] * 20
+    counts = pattern_counts(process(make(pattern_limit=1), make_lines(texts), batch=40))
+    assert sorted(counts.values()) == [20, 20]
+
+
+def test_a_pattern_carries_its_founders_vector_also_when_it_is_forgotten_in_its_batch(
+    make, process, embedder
+):
+    (changes,) = process(make(pattern_limit=1), make_lines(["aaaa bbbb cccc", "zzzz yyyy xxxx"]))
+    for pattern in changes.patterns:
+        vector = np.frombuffer(pattern.vector, dtype="<f2").astype(np.float32)
+        assert vector @ embedder.embed([pattern.example])[0] == pytest.approx(1, abs=1e-2)
+
+
+def test_a_pattern_says_when_it_was_seen_its_example_and_its_model(make, process):
+    (changes,) = process(make(), make_lines(crowd(8)))
+    first = changes.patterns[0]
+    assert (first.first_seen, first.last_seen, first.count, first.model) == (0.0, 4.0, 2, "m1")
+    assert first.example == crowd(1)[0]
+
+
+def test_an_anomaly_names_the_pattern_of_its_line(make, process):
+    texts = [*crowd(200), OUTLIER]
+    batches = process(make(), make_lines(texts))
+    (outlier,) = [anomaly for anomaly in anomalies_of(batches) if anomaly.text == OUTLIER]
+    assert pattern_counts(batches)[outlier.pattern] == 1
+
+
+def test_windows_count_every_line_once(make, process):
+    batches = process(make(window_seconds=60, window_lines=3), make_lines(crowd(300)), batch=35)
+    last = {part.start: part for changes in batches for part in changes.windows}
+    assert {start: part.count for start, part in last.items()} == dict.fromkeys(range(0, 300, 60), 60)
+    assert all(len(part.offsets) <= 3 for part in last.values())
+
+
+def test_parse_errors_are_counted(make, embedder):
+    from dataclasses import replace
+
+    lines = make_lines(crowd(3))
+    lines[1] = replace(lines[1], record=replace(lines[1].record, parse_error="not JSON"))
+    changes = changes_of(lines)
+    make().process(lines, embedder.embed(crowd(3)), changes)
+    assert (changes.lines, changes.parse_errors) == (3, 1)
+
+
+def test_a_batch_without_lines_changes_nothing_and_keeps_those_that_wait(make, process):
+    detector = make()
+    process(detector, make_lines(crowd(10)))
+    changes = Changes("logs", 0, expected=10, end=12)
+    detector.process([], np.empty((0, 64), dtype=np.float32), changes)
+    assert changes == Changes("logs", 0, expected=10, end=12, warming_up=10)
+
+
+def test_another_number_of_vectors_is_refused(make):
+    lines = make_lines(crowd(3))
+    with pytest.raises(ValueError, match="3 lines but 2 vectors"):
+        make().process(lines, np.ones((2, 64), dtype=np.float32), changes_of(lines))
+
+
+def test_a_short_input_is_scored_when_it_ends(make, process):
+    detector = make(warmup=500)
+    assert not anomalies_of(process(detector, make_lines(crowd(60))))
+    last = Changes("logs", 0, expected=60, end=60)
+    detector.finish(last)
+    assert last.anomalies
+    assert detector.warm
+    assert (last.warming_up, last.lines) == (0, 0)
+    again = Changes("logs", 0, expected=60, end=60)
+    detector.finish(again)
+    assert not again.anomalies
+
+
+def test_a_single_line_can_not_be_scored_and_is_said_to_wait(make, process):
+    detector = make()
+    process(detector, make_lines(["alone"]))
+    last = Changes("logs", 0, expected=1, end=1)
+    detector.finish(last)
+    assert (last.anomalies, last.warming_up) == ([], 1)
+
+
+def test_a_restored_detector_that_relearns_goes_on_like_one_never_interrupted(make, process, embedder):
+    varied = [f"{text} ok" for text in crowd(200)]  # near the patterns' founders, but not of their text
+    texts = [*crowd(200), "a wholly new kind of thing 1", *varied, OUTLIER, *varied]
+    lines = make_lines(texts)
+    whole = make(pattern_threshold=0.8)
+    process(whole, lines[:200])
+    snapshot = whole.snapshot(200)
+    process(whole, lines[200:400])
+    expected = process(whole, lines[400:])
+
+    restored = make(pattern_threshold=0.8)
+    assert restored.restore(snapshot) == 200
+    assert restored.warm
+    for start in range(200, 400, 50):
+        part = lines[start : start + 50]
+        restored.relearn(part, embedder.embed([line.record.text for line in part]))
+    found = process(restored, lines[400:])
+    assert pattern_counts(found) == pattern_counts(expected)
+    assert [[p.id for p in changes.patterns] for changes in found] == [
+        [p.id for p in changes.patterns] for changes in expected
+    ]
+    for batches in (found, expected):
+        assert max(anomalies_of(batches), key=lambda anomaly: anomaly.score).text == OUTLIER
+
+
+def test_a_restored_detector_goes_on_with_its_windows(make, process):
+    whole, lines = make(), make_lines(crowd(100))
+    (first,) = process(whole, lines[:50])
+    (expected,) = process(whole, lines[50:])
+    restored = make()
+    foreign = process(PartitionDetector("logs", 1, 64, DetectionSettings()), lines)[0].windows
+    restored.restore_windows([*foreign, *first.windows])
+    (found,) = process(restored, lines[50:])
+    assert [(p.start, p.count, p.offsets) for p in found.windows] == [
+        (p.start, p.count, p.offsets) for p in expected.windows
+    ]
+
+
+def test_there_is_no_snapshot_while_lines_wait_to_be_scored(make, process):
+    detector = make()
+    process(detector, make_lines(crowd(10)))
+    assert detector.snapshot(10) is None
+
+
+def test_a_snapshot_says_what_it_is(make, process):
+    detector = make()
+    process(detector, make_lines(crowd(100)))
+    metadata = snapshot_metadata(detector.snapshot(100))
+    assert (metadata["offset"], metadata["model"]) == ("100", "m1")
+
+
+def test_a_snapshot_of_another_model_is_refused(make, process):
+    detector = make()
+    process(detector, make_lines(crowd(100)))
+    other = PartitionDetector("logs", 0, 64, DetectionSettings(), model="m2")
+    with pytest.raises(ValueError, match=r"m1.*expected.*m2"):
+        other.restore(detector.snapshot(100))
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "header only", "other tensors"])
+def test_bytes_that_are_no_snapshot_are_a_value_error(make, process, damage):
+    detector = make()
+    process(detector, make_lines(crowd(100)))
+    snapshot = detector.snapshot(100)
+    header = 8 + int.from_bytes(snapshot[:8], "little")
+    damaged = {
+        "empty": b"",
+        "text": b"not a snapshot at all",
+        "cut": snapshot[:-100],
+        "header only": snapshot[:header],
+        "other tensors": safetensors.numpy.save({"x": np.zeros(1)}, metadata=snapshot_metadata(snapshot)),
+    }[damage]
+    with pytest.raises(ValueError, match="not a detector state"):
+        make().restore(damaged)
+
+
+def test_people_see_the_line_as_it_came():
+    line = make_line(0, "a message")
+    assert display_text(line) == "a message"
+    from dataclasses import replace
+
+    assert display_text(replace(line, value=b"\xff raw \x00")) == "\ufffd raw \x00"
+    assert display_text(replace(line, value=None)) == "a message"
+    assert display_text(replace(line, value=b"x" * 100_000)) == "x" * TEXT_CHARACTERS
+    assert display_text(replace(line, value="é".encode() * 100_000)) == "é" * TEXT_CHARACTERS
+
+
+def test_a_stream_of_one_line_repeated_is_no_stream_of_alerts(make, process):
+    batches = process(make(), make_lines(["the same line"] * 1_000))
+    assert len(anomalies_of(batches)) < 200

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from connectors.records import Record
+from stream_processors import features
+from stream_processors.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
+from tests.fakes import unit
+
+DIM = 16
+
+
+def record(text: str = "", **fields: str) -> Record:
+    return Record(text=text, format="json" if fields else "raw", fields=fields)
+
+
+def random_vectors(rows: int, *, seed: int = 0) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(rows, DIM)))
+
+
+@pytest.fixture
+def counts():
+    return SurpriseCounts()
+
+
+def test_a_line_is_a_finite_float32_row_of_the_stated_width():
+    zeros = np.zeros(7, dtype=np.float32)
+    rows = feature_rows(zeros, zeros, [([9.0] * n, [8.0] * (7 - n)) for n in range(7)])
+    assert rows.shape == (7, WIDTH)
+    assert rows.dtype == np.float32
+    assert np.isfinite(rows).all()
+
+
+def test_no_lines_are_no_rows():
+    empty = np.empty(0, dtype=np.float32)
+    assert feature_rows(empty, empty, []).shape == (0, WIDTH)
+
+
+def test_every_part_of_the_input_reaches_the_forest():
+    zero, one = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
+    plain = feature_rows(zero, zero, [([], [])])
+    rows = [
+        feature_rows(one, zero, [([], [])]),
+        feature_rows(zero, one, [([], [])]),
+        feature_rows(zero, zero, [([1.0], [])]),
+        feature_rows(zero, zero, [([], [1.0])]),
+    ]
+    assert len({row.tobytes() for row in [plain, *rows]}) == 5
+
+
+def test_a_rare_value_surprises_more_than_a_common_one(counts):
+    for _ in range(100):
+        counts.surprises(record(user="alice"))
+    common, _ = counts.surprises(record(user="alice"))
+    rare, _ = counts.surprises(record(user="mallory"))
+    assert max(rare) > 2 * max(common)
+
+
+def test_a_rare_word_surprises_more_than_a_common_one(counts):
+    for _ in range(100):
+        counts.surprises(record("session opened"))
+    _, common = counts.surprises(record("session opened"))
+    _, rare = counts.surprises(record("session hijacked"))
+    assert max(rare) > 2 * max(common)
+
+
+def test_numbers_are_no_words(counts):
+    for n in range(100):
+        counts.surprises(record(f"took {n + 1_000} ms"))
+    _, before = counts.surprises(record("took 1000 ms"))
+    _, after = counts.surprises(record("took 777777 ms"))
+    assert len(before) == len(after) == 2
+
+
+def test_the_most_surprising_comes_first(counts):
+    for _ in range(50):
+        counts.surprises(record("a b", user="alice", action="read"))
+    for surprises in counts.surprises(record("a c", user="alice", action="format")):
+        assert len(surprises) == 2
+        assert surprises[0] > surprises[1]
+
+
+def test_one_kind_of_line_says_nothing_about_another(counts):
+    for _ in range(100):
+        counts.surprises(record("x", program="sshd", user="root"))
+        counts.surprises(record("x", program="cron", user="backup"))
+    strange, _ = counts.surprises(record("x", program="cron", user="root"))
+    known, _ = counts.surprises(record("x", program="sshd", user="root"))
+    assert max(strange) > 2 * max(known)
+
+
+def test_an_empty_line_has_no_surprises(counts):
+    assert counts.surprises(record("")) == ([], [])
+
+
+def test_a_column_that_identifies_things_stops_counting(counts):
+    for n in range(2 * features.COLUMN_VALUES):
+        counts.surprises(record(request=f"r{n}", user="alice"))
+    columns, _ = counts.surprises(record(request="another", user="alice"))
+    assert len(columns) == 1
+
+
+def test_old_counts_fade(counts):
+    for _ in range(features.MEMORY_LINES):
+        counts.surprises(record(state="old"))
+    for _ in range(features.MEMORY_LINES):
+        counts.surprises(record(state="new"))
+    old, _ = counts.surprises(record(state="old"))
+    new, _ = counts.surprises(record(state="new"))
+    assert max(old) > max(new)
+    assert all(group.total <= features.MEMORY_LINES for group in counts._groups.values())
+
+
+def test_memory_is_bounded_in_groups_values_and_words(counts, monkeypatch):
+    monkeypatch.setattr(features, "GROUPS", 20)
+    monkeypatch.setattr(features, "WORDS", 50)
+    for n in range(200):
+        letters = chr(97 + n % 26) + chr(97 + n // 26)
+        counts.surprises(record(letters + "x" * 10_000, **{f"column {letters}": letters + "y" * 10_000}))
+        counts.surprises(record(letters + "x" * 10_000))
+    assert len(counts._groups) == 20
+    assert counts.state().nbytes < 20 * 100 * features.VALUE_CHARACTERS
+
+
+def test_restored_counts_go_on_as_the_saved_ones(counts):
+    for n in range(300):
+        counts.surprises(record(f"word{n % 7}", user="alice" if n % 3 else "b\xf6b\ud800", request=str(n)))
+    restored = SurpriseCounts()
+    restored.restore(counts.state())
+    for line in (
+        record("word1", user="alice"),
+        record("new", user="eve"),
+        record(request="7"),
+        record("raw"),
+    ):
+        assert restored.surprises(line) == counts.surprises(line)
+
+
+def test_empty_counts_round_trip(counts):
+    restored = SurpriseCounts()
+    restored.restore(counts.state())
+    assert restored.surprises(record(user="alice")) == counts.surprises(record(user="alice"))
+
+
+def test_what_was_seen_is_near_and_what_was_not_is_far():
+    recent = RecentVectors(DIM)
+    crowd = np.tile(random_vectors(1), (8, 1))
+    assert recent.distance(crowd).tolist() == [0.0] * len(crowd)
+    recent.add(crowd)
+    near, opposite = recent.distance(np.concatenate([crowd[:1], -crowd[:1]]))
+    assert near == pytest.approx(0, abs=1e-5)
+    assert opposite == pytest.approx(2, abs=1e-5)
+
+
+def test_the_oldest_vectors_are_forgotten(monkeypatch):
+    monkeypatch.setattr(features, "RECENT", 100)
+    recent = RecentVectors(DIM)
+    old = random_vectors(1)
+    recent.add(np.tile(old, (100, 1)))
+    assert recent.distance(old)[0] == pytest.approx(0, abs=1e-5)
+    recent.add(np.tile(-old, (250, 1)))
+    assert recent.distance(old)[0] == pytest.approx(2, abs=1e-5)
+    assert len(recent.state()) == 100
+
+
+@pytest.mark.parametrize("lines", [0, 3, 100, 130])
+def test_restored_vectors_go_on_as_the_saved_ones(monkeypatch, lines):
+    monkeypatch.setattr(features, "RECENT", 100)
+    saved, restored = RecentVectors(DIM), RecentVectors(DIM)
+    saved.add(random_vectors(lines))
+    restored.restore(saved.state())
+    for seed in range(1, 5):
+        asked = random_vectors(30, seed=seed)
+        np.testing.assert_allclose(restored.distance(asked), saved.distance(asked), atol=1e-2)
+        saved.add(asked)
+        restored.add(asked)

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest
+
+from stream_processors.forest import FlatTrees, OnlineIsolationForest
+
+WIDTH = 4
+
+
+def crowd(rows: int, *, centre: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Rows around one place."""
+    return np.random.default_rng(seed).normal(centre, 1.0, (rows, WIDTH)).astype(np.float32)
+
+
+def grown(rows: np.ndarray, **options) -> OnlineIsolationForest:
+    forest = OnlineIsolationForest(WIDTH, warmup=2, **options)
+    forest.learn(rows)
+    return forest
+
+
+def flat_scores(forest: IsolationForest, rows: np.ndarray) -> np.ndarray:
+    return np.exp2(-FlatTrees(forest).mean_path_length(rows))
+
+
+@pytest.mark.parametrize("sample", [2, 3, 64, 256])
+def test_flattened_trees_score_as_scikit_learn_does(sample):
+    rows = crowd(600)
+    forest = IsolationForest(n_estimators=20, max_samples=sample, random_state=1).fit(rows)
+    asked = np.concatenate([rows[:200], crowd(50, centre=8.0, seed=1)])
+    np.testing.assert_allclose(flat_scores(forest, asked), -forest.score_samples(asked), atol=1e-6)
+
+
+def test_neighbouring_float32_values_fall_on_the_side_scikit_learn_puts_them():
+    value = np.float32(3.0)
+    steps = [value]
+    for _ in range(3):
+        steps.append(np.nextafter(steps[-1], np.float32(np.inf)))
+    rows = np.random.default_rng(0).choice(np.array(steps), size=(400, WIDTH))
+    forest = IsolationForest(n_estimators=50, max_samples=256, random_state=2).fit(rows)
+    np.testing.assert_allclose(flat_scores(forest, rows), -forest.score_samples(rows), atol=1e-6)
+
+
+def test_the_online_score_is_scikit_learns_while_nothing_was_forgotten():
+    rows = crowd(500)
+    forest = OnlineIsolationForest(WIDTH, trees=30, warmup=500, reservoir=1_000, refit_every=500, seed=3)
+    forest.learn(rows)
+    seed = int(np.random.default_rng(3).integers(2**31))
+    reference = IsolationForest(n_estimators=30, max_samples=256, random_state=seed).fit(rows)
+    asked = crowd(2_500, seed=9)  # more rows than are walked together
+    np.testing.assert_allclose(forest.score(asked), -reference.score_samples(asked), atol=1e-6)
+
+
+def test_an_outlier_scores_higher_than_the_whole_crowd():
+    forest = grown(crowd(1_000))
+    outlier = np.full((1, WIDTH), 9.0, dtype=np.float32)
+    assert forest.score(outlier)[0] > forest.score(crowd(500, seed=5)).max()
+
+
+def test_scores_lie_between_0_and_1_and_no_rows_have_none():
+    forest = grown(crowd(300))
+    scores = forest.score(np.concatenate([crowd(100), crowd(10, centre=1e6)]))
+    assert ((scores > 0) & (scores < 1)).all()
+    assert forest.score(np.empty((0, WIDTH), dtype=np.float32)).shape == (0,)
+
+
+def test_a_new_crowd_becomes_normal():
+    forest = grown(crowd(1_000), reservoir=1_000, refit_every=100)
+    newcomers = crowd(100, centre=12.0, seed=1)
+    before = forest.score(newcomers).mean()
+    for seed in range(30):
+        forest.learn(crowd(100, centre=12.0, seed=seed))
+    assert forest.score(newcomers).mean() < before - 0.1
+    assert forest.score(crowd(100, seed=7)).mean() > forest.score(newcomers).mean()
+
+
+def test_warming_up_is_an_error_that_counts_the_rows():
+    forest = OnlineIsolationForest(WIDTH, warmup=100)
+    forest.learn(crowd(40))
+    assert not forest.ready
+    with pytest.raises(ValueError, match="40 of 100"):
+        forest.score(crowd(1))
+    forest.learn(crowd(60))
+    assert forest.ready
+    assert forest.score(crowd(1)).shape == (1,)
+
+
+def test_a_warm_up_can_be_ended_early_with_two_rows():
+    forest = OnlineIsolationForest(WIDTH, warmup=100)
+    forest.learn(crowd(1))
+    with pytest.raises(ValueError, match="at least 2 rows, got 1"):
+        forest.fit()
+    forest.learn(crowd(1, seed=1))
+    forest.fit()
+    assert forest.ready
+
+
+def test_the_score_of_a_crowd_does_not_jump_when_the_reservoir_outgrows_a_short_warm_up():
+    forest = OnlineIsolationForest(WIDTH, warmup=16, refit_every=10_000)
+    forest.learn(crowd(16))
+    asked = crowd(200, seed=4)
+    before = forest.score(asked)
+    forest.learn(crowd(600, seed=5))
+    np.testing.assert_allclose(forest.score(asked), before)
+
+
+def test_the_reservoir_is_bounded_and_prefers_the_recent():
+    forest = OnlineIsolationForest(WIDTH, trees=10, warmup=2, reservoir=300, refit_every=500)
+    forest.learn(np.zeros((300, WIDTH), dtype=np.float32))
+    forest.learn(np.ones((3_000, WIDTH), dtype=np.float32))
+    assert forest.seen == 300
+    kept = forest.state()["reservoir"]
+    assert kept.shape == (300, WIDTH)
+    assert (kept == 1).all(axis=1).mean() > 0.9
+
+
+def test_the_number_of_trees_stays_the_same():
+    forest = grown(crowd(500), trees=20, refit_every=50)
+    for seed in range(15):
+        forest.learn(crowd(50, seed=seed))
+    assert len(forest._flat.depth) == 20
+
+
+def test_a_restored_forest_scores_like_the_saved_one():
+    saved = grown(crowd(800))
+    restored = OnlineIsolationForest(WIDTH, warmup=2)
+    restored.restore(saved.state())
+    assert restored.ready
+    assert restored.seen == saved.seen
+    asked = np.concatenate([crowd(300, seed=2), crowd(5, centre=9.0, seed=3)])
+    difference = np.abs(restored.score(asked) - saved.score(asked))
+    assert difference.mean() < 0.02
+    assert set(np.argsort(restored.score(asked))[-5:]) == set(range(300, 305))
+
+
+def test_a_saved_warm_up_goes_on():
+    saved = OnlineIsolationForest(WIDTH, warmup=100)
+    saved.learn(crowd(60))
+    restored = OnlineIsolationForest(WIDTH, warmup=100)
+    restored.restore(saved.state())
+    assert not restored.ready
+    restored.learn(crowd(40))
+    assert restored.ready
+
+
+def test_a_larger_saved_reservoir_is_cut():
+    restored = OnlineIsolationForest(WIDTH, warmup=2, reservoir=100)
+    restored.restore(grown(crowd(500)).state())
+    assert restored.seen == 100
+
+
+@pytest.mark.parametrize("width", [1, WIDTH - 1, WIDTH + 1])
+def test_rows_of_another_width_are_refused(width):
+    forest = grown(crowd(100))
+    rows = np.zeros((3, width), dtype=np.float32)
+    for refused in (forest.score, forest.learn, lambda rows: forest.restore({"reservoir": rows})):
+        with pytest.raises(ValueError, match=rf"\(rows, {WIDTH}\).*\(3, {width}\)"):
+            refused(rows)
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 4_097])
+def test_a_warm_up_that_can_not_end_is_refused(warmup):
+    with pytest.raises(ValueError, match=f"warmup.*4096.*got {warmup}"):
+        OnlineIsolationForest(WIDTH, warmup=warmup)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from connectors.formats import parse
+from connectors.records import Changes, Line
+from stream_processors.detector import DetectionSettings, PartitionDetector
+from stream_processors.pipeline import UNPARSED, Pipeline, embed_lines
+from tests.fakes import TrigramEmbedder, make_lines
+
+POISON = "poison"
+
+
+class PoisonedEmbedder(TrigramEmbedder):
+    """Raises, or returns a vector that is not finite, for a batch with a poison line."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.calls = 0
+
+    def embed(self, lines):
+        self.calls += 1
+        vectors = super().embed(lines)
+        poisoned = [POISON in line for line in lines]
+        if any(poisoned) and self.how == "raises":
+            raise RuntimeError("the model choked")
+        vectors[poisoned] = np.nan if self.how == "nan" else np.inf
+        return vectors
+
+
+def poisoned_parser(value: bytes | None):
+    if value and POISON.encode() in value:
+        raise RuntimeError("the parser choked")
+    return parse(value)
+
+
+def raw_lines(texts: list[str]) -> list[Line]:
+    """Lines as they come from Kafka."""
+    return [replace(line, record=UNPARSED) for line in make_lines(texts)]
+
+
+@pytest.fixture
+def detector(embedder):
+    return PartitionDetector("logs", 0, embedder.dim, DetectionSettings(warmup=16))
+
+
+@pytest.fixture
+def changes():
+    return Changes("logs", 0, expected=None, end=100)
+
+
+def texts_with_poison(*places: int, count: int = 100) -> list[str]:
+    return [f"{POISON} {n}" if n in places else f"a good line of number {n % 9}" for n in range(count)]
+
+
+@pytest.mark.parametrize("how", ["raises", "nan", "inf"])
+@pytest.mark.parametrize("places", [(0,), (99,), (50, 51), tuple(range(0, 100, 7))])
+def test_a_line_the_encoder_cannot_take_fails_alone(detector, changes, how, places):
+    failed = Pipeline(PoisonedEmbedder(how)).process(raw_lines(texts_with_poison(*places)), detector, changes)
+    assert [failure.line.offset for failure in failed] == list(places)
+    assert changes.dead_letters == len(places)
+    assert changes.lines == 100 - len(places)
+    assert sum(pattern.count for pattern in changes.patterns) == changes.lines
+    assert sum(part.count for part in changes.windows) == changes.lines
+
+
+@pytest.mark.parametrize("places", [(0,), (50, 51)])
+def test_a_line_the_parser_cannot_take_fails_alone(detector, changes, embedder, places):
+    pipeline = Pipeline(embedder, poisoned_parser)
+    failed = pipeline.process(raw_lines(texts_with_poison(*places)), detector, changes)
+    assert [failure.line.offset for failure in failed] == list(places)
+    assert {str(failure.error) for failure in failed} == {"the parser choked"}
+    assert (changes.lines, changes.dead_letters) == (100 - len(places), len(places))
+
+
+def test_a_failure_keeps_the_line_and_the_reason(detector, changes):
+    (failure,) = Pipeline(PoisonedEmbedder("raises")).process(
+        raw_lines(texts_with_poison(3)), detector, changes
+    )
+    assert failure.line.value == b"poison 3"
+    assert isinstance(failure.error, RuntimeError)
+    assert str(failure.error) == "the model choked"
+
+
+def test_a_vector_that_is_not_finite_is_named_as_the_reason(detector, changes):
+    (failure,) = Pipeline(PoisonedEmbedder("nan")).process(raw_lines(texts_with_poison(3)), detector, changes)
+    assert "not finite" in str(failure.error)
+
+
+def test_a_batch_of_nothing_but_poison_fails_whole(detector, changes):
+    failed = Pipeline(PoisonedEmbedder("raises")).process(raw_lines([POISON] * 9), detector, changes)
+    assert [failure.line.offset for failure in failed] == list(range(9))
+    assert (changes.lines, changes.dead_letters) == (0, 9)
+
+
+def test_an_empty_batch_is_no_work(detector, changes, embedder):
+    assert Pipeline(embedder).process([], detector, changes) == []
+    assert (changes.lines, changes.dead_letters) == (0, 0)
+
+
+def test_one_poison_line_is_found_in_a_logarithmic_number_of_calls():
+    encoder = PoisonedEmbedder("raises")
+    lines, vectors, failed = embed_lines(make_lines(texts_with_poison(77, count=128)), encoder)
+    assert (len(lines), len(vectors), len(failed)) == (127, 127, 1)
+    assert encoder.calls <= 2 * 7 + 1
+
+
+def test_every_line_keeps_its_own_vector_around_poison(embedder):
+    lines, vectors, _ = embed_lines(make_lines(texts_with_poison(3, 40)), PoisonedEmbedder("raises"))
+    assert [line.offset for line in lines] == [n for n in range(100) if n not in (3, 40)]
+    np.testing.assert_array_equal(vectors, embedder.embed([line.record.text for line in lines]))
+
+
+def test_a_line_that_is_parsed_already_is_not_parsed_again(detector, changes, embedder):
+    failed = Pipeline(embedder, poisoned_parser).process(make_lines([POISON]), detector, changes)
+    assert failed == []
+
+
+def test_relearning_changes_nothing_but_memory(detector, changes, embedder):
+    pipeline = Pipeline(embedder)
+    lines = raw_lines(texts_with_poison())
+    pipeline.relearn(lines, detector)
+    assert detector.warm
+    pipeline.process([replace(lines[0], offset=100)], detector, changes)
+    assert changes.lines == 1
+    assert sum(pattern.count for pattern in changes.patterns) == 1
+
+
+def test_poison_does_not_stop_relearning(detector):
+    Pipeline(PoisonedEmbedder("raises")).relearn(raw_lines(texts_with_poison(0, 5)), detector)
+    assert detector.warm
+
+
+def test_parse_errors_are_lines(detector, changes, embedder):
+    lines = [replace(line, value=b'{"broken": ') for line in raw_lines(["x", "y"])]
+    assert Pipeline(embedder).process(lines, detector, changes) == []
+    assert (changes.lines, changes.parse_errors, changes.dead_letters) == (2, 2, 0)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from connectors.records import Changes, Pattern
+from connectors.store import MemoryStore
+from stream_processors.queries import PartitionLag, partition_lags, samples, similar
+from stream_processors.windows import WindowSampler
+from tests.fakes import unit
+
+DIM = 8
+
+
+def pattern(name: str, vector: np.ndarray, *, model: str = "m1") -> Pattern:
+    return Pattern(name, 1, 0.0, 0.0, name, vector.astype("<f2").tobytes(), model)
+
+
+def parts(partition: int, starts: list[int], *, lines: int = 20):
+    sampler = WindowSampler(DIM, seconds=60, k=5)
+    vectors = unit(np.random.default_rng(partition).normal(size=(lines, DIM)))
+    found = []
+    for start in starts:
+        sampler.add(np.full(lines, start), vectors, [f"line {n}" for n in range(lines)], list(range(lines)))
+        found.append(sampler.part(start, partition))
+    return found
+
+
+@pytest.fixture
+def store():
+    store = MemoryStore()
+    store.apply(Changes("logs", 0, None, 1, windows=parts(0, [0, 60, 120])))
+    store.apply(Changes("logs", 1, None, 1, windows=parts(1, [60, 120])))
+    return store
+
+
+def test_the_latest_windows_come_first_merged_over_partitions(store):
+    found = samples(store, "logs", windows=2, k=6)
+    assert [(sample.start, sample.count, len(sample.lines)) for sample in found] == [
+        (120, 40, 6),
+        (60, 40, 6),
+    ]
+    assert {partition for partition, _, _ in found[0].lines} == {0, 1}
+
+
+def test_more_windows_than_there_are_gives_all(store):
+    assert [sample.start for sample in samples(store, "logs", windows=99)] == [120, 60, 0]
+    assert samples(MemoryStore(), "logs") == []
+
+
+def test_a_window_that_expired_between_two_reads_is_left_out(store):
+    class Expiring(MemoryStore):
+        def windows(self, source):
+            return [180, *store.windows(source)]
+
+        def window(self, source, start):
+            return store.window(source, start)
+
+    assert [sample.start for sample in samples(Expiring(), "logs", windows=2)] == [120]
+
+
+def test_the_most_similar_pattern_comes_first():
+    axes = np.eye(DIM, dtype=np.float32)
+    store = MemoryStore()
+    known = [pattern("x", axes[0]), pattern("y", axes[1]), pattern("between", unit(axes[:1] + axes[1:2])[0])]
+    store.apply(Changes("logs", 0, None, 1, patterns=known))
+    found = similar(store, "logs", 7 * axes[0], model="m1")
+    assert [match.pattern.id for match in found] == ["x", "between", "y"]
+    assert [match.cosine for match in found] == pytest.approx([1, np.sqrt(0.5), 0], abs=1e-3)
+    assert [match.pattern.id for match in similar(store, "logs", axes[1], model="m1", limit=1)] == ["y"]
+
+
+def test_patterns_of_another_model_are_not_compared():
+    axes = np.eye(DIM, dtype=np.float32)
+    store = MemoryStore()
+    other = replace(pattern("other", axes[0], model="m2"), vector=b"\x00\x3c" * (2 * DIM))
+    store.apply(Changes("logs", 0, None, 1, patterns=[pattern("x", axes[0]), other]))
+    assert [match.pattern.id for match in similar(store, "logs", axes[0], model="m1")] == ["x"]
+    assert similar(store, "logs", axes[0], model="m3") == []
+    assert similar(MemoryStore(), "logs", axes[0], model="m1") == []
+
+
+def test_lag_is_told_for_every_partition_of_the_topic():
+    rows = partition_lags("logs", {0: 90}, {0: 80, 1: 5}, {1: 10, 0: 100})
+    assert rows == [PartitionLag("logs", 0, 90, 80, 100), PartitionLag("logs", 1, None, 5, 10)]
+    assert [row.lag for row in rows] == [10, 10]

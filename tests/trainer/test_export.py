@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import trainer.export
+from encoder_core import Bundle, Encoder, default_bundle_path
+from encoder_core.bundle import sha256_of
+from trainer.export import (
+    FP32_TOLERANCE,
+    INT8_COSINE,
+    ParityError,
+    PooledEncoder,
+    check_parity,
+    export_bundle,
+    export_onnx,
+    quantize,
+    run_graph,
+)
+
+TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json"}
+PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
+RECORD = {"name": "small", "version": "2"}
+
+
+@pytest.fixture(scope="module")
+def sample(lines_of) -> list[str]:
+    """Fifty lines of every system that no model was trained on."""
+    return [line for some in lines_of.values() for line in some[-7:]][:50]
+
+
+@pytest.fixture(scope="module")
+def other_graphs(new_model, tmp_path_factory):
+    """A folder with both graphs of a model that is not the one of ``run``."""
+    folder = tmp_path_factory.mktemp("other")
+    export_onnx(new_model(17).deberta, folder / "model.onnx")
+    quantize(folder / "model.onnx", folder / "model_qint8.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def framed(tokenizer, sample):
+    """Ids and attention mask of the sample, int64 (50, longest), cut to 128 tokens."""
+    short = [tokenizer.encode(line).ids[:-1][:127] for line in sample]
+    return padded([[*row, tokenizer.token_to_id("[SEP]")] for row in short])
+
+
+@pytest.fixture(scope="module")
+def expected(run, framed) -> np.ndarray:
+    """What the torch model makes of ``framed``, float32 (50, dim)."""
+    with torch.no_grad():
+        return PooledEncoder(run.model.deberta)(*map(torch.from_numpy, framed))[1].numpy()
+
+
+def padded(rows):
+    ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = row
+    return ids, (ids != 0).astype(np.int64)
+
+
+def cosines(some, others):
+    some, others = np.asarray(some, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    return (some * others).sum(1) / np.linalg.norm(some, axis=1) / np.linalg.norm(others, axis=1)
+
+
+def mean_pooled(hidden, mask):
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    return ((hidden * weights).sum(1) / weights.sum(1)).numpy()
+
+
+def auto_model(folder):
+    """The bundle's encoder as a user of transformers gets it, in float32 for the CPU."""
+    from transformers import AutoModel
+
+    model, report = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"], "weights that transformers would draw at random"
+    return model.float().eval()
+
+
+def files_of(folder):
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path) for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_the_fp32_graph_computes_what_torch_computes(exported, framed, expected):
+    pooled = run_graph(exported / "onnx" / "model.onnx", *framed)
+    assert np.abs(pooled - expected).max() <= FP32_TOLERANCE
+
+
+def test_the_int8_graph_points_where_torch_points(exported, framed, expected):
+    pooled = run_graph(exported / "onnx" / "model_qint8.onnx", *framed)
+    assert cosines(pooled, expected).mean() >= INT8_COSINE
+    assert not np.array_equal(pooled, run_graph(exported / "onnx" / "model.onnx", *framed))
+
+
+@pytest.mark.parametrize(("rows", "length"), [(1, 2), (1, 3), (3, 17), (2, 300)])
+def test_rows_and_length_are_free(exported, run, rows, length):
+    ids = np.random.default_rng(length).integers(5, 1_000, (rows, length))
+    mask = np.ones_like(ids)
+    with torch.no_grad():
+        pooled = PooledEncoder(run.model.deberta)(torch.from_numpy(ids), torch.from_numpy(mask))[1].numpy()
+    assert np.abs(run_graph(exported / "onnx" / "model.onnx", ids, mask) - pooled).max() <= FP32_TOLERANCE
+    assert cosines(run_graph(exported / "onnx" / "model_qint8.onnx", ids, mask), pooled).min() > 0.98
+
+
+def test_padding_does_not_reach_a_vector(exported, framed):
+    ids, mask = framed
+    wide = [np.pad(array, ((0, 0), (0, 40))) for array in (ids, mask)]
+    graph = exported / "onnx" / "model.onnx"
+    np.testing.assert_allclose(run_graph(graph, *wide), run_graph(graph, ids, mask), atol=1e-5)
+
+
+def test_the_parity_check_reports_figures_within_its_tolerances(exported, run, tokenizer, sample):
+    figures = check_parity(run.model.deberta, tokenizer, sample, exported / "onnx")
+    assert 0 < figures["fp32_max_abs_difference"] <= FP32_TOLERANCE
+    assert INT8_COSINE <= figures["int8_cosine_mean"] < 1
+    assert figures["int8_cosine_p01"] <= figures["int8_cosine_mean"]
+
+
+def test_the_parity_check_leaves_the_tokenizer_as_it_was(exported, run, tokenizer, sample):
+    before = tokenizer.to_str()
+    check_parity(run.model.deberta, tokenizer, sample, exported / "onnx")
+    assert tokenizer.to_str() == before
+
+
+def test_another_models_graphs_are_refused(run, tokenizer, sample, other_graphs):
+    with pytest.raises(ParityError, match="fp32 graph"):
+        check_parity(run.model.deberta, tokenizer, sample, other_graphs)
+
+
+def test_another_models_int8_graph_beside_the_right_fp32_graph_is_refused(
+    exported, run, tokenizer, sample, other_graphs, tmp_path
+):
+    shutil.copy(exported / "onnx" / "model.onnx", tmp_path)
+    shutil.copy(other_graphs / "model_qint8.onnx", tmp_path)
+    with pytest.raises(ParityError, match="int8 graph"):
+        check_parity(run.model.deberta, tokenizer, sample, tmp_path)
+
+
+def test_the_bundle_is_the_layout_of_the_contract(exported):
+    assert set(files_of(exported)) == TOKENIZER_FILES | {
+        "config.json",
+        "model.safetensors",
+        "onnx/model.onnx",
+        "onnx/model_qint8.onnx",
+        "modules.json",
+        "1_Pooling/config.json",
+        "manifest.json",
+        "README.md",
+    }
+
+
+def test_the_manifest_lists_the_hash_of_every_file(exported):
+    manifest = json.loads((exported / "manifest.json").read_text())
+    found = files_of(exported)
+    del found["manifest.json"]
+    assert {name: entry["sha256"] for name, entry in manifest["files"].items()} == found
+    assert (manifest["name"], manifest["version"]) == ("small", "1.2.3")
+    assert Bundle.load(exported).version == "1.2.3"
+
+
+def test_card_and_manifest_state_the_parity(exported):
+    manifest = json.loads((exported / "manifest.json").read_text())
+    card = (exported / "README.md").read_text()
+    assert card.startswith("# small\n")
+    assert "{parity}" not in card
+    for name, value in manifest["parity"].items():
+        assert f"- {name}: {value:.6g}" in card
+
+
+def test_no_file_is_a_pickle(exported):
+    for path in exported.rglob("*"):
+        if path.is_file():
+            head = path.read_bytes()[:4]
+            assert path.suffix not in PICKLE_SUFFIXES
+            assert head[:2] != b"\x80\x02", f"{path} starts like a pickle"
+            assert head != b"PK\x03\x04", f"{path} is an archive"
+
+
+def test_the_bundle_can_be_read_by_every_user(exported):
+    assert exported.stat().st_mode & 0o555 == 0o555
+    for path in exported.rglob("*"):
+        assert path.stat().st_mode & 0o444 == 0o444, path
+
+
+def test_the_encoder_of_a_worker_agrees_with_torch(exported, sample, expected):
+    encoder = Encoder.from_path(exported, max_tokens=128)
+    assert encoder.bundle.onnx_path.name == "model_qint8.onnx"
+    vectors = encoder.embed(sample)
+    assert vectors.shape == expected.shape
+    assert cosines(vectors, expected).mean() >= INT8_COSINE
+
+
+def test_transformers_loads_the_bundle_and_agrees_with_torch(exported, run, sample):
+    from transformers import AutoTokenizer
+
+    encoded = AutoTokenizer.from_pretrained(exported)(
+        sample, padding=True, truncation=True, max_length=128, return_tensors="pt"
+    )
+    assert set(encoded) == {"input_ids", "attention_mask"}
+    with torch.no_grad():
+        theirs = auto_model(exported)(**encoded).last_hidden_state
+        ours = run.model.deberta(**encoded).last_hidden_state
+    real = encoded["attention_mask"].bool()
+    torch.testing.assert_close(theirs[real], ours[real], rtol=0.01, atol=0.01)
+
+
+def test_transformers_tokenizes_as_the_trainer(exported, tokenizer, lines_of):
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(exported)
+    for some in lines_of.values():
+        assert loaded(some)["input_ids"] == [encoding.ids for encoding in tokenizer.encode_batch(some)]
+    special = (loaded.pad_token_id, loaded.cls_token_id, loaded.sep_token_id, loaded.unk_token_id)
+    assert (*special, loaded.mask_token_id) == (0, 1, 2, 3, 4)
+    assert loaded.model_max_length == 512
+
+
+def test_training_can_go_on_from_the_weights(exported, run):
+    from transformers import AutoModelForMaskedLM
+
+    model, report = AutoModelForMaskedLM.from_pretrained(exported, output_loading_info=True)
+    assert not report["missing_keys"]
+    for (name, theirs), (_, ours) in zip(
+        model.float().named_parameters(), run.model.named_parameters(), strict=True
+    ):
+        torch.testing.assert_close(theirs, ours, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_sentence_transformers_loads_the_bundle_and_agrees_with_torch(exported, sample, expected):
+    library = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+    model = library.SentenceTransformer(str(exported), device="cpu").float()
+    model.max_seq_length = 128
+    vectors = model.encode(sample)
+    assert vectors.shape == expected.shape
+    np.testing.assert_allclose(vectors, expected, rtol=0.01, atol=0.01)
+
+
+def export_again(model, tokenizer, folder, **options):
+    export_bundle(
+        model, tokenizer, folder, lines=["one line", "two"], record=RECORD, card="{parity}", **options
+    )
+
+
+@pytest.mark.parametrize("step", ["quantize", "check_parity", "write_tokenizer_config", "write_manifest"])
+def test_an_export_that_fails_leaves_the_old_bundle_and_nothing_else(
+    exported, new_model, tokenizer, tmp_path, monkeypatch, step
+):
+    folder = tmp_path / "bundle"
+    shutil.copytree(exported, folder)
+    before = files_of(folder)
+    # The graphs are copied: what is at stake is the order of the steps, not the export itself.
+    monkeypatch.setattr(
+        trainer.export, "export_onnx", lambda encoder, path: shutil.copy(exported / "onnx/model.onnx", path)
+    )
+    if step != "check_parity":
+        monkeypatch.setattr(trainer.export, "check_parity", lambda *arguments: {"figure": 1.0})
+
+    def fail(*arguments):
+        raise OSError("no space left on device")
+
+    if step != "check_parity":
+        monkeypatch.setattr(trainer.export, step, fail)
+    with pytest.raises((OSError, ParityError)):
+        export_again(new_model(2), tokenizer, folder)
+    assert files_of(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert Bundle.load(folder).version == "1.2.3"
+
+
+def test_an_export_replaces_the_old_bundle_whole_and_leaves_the_model_alone(
+    exported, run, tokenizer, tmp_path, monkeypatch
+):
+    folder = tmp_path / "bundle"
+    shutil.copytree(exported, folder)
+    (folder / "left-over.txt").write_text("of an older version")
+    monkeypatch.setattr(
+        trainer.export, "export_onnx", lambda encoder, path: shutil.copy(exported / "onnx/model.onnx", path)
+    )
+    weights = [parameter.clone() for parameter in run.model.parameters()]
+    export_again(run.model, tokenizer, folder)
+    assert Bundle.load(folder).version == "2"
+    assert set(files_of(folder)) == set(files_of(exported)) - {"onnx/model.onnx"}
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    for before, after in zip(weights, run.model.parameters(), strict=True):
+        assert torch.equal(before, after), "the caller's weights were rounded"
+
+
+def test_the_shipped_bundle_loads_in_transformers_and_its_graph_agrees_with_its_weights(sample):
+    from transformers import AutoTokenizer
+
+    folder = default_bundle_path()
+    encoded = AutoTokenizer.from_pretrained(folder)(
+        sample, padding=True, truncation=True, max_length=256, return_tensors="pt"
+    )
+    with torch.no_grad():
+        hidden = auto_model(folder)(**encoded).last_hidden_state
+    vectors = Encoder.from_path(folder).embed(sample)
+    assert len(sample) == 50
+    assert cosines(vectors, mean_pooled(hidden, encoded["attention_mask"])).mean() >= INT8_COSINE
+
+
+def test_the_shipped_bundle_is_small_and_holds_no_pickle():
+    folder = default_bundle_path()
+    if folder.is_symlink():
+        pytest.skip(f"{folder.name} is a link to a development bundle, not the one that ships")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 40 * 2**20
+    assert not [path for path in files if path.suffix in PICKLE_SUFFIXES]
