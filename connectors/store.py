@@ -21,6 +21,8 @@ from connectors.records import Anomaly, Changes, Pattern, SourceStats, WindowPar
 BUCKET_SECONDS = 3_600
 """Anomalies are ranked by score within buckets of an hour, which expire as a whole."""
 Order = Literal["score", "time"]
+SCRIPT_KEYS = (("applied",), ("patterns",), ("stats",), ("anomalies", "by_time"), ("line",))
+"""Keys of ``apply.lua`` in its order; the last one is the prefix of the lines' details."""
 APPLY_SCRIPT = (Path(__file__).parent / "apply.lua").read_text()
 
 
@@ -70,8 +72,8 @@ class Store(Protocol):
     def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
         """Patterns, the most lines first."""
 
-    def windows(self, source: str) -> list[int]:
-        """Starts of the kept windows, latest first."""
+    def windows(self, source: str, partition: int | None = None) -> list[int]:
+        """Starts of the kept windows, latest first; only those that a partition has a part in, when given."""
 
     def window(self, source: str, start: int) -> list[WindowPart]:
         """Every partition's part of a window, by partition."""
@@ -153,8 +155,9 @@ class MemoryStore:
         found = sorted(self._patterns.get(source, {}).values(), key=lambda p: p.count, reverse=True)
         return found[:limit]
 
-    def windows(self, source: str) -> list[int]:
-        return sorted({start for start, _ in self._windows.get(source, {})}, reverse=True)
+    def windows(self, source: str, partition: int | None = None) -> list[int]:
+        keys = self._windows.get(source, {})
+        return sorted({start for start, number in keys if partition in (None, number)}, reverse=True)
 
     def window(self, source: str, start: int) -> list[WindowPart]:
         parts = self._windows.get(source, {})
@@ -200,12 +203,13 @@ class RedisStore:
         for command in self._commands(changes):
             words += [len(command), *command]
         done, found = self._apply(
-            keys=[self.key(source, name) for name in ("applied", "patterns", "stats")],
+            keys=[self.key(source, *name) for name in SCRIPT_KEYS],
             args=[
                 changes.partition,
                 "" if changes.expected is None else changes.expected,
                 changes.end,
                 self._keep.patterns,
+                self._keep.anomalies,
                 *words,
             ],
         )
@@ -223,9 +227,6 @@ class RedisStore:
             commands += self._window_commands(changes.source, part)
         if changes.snapshot is not None:
             commands.append(["SET", self.key(changes.source, "state", changes.partition), changes.snapshot])
-        if changes.anomalies:
-            by_time = self.key(changes.source, "anomalies", "by_time")
-            commands.append(["ZREMRANGEBYRANK", by_time, 0, -self._keep.anomalies - 1])
         return commands
 
     def _stats_commands(self, changes: Changes) -> list[list[Any]]:
@@ -335,9 +336,10 @@ class RedisStore:
         ]
         return sorted(found, key=lambda pattern: pattern.count, reverse=True)[:limit]
 
-    def windows(self, source: str) -> list[int]:
+    def windows(self, source: str, partition: int | None = None) -> list[int]:
         members = self._redis.zrevrange(self.key(source, "windows"), 0, -1)
-        return sorted({int(member.split(b":")[0]) for member in members}, reverse=True)
+        parts = [tuple(map(int, member.split(b":"))) for member in members]
+        return sorted({start for start, number in parts if partition in (None, number)}, reverse=True)
 
     def window(self, source: str, start: int) -> list[WindowPart]:
         members = self._redis.zrangebyscore(self.key(source, "windows"), start, start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,11 @@ from encoder_core.tokenizer import Tokenizer
 
 CHUNK_LINES = 4_096
 """Distinct lines tokenised and sorted together: bounds memory whatever the input."""
+
+
+def size_of(text: str, vector: NDArray[np.float32]) -> int:
+    """Bytes that a text and its vector take in memory."""
+    return sys.getsizeof(text) + vector.nbytes
 
 
 class VectorCache:
@@ -36,12 +42,12 @@ class VectorCache:
     def put(self, text: str, vector: NDArray[np.float32]) -> None:
         """Keeps a text's vector and forgets the oldest ones over the limit."""
         if (old_vector := self._vectors.pop(text, None)) is not None:
-            self._bytes -= len(text) + old_vector.nbytes
+            self._bytes -= size_of(text, old_vector)
         self._vectors[text] = vector
-        self._bytes += len(text) + vector.nbytes
+        self._bytes += size_of(text, vector)
         while self._bytes > self._limit:
             old, old_vector = self._vectors.popitem(last=False)
-            self._bytes -= len(old) + old_vector.nbytes
+            self._bytes -= size_of(old, old_vector)
 
 
 class Encoder:

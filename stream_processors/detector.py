@@ -40,7 +40,9 @@ class DetectionSettings(BaseModel):
     reservoir: int = Field(4_096, ge=256, le=100_000, description="Recent lines the forest remembers")
     warmup: int = Field(512, ge=16, description="Lines before the first score; they are scored then")
     refit_every: int = Field(512, ge=16, description="Lines between renewals of a tenth of the trees")
-    pattern_threshold: float = Field(0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern")
+    pattern_threshold: float = Field(
+        0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern"
+    )
     pattern_limit: int = Field(
         1_000, ge=1, le=100_000, description="Patterns kept per partition and in the store"
     )
@@ -89,6 +91,7 @@ class PartitionDetector:
             reservoir=settings.reservoir,
             warmup=settings.warmup,
             refit_every=settings.refit_every,
+            one_sided=True,
             seed=settings.seed,
         )
         self._quantile = SlidingQuantile(settings.alert_rate)

@@ -23,16 +23,18 @@ from connectors.records import Record
 TOP = 3
 """Most surprising columns, and words, of a line that the forest gets, largest first."""
 WIDTH = 2 * TOP + 2
-GROUPS = 2_000
+GROUPS = 1_000
 """Columns and kinds of lines counted at most; what comes later is not counted."""
 COLUMN_VALUES = 200
 """A column with more distinct values identifies things rather than describes them: it is not counted."""
-WORDS = 5_000
+WORDS = 2_000
 """Distinct words counted per kind of line; the rare ones are forgotten beyond."""
 MEMORY_LINES = 10_000
 """Counts of a group are halved at this many lines, so that they follow drift."""
 TRUSTED_LINES = 50
 """A group's surprises count half when it has seen this many lines."""
+TRUSTED_VECTORS = 200
+"""Distances count half when this many lines have been seen."""
 VALUE_CHARACTERS = 64
 RECENT = 2_048
 """Embeddings of recent lines that a new one is compared with."""
@@ -119,11 +121,12 @@ class RecentVectors:
         self._seen = 0
 
     def distance(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """1 - cosine to the nearest of them, float32 (lines,); 0 when nothing is known yet."""
+        """1 - cosine to the nearest of them, less while few are known, float32 (lines,)."""
         known = self._vectors[: min(self._seen, RECENT)]
         if not len(known):
             return np.zeros(len(vectors), dtype=np.float32)
-        return np.maximum(1 - (vectors @ known.T).max(axis=1), 0)
+        trust = np.float32(self._seen / (self._seen + TRUSTED_VECTORS))
+        return np.maximum(1 - (vectors @ known.T).max(axis=1), 0) * trust
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Remembers lines in place of the oldest ones."""

@@ -90,6 +90,9 @@ class OnlineIsolationForest:
     A reservoir of ``reservoir`` rows keeps the past: once full, each new row takes the place of a random
     one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every ``refit_every`` rows
     the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now.
+
+    With ``one_sided`` only large values are unusual: values below a column's median count as the median. A plain
+    forest isolates unusually small values just as well.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class OnlineIsolationForest:
         reservoir: int = 4_096,
         warmup: int = 512,
         refit_every: int = 512,
+        one_sided: bool = False,
         seed: int = 0,
     ) -> None:
         if not 2 <= warmup <= reservoir:
@@ -108,6 +112,8 @@ class OnlineIsolationForest:
         self._trees, self._sample, self._refit_every = trees, sample, refit_every
         self._warmup = warmup
         self._rows = np.zeros((reservoir, width), dtype=np.float32)
+        self._floor = np.full(width, -np.inf, dtype=np.float32)
+        self._one_sided = one_sided
         self._filled = 0
         self._since_refit = 0
         self._rng = np.random.default_rng(seed)
@@ -149,6 +155,7 @@ class OnlineIsolationForest:
         if self._flat is None:
             raise ValueError(f"the forest is warming up: {self._filled} of {self._warmup} rows seen")
         self._check_width(rows)
+        rows = np.maximum(rows, self._floor)
         scores = [
             np.exp2(-self._flat.mean_path_length(rows[start : start + WALK_ROWS]))
             for start in range(0, len(rows), WALK_ROWS)
@@ -185,4 +192,6 @@ class OnlineIsolationForest:
             max_samples=min(self._sample, self._filled),
             random_state=int(self._rng.integers(2**31)),
         )
-        return FlatTrees(forest.fit(self._rows[: self._filled]))
+        if self._one_sided:
+            self._floor = np.median(self._rows[: self._filled], axis=0)
+        return FlatTrees(forest.fit(np.maximum(self._rows[: self._filled], self._floor)))

@@ -39,6 +39,7 @@ from connectors.store import Fenced, Store
 from stream_processors.detector import PartitionDetector
 from stream_processors.pipeline import UNPARSED, Failed, Pipeline
 from stream_processors.settings import Settings
+from stream_processors.windows import OPEN_WINDOWS
 
 log = logging.getLogger("secencoder.worker")
 
@@ -274,8 +275,8 @@ class StreamService(Service):
             except ValueError as error:
                 log.warning("%s/%s: its memory is learned anew: %s", source, number, error)
                 detector, snapshot_at = self.new_detector(topic), None
-        starts = await self.in_thread(self.store.windows, source)
-        for start in starts[:4]:
+        starts = await self.in_thread(self.store.windows, source, number)
+        for start in starts[:OPEN_WINDOWS]:
             detector.restore_windows(await self.in_thread(self.store.window, source, start))
         return detector, snapshot_at
 

@@ -27,7 +27,7 @@ _CTIME = f"{_WEEKDAY} {_MONTH}" + r" {1,2}(?P<day>\d{1,2}) " + _CLOCK + r"(?: [A
 _ACCESS = r"(?P<day>\d\d)/" + _MONTH + r"/(?P<year>\d{4}):" + _CLOCK + _ZONE
 _COMPACT = r"(?P<yy>\d\d)(?P<month>\d\d)(?P<day>\d\d) (?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
 _EPOCH = r"(?P<epoch>\d{10}(?:\d{3}){0,3}(?:\.\d{1,9})?)"
-_DAY_FIRST = r"(?P<day>\d{1,2}) " + _MONTH + r"(?: (?P<year>\d{4}))? " + _CLOCK + _ZONE
+_DAY_FIRST = r"(?P<day>\d{1,2})[ -]" + _MONTH + r"(?:[ -](?P<year>\d{4}))? " + _CLOCK + _ZONE
 # Day and month cannot be told apart, so such a stamp is removed and not read.
 _AMBIGUOUS = r"(?P<unread>\d\d[-/.]\d\d[-/.]\d{4},? {1,2}\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?)" + _ZONE
 

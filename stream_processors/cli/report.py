@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -17,7 +18,8 @@ from connectors.records import Anomaly, Pattern, SourceStats
 from stream_processors.queries import Match, PartitionLag
 from stream_processors.windows import Sample
 
-console = Console(highlight=False)
+PIPE_WIDTH = 160
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def print_json(value: Any) -> None:
@@ -44,12 +46,17 @@ def clock(timestamp: float) -> str:
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table whose last column takes the room that is left, cut to one line a row."""
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for name in columns[:-1]:
-        table.add_column(name, no_wrap=True)
-    table.add_column(columns[-1], no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in rows:
-        table.add_row(*(escape(printable(str(cell))) for cell in row))
+    room = console.width
+    for place, name in enumerate(columns[:-1]):
+        width = max([len(name), *(len(row[place]) for row in cells)])
+        table.add_column(name, no_wrap=True, min_width=width)
+        room -= width + 2
+    table.add_column(columns[-1], no_wrap=True)
+    for row in cells:
+        last = row[-1] if len(row[-1]) <= room else row[-1][: max(room - 1, 0)] + "…"
+        table.add_row(*map(escape, [*row[:-1], last]))
     console.print(table)
     console.print()
 

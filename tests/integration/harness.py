@@ -138,6 +138,7 @@ class Stream:
             "STREAM__GROUP": self.group,
             "STREAM__DEAD_LETTER_TOPIC": f"{self.topic}.dead-letter",
             "STREAM__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
+            "STREAM__STARTUP_SECONDS": "300",
             "REDIS__ENV": self.redis.env,
             "ENCODER__THREADS": "1",
             **self.options,

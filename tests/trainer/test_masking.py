@@ -55,7 +55,7 @@ def words(content) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(probability=st.floats(0, 1), seed=st.integers(0, 2**31))
 def test_no_delimiter_special_or_padding_is_ever_masked_or_predicted(
     batch_of, content, allowed, system, probability, seed

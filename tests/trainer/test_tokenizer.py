@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -63,11 +63,13 @@ def test_a_saved_tokenizer_is_the_same_tokenizer(tokenizer, lines, tmp_path):
     ]
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_any_text_comes_back_whole(tokenizer, text):
     assert tokenizer.decode(ids_of(tokenizer, text), skip_special_tokens=False) == text
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=80))
 def test_any_bytes_come_back_as_the_corpus_reads_them(tokenizer, content):
     text = content.decode("utf-8", errors="replace")
@@ -80,6 +82,7 @@ def test_every_line_comes_back_whole_and_is_shorter_in_tokens(tokenizer, lines):
     assert sum(len(ids_of(tokenizer, line)) for line in lines) < sum(map(len, lines)) / 1.5
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_punctuation_always_stands_alone(tokenizer, token_bytes, text):
     pieces = [token_bytes[index] for index in ids_of(tokenizer, text) if index > 4]
@@ -95,6 +98,7 @@ def test_no_entry_mixes_punctuation_letters_digits_and_inner_space(token_bytes):
     assert [piece for piece in token_bytes.values() if not alone.fullmatch(piece)] == []
 
 
+@settings(deadline=None)
 @given(digits=st.text("0123456789", min_size=1, max_size=40))
 def test_digit_runs_are_cut_into_fours_at_most(tokenizer, token_bytes, digits):
     pieces = [token_bytes[index] for index in ids_of(tokenizer, f"pid={digits} end")]
