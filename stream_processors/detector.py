@@ -128,8 +128,7 @@ class PartitionDetector:
             raise ValueError(f"{len(lines)} lines but {len(units)} vectors")
         assignment = self._patterns.assign(units, [line.record.text for line in lines])
         surprises = [self._counts.surprises(line.record) for line in lines]
-        features = feature_rows(self._recent.distance(units), assignment.rarity, surprises)
-        self._recent.add(units)
+        features = feature_rows(self._recent.distances(units), assignment.rarity, surprises)
         return assignment, self._score(lines, features, assignment)
 
     def finish(self, changes: Changes) -> None:

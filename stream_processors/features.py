@@ -33,7 +33,9 @@ MEMORY_LINES = 10_000
 """Counts of a group are halved at this many lines, so that they follow drift."""
 TRUSTED_LINES = 50
 """A group's surprises count half when it has seen this many lines."""
-TRUSTED_VECTORS = 200
+TOGETHER = 25
+"""Lines compared with the past at once: of a burst of new lines only these few count as new."""
+TRUSTED_VECTORS = 100
 """Distances count half when this many lines have been seen."""
 VALUE_CHARACTERS = 64
 RECENT = 2_048
@@ -76,17 +78,17 @@ class SurpriseCounts:
 
     def surprises(self, record: Record) -> tuple[list[float], list[float]]:
         """Surprise of each counted column and of each word, largest first; then counts the line in."""
-        kind = f"{record.format}/{record.fields.get('program', '')}"
+        kind = f"{record.format}/{record.fields.get('program', '')[:VALUE_CHARACTERS]}"
         columns = []
-        for name, value in record.fields.items():
-            group = self._group(f"{kind}/{name}")
-            if group is None:
+        for column, value in record.fields.items():
+            name = f"{kind}/{column[:VALUE_CHARACTERS]}"
+            if (group := self._group(name)) is None:
                 continue
             short = value[:VALUE_CHARACTERS]
             columns.append(group.surprise(short))
             group.add([short])
             if len(group.counts) > COLUMN_VALUES:
-                self._groups[f"{kind}/{name}"] = None
+                self._groups[name] = None
         words: list[float] = []
         if (group := self._group(kind)) is not None:
             words_found = (word[:VALUE_CHARACTERS] for word in _WORD.findall(record.text))
@@ -119,6 +121,15 @@ class RecentVectors:
     def __init__(self, dim: int) -> None:
         self._vectors = np.zeros((RECENT, dim), dtype=np.float32)
         self._seen = 0
+
+    def distances(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each line's distance to the lines before it, which it then joins, float32 (lines,)."""
+        found = np.zeros(len(vectors), dtype=np.float32)
+        for start in range(0, len(vectors), TOGETHER):
+            part = vectors[start : start + TOGETHER]
+            found[start : start + TOGETHER] = self.distance(part)
+            self.add(part)
+        return found
 
     def distance(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """1 - cosine to the nearest of them, less while few are known, float32 (lines,)."""

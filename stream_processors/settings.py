@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
 
 from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings
@@ -50,6 +51,12 @@ class StreamSettings(BaseModel):
     """What is consumed and how."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.dead_letter_topic in self.topics:
+            raise ValueError(f"stream.dead_letter_topic: {self.dead_letter_topic} is also in stream.topics")
+        return self
 
     topics: list[str] = Field(["logs"], min_length=1, description="Topics with log lines; each is a source")
     group: str = Field("secencoder", min_length=1, description="Consumer group")

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from encoder_core import Encoder
-from encoder_core.encoder import VectorCache
+from encoder_core.encoder import VectorCache, size_of
 
 SHORT = "session opened for user root"
 LONG = "kernel: " + " ".join(f"0x{n:04x} eth{n % 4} link is up at {n} Mbps" for n in range(40))
@@ -158,7 +158,7 @@ def test_what_a_caller_does_to_its_vectors_does_not_reach_the_cache(encoder):
 
 def test_the_cache_forgets_the_least_recently_used_over_its_bytes():
     vector = np.zeros(8, dtype=np.float32)
-    entry = len("a") + vector.nbytes
+    entry = size_of("a", vector)
     cache = VectorCache(2 * entry)
     cache.put("a", vector)
     cache.put("b", vector)
@@ -178,10 +178,11 @@ def test_a_text_larger_than_the_cache_is_not_kept():
 
 
 def test_a_text_put_twice_takes_its_room_once():
-    cache = VectorCache(100)
+    vector = np.zeros(4, dtype=np.float32)
+    cache = VectorCache(2 * size_of("x", vector))
     for _ in range(50):
-        cache.put("x", np.zeros(4, dtype=np.float32))
-    cache.put("y", np.zeros(4, dtype=np.float32))
+        cache.put("x", vector)
+    cache.put("y", vector)
     assert cache.get("x") is not None
 
 

@@ -88,9 +88,6 @@ def test_a_planted_outlier_among_2000_lines_is_flagged(make, process):
     assert len(found) < 200
 
 
-@pytest.mark.xfail(
-    reason="a value below the usual isolates as well as one above: unsurprising lines rank high"
-)
 def test_a_planted_outlier_among_2000_lines_is_the_top_anomaly(make, process):
     assert planted_among_2000(make, process)[0].text == OUTLIER
 
