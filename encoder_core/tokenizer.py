@@ -25,6 +25,7 @@ class Tokenizer:
             self._backend = BackendTokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception for whatever is wrong with the file
             raise BundleError(f"{path}: is not a tokenizer: {error}") from error
+        self._backend.encode_special_tokens = True  # "[MASK]" inside a log line is text
         self._backend.no_padding()
         self._backend.enable_truncation(max_tokens)
         self.max_tokens = max_tokens

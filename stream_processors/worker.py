@@ -251,7 +251,8 @@ class StreamService(Service):
             self.consumer.seek(topic, position)
         else:
             await self.seek_to_start(topic)
-        self.partitions[topic] = Partition(topic, detector, applied, snapshot_at)
+        partition = self.partitions[topic] = Partition(topic, detector, applied, snapshot_at)
+        await self.commit(partition)  # a commit may have been lost after its step
         log.info("%s/%s: applied offset %s, reading from %s", source, number, applied, position)
 
     def new_detector(self, topic: TopicPartition) -> PartitionDetector:

@@ -39,4 +39,9 @@ def worker(
     seconds = settings.stream.startup_seconds
     redis.wait_until_reachable(settings.redis, seconds, note_retry("Redis"))
     kafka.wait_until_reachable(settings.kafka, seconds, note_retry("Kafka"))
+    for topic in settings.stream.topics:
+        try:
+            kafka.end_offsets(settings.kafka, topic)
+        except kafka.TopicError as error:
+            click.echo(f"secencoder: waiting for it: {error} (setting stream.topics)", err=True)
     Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()

@@ -9,6 +9,7 @@ import pytest
 
 from encoder_core import Encoder
 from encoder_core.encoder import VectorCache, size_of
+from encoder_core.tokenizer import Tokenizer
 
 SHORT = "session opened for user root"
 LONG = "kernel: " + " ".join(f"0x{n:04x} eth{n % 4} link is up at {n} Mbps" for n in range(40))
@@ -190,6 +191,12 @@ def test_a_text_put_twice_takes_its_room_once():
 def test_limits_that_leave_no_room_are_refused(bundle, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}.*got {next(iter(options.values()))}"):
         Encoder(bundle, **options)
+
+
+def test_a_special_token_written_in_a_line_is_text(bundle):
+    tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=64)
+    (ids,) = tokenizer.encode(["user [MASK] logged [SEP] in [PAD]"])
+    assert sum(index < 5 for index in ids) == 2  # the frame's own [CLS] and [SEP]
 
 
 def test_neither_encoder_nor_worker_imports_the_trainers_libraries():
