@@ -72,6 +72,7 @@ def pretrain(
     bf16: bool,
 ) -> None:
     """Pretrain an encoder on CORPUS; run it again to go on from the last checkpoint."""
+    from trainer.curve import draw_loss
     from trainer.dataset import encode_lines
     from trainer.pretrain import PretrainSettings, settings_record
     from trainer.pretrain import pretrain as run_pretraining
@@ -97,6 +98,7 @@ def pretrain(
     }
     (run / "settings.json").write_text(json.dumps(record, indent=2) + "\n")
     run_pretraining(tokens, vocabulary, settings, run)
+    click.echo(f"{draw_loss(run)}: the loss curve")
 
 
 @cli.command()
