@@ -31,9 +31,10 @@ model to build on, not one to compare with large ones.
 
 ## Measured
 
-On held-out lines, {test_mask:.0%} of the content tokens masked, lines cut to {test_length} tokens; the unigram model
-is measured on the same masked tokens. "Unseen forms" leaves out lines that equal a training line once numbers are
-masked.
+On lines the model did not train on, {test_mask:.0%} of the content tokens masked, lines cut to {test_length} tokens;
+the unigram model is measured on the same masked tokens. `idts` (in distribution) are held-out lines of the training
+sources, `odts` (out of distribution) lines of sources that are not among them; "unseen forms" leaves out lines that
+equal a training line once numbers are masked.
 
 {metrics}
 
