@@ -84,10 +84,11 @@ def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json
 def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> None:
     """The answers of a finished run; ``planted`` maps an attack line's text to its step."""
     stats = run.store.stats(TOPIC)
-    anomalies = run.store.anomalies(TOPIC, limit=TOP)
+    flagged = run.store.anomalies(TOPIC, limit=run.lines or 1)
+    anomalies = flagged[:TOP]
     patterns = run.store.patterns(TOPIC)
     whole = samples(run.store, TOPIC, windows=1)
-    quality = None if planted is None else recall(anomalies, planted)
+    quality = None if planted is None else recall(flagged, planted)
     if as_json:
         report.print_json(
             {
@@ -115,20 +116,23 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
         report.console.print(
             f"Planted attack: {quality['in_top']} of the top {TOP} are planted lines "
             f"(recall {quality['recall']:.0%} of {quality['planted']} planted lines; at most {quality['possible']:.0%} "
-            f"fit in {TOP}); steps found: {found}\n"
+            f"fit in {TOP}); steps found: {found}. "
+            f"{quality['in_flagged']} planted lines are among all {quality['flagged']} that were flagged.\n"
         )
     report.show_patterns(patterns[:15], len(patterns))
     for sample in whole:
         report.show_sample(sample)
 
 
-def recall(anomalies: list[Anomaly], planted: dict[str, str]) -> dict[str, object]:
-    """How much of the planted attack is among the anomalies."""
-    hits = [planted[anomaly.text] for anomaly in anomalies if anomaly.text in planted]
+def recall(flagged: list[Anomaly], planted: dict[str, str]) -> dict[str, object]:
+    """How much of the planted attack is among the flagged lines, and among the first of them."""
+    hits = [planted[anomaly.text] for anomaly in flagged[:TOP] if anomaly.text in planted]
     total = max(len(planted), 1)
     return {
         "planted": len(planted),
         "in_top": len(hits),
+        "flagged": len(flagged),
+        "in_flagged": sum(anomaly.text in planted for anomaly in flagged),
         "recall": len(hits) / total,
         "possible": min(1.0, TOP / total),
         "steps_found": [step for step in ATTACK_STEPS if step in hits],
