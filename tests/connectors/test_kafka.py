@@ -182,8 +182,10 @@ def test_a_server_that_does_not_speak_kafka_is_told_from_one_that_is_down():
 
 def read_all(settings: KafkaSettings, topic: str, count: int) -> list:
     consumer = KafkaConsumer(
-        topic, **settings.client_kwargs(), auto_offset_reset="earliest", enable_auto_commit=False
+        **settings.client_kwargs(), auto_offset_reset="earliest", enable_auto_commit=False
     )
+    # Assigned, not subscribed: a subscription without a group may miss the topic's metadata for minutes.
+    consumer.assign([TopicPartition(topic, partition) for partition in end_offsets(settings, topic)])
     messages, deadline = [], Deadline(30)
     while len(messages) < count and not deadline.expired:
         for batch in consumer.poll(timeout_ms=200).values():

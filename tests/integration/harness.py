@@ -255,9 +255,11 @@ def read_topic(settings: KafkaSettings, topic: str) -> list:
     """Every message of a topic."""
     options = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 5_000, "enable_auto_commit": False}
     options |= {"fetch_max_bytes": 32 << 20, "max_partition_fetch_bytes": 16 << 20}
-    wanted = sum(kafka.end_offsets(settings, topic).values())
+    ends = kafka.end_offsets(settings, topic)
+    wanted = sum(ends.values())
     messages: list = []
-    with closing(KafkaConsumer(topic, **settings.client_kwargs(), **options)) as consumer:
+    with closing(KafkaConsumer(**settings.client_kwargs(), **options)) as consumer:
+        consumer.assign([TopicPartition(topic, partition) for partition in ends])
         while len(messages) < wanted:
             before = len(messages)
             messages += [m for batch in consumer.poll(timeout_ms=5_000).values() for m in batch]
