@@ -1,0 +1,59 @@
+"""The documentation names what exists."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from stream_processors.settings import known_names
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("", "stream_processors.", "connectors.", "encoder_core.")
+DOTTED = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`")
+FILES = re.compile(r"\]\((?!http)([^)#]+)\)|`((?:docs|benchmarks|connectors|encoder_core)/[\w./-]+)`")
+
+
+def documents():
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a setting, a module of ours, or something in one."""
+    if name in known_names():
+        return True
+    for package in PACKAGES:
+        module, *rest = f"{package}{name}".split(".")
+        try:
+            found = importlib.import_module(module)
+            while rest and not hasattr(found, rest[0]):
+                module = f"{module}.{rest.pop(0)}"
+                found = importlib.import_module(module)
+        except ModuleNotFoundError:
+            continue
+        for part in rest:
+            found = getattr(found, part, None)
+        if found is not None:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_names_and_files_in_the_documentation_exist(path):
+    text = path.read_text()
+    unknown = [name for name in DOTTED.findall(text) if not name.endswith((".py", ".md")) and not exists(name)]
+    assert unknown == []
+    files = [one or other for one, other in FILES.findall(text)]
+    base = path.parent
+    assert [file for file in files if not (base / file).exists() and not (ROOT / file).exists()] == []
+
+
+def test_the_architecture_page_names_the_functions_of_a_lines_life():
+    names = DOTTED.findall((ROOT / "docs" / "architecture.md").read_text())
+    assert {"worker.StreamService.fetch", "pipeline.embed_lines", "worker.StreamService.commit"} <= set(names)
+    assert len([name for name in names if exists(name)]) > 20
+
+
+def test_a_name_that_does_not_exist_is_noticed():
+    assert not exists("worker.StreamService.fetches")
+    assert not exists("nowhere.at_all")
