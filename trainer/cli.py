@@ -72,11 +72,14 @@ def pretrain(
     bf16: bool,
 ) -> None:
     """Pretrain an encoder on CORPUS; run it again to go on from the last checkpoint."""
+    import torch
+
     from trainer.curve import draw_loss
     from trainer.dataset import encode_lines
     from trainer.pretrain import PretrainSettings, settings_record
     from trainer.pretrain import pretrain as run_pretraining
 
+    torch.set_flush_denormal(True)  # of the whole process: tiny gradients would slow a CPU down
     settings = PretrainSettings(
         size=size,
         steps=steps,

@@ -148,7 +148,6 @@ def pretrain(
     masking of a step is drawn from (seed, step), so an interrupted run repeats exactly what it would have done.
     """
     torch.manual_seed(settings.seed)
-    torch.set_flush_denormal(True)
     model = make_model(make_config(settings.size, tokenizer.get_vocab_size())).train()
     optimizer = make_optimizer(model, settings)
     first = load_checkpoint(folder, model, optimizer)
