@@ -36,7 +36,11 @@ lint: $(VENV)/.dev  ## Ruff: rules and format
 types: $(VENV)/.dev  ## Mypy
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## Measure speed and detection side by side with named alternatives
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP) -e '.[bench]'
+	touch $@
+
+bench: $(VENV)/.bench  ## Measure speed and detection side by side with named alternatives
 	$(BIN)/python -m benchmarks.encoder
 	$(BIN)/python -m benchmarks.detection
 
