@@ -41,7 +41,9 @@ def exists(name: str) -> bool:
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
 def test_names_and_files_in_the_documentation_exist(path):
     text = path.read_text()
-    unknown = [name for name in DOTTED.findall(text) if not name.endswith((".py", ".md")) and not exists(name)]
+    unknown = [
+        name for name in DOTTED.findall(text) if not name.endswith((".py", ".md")) and not exists(name)
+    ]
     assert unknown == []
     files = [one or other for one, other in FILES.findall(text)]
     base = path.parent
