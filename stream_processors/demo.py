@@ -35,7 +35,6 @@ class DemoRun:
     store: RedisStore
     lines: int
     seconds: float
-    startup_seconds: float
 
 
 def worker_environment(kafka: str, redis: str, options: dict[str, str]) -> dict[str, str]:
@@ -84,7 +83,6 @@ def run_demo(
     options: more settings of the worker, e.g. ``{"DETECTION__WINDOW_SECONDS": "10"}``. advance(produced, applied) is
     called as lines move. The servers live until ``show`` returns. Raises DemoError.
     """
-    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="secencoder-demo-") as folder, embedded_broker() as broker:
         kafka = KafkaSettings(bootstrap_servers=broker, api_version=(2, 1))
         ensure_topic(kafka, TOPIC, PARTITIONS)
@@ -96,7 +94,7 @@ def run_demo(
                 produced, started = stream.produce(values, seconds)
                 stream.drain()
                 finished = time.monotonic()
-            show(DemoRun(store, produced, finished - started, started - began))
+            show(DemoRun(store, produced, finished - started))
 
 
 @dataclass(frozen=True, slots=True)

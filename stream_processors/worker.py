@@ -36,6 +36,7 @@ from connectors.backoff import backoff
 from connectors.kafka import BrokerUnreachable, ensure_topic
 from connectors.records import Changes, Line
 from connectors.store import Fenced, Store
+from stream_processors.assembly import make_encoder, make_store
 from stream_processors.detector import PartitionDetector
 from stream_processors.pipeline import UNPARSED, Failed, Pipeline
 from stream_processors.settings import Settings
@@ -435,25 +436,7 @@ class StreamService(Service):
 
 def make_app(settings: Settings) -> faust.App:
     """The Faust app: a channel, one agent over it, and the service that feeds it."""
-    from connectors.redis import connect
-    from connectors.store import RedisStore
-    from encoder_core import Bundle, Encoder, default_bundle_path
-
-    options = settings.encoder
-    bundle = Bundle.load(options.bundle or default_bundle_path())
-    encoder = Encoder(
-        bundle,
-        max_tokens=options.max_tokens,
-        batch_tokens=options.batch_tokens,
-        threads=options.threads,
-        cache_bytes=options.cache_mb << 20,
-    )
-    store = RedisStore(
-        connect(settings.redis),
-        prefix=settings.redis.prefix,
-        env=settings.redis.env,
-        retention=settings.retention,
-    )
+    encoder, store = make_encoder(settings), make_store(settings)
     app = App(
         settings.stream.group,
         Worker=Worker,
@@ -461,7 +444,7 @@ def make_app(settings: Settings) -> faust.App:
         datadir=Path(tempfile.gettempdir())
         / "secencoder-streams",  # Faust makes one, nothing of ours is in it
     )
-    service = StreamService(settings, Pipeline(encoder), store, dim=encoder.dim, model=bundle.version)
+    service = StreamService(settings, Pipeline(encoder), store, dim=encoder.dim, model=encoder.bundle.version)
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
     app.service(service)  # type: ignore[arg-type]  # Faust takes instances as well as classes
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from tokenizers import Tokenizer
 
-from trainer.corpus import CorpusError, load_sources, sample_lines
+from trainer.corpus import CorpusError, Source, load_sources, sample_lines
 from trainer.tokenizer import VOCABULARY_SIZE, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import DebertaV2ForMaskedLM
+
+    from trainer.dataset import TokenLines
 
 LINE_LIMIT = 20_000
 """Characters of a line that training looks at; what follows is cut."""
@@ -75,8 +78,7 @@ def pretrain(
     import torch
 
     from trainer.curve import draw_loss
-    from trainer.dataset import encode_lines
-    from trainer.pretrain import PretrainSettings, settings_record
+    from trainer.pretrain import PretrainSettings
     from trainer.pretrain import pretrain as run_pretraining
 
     torch.set_flush_denormal(True)  # of the whole process: tiny gradients would slow a CPU down
@@ -90,10 +92,9 @@ def pretrain(
         seed=seed,
     )
     vocabulary = Tokenizer.from_file(str(run / "tokenizer.json"))
-    lines = sample_lines(load_sources(corpus), characters, power=power, seed=seed)
-    tokens = encode_lines(vocabulary, [line[:LINE_LIMIT] for line in lines])
+    tokens = encode_sample(vocabulary, load_sources(corpus), characters, power, seed)
     click.echo(f"{len(tokens):,} lines, {len(tokens.ids):,} tokens")
-    record = settings_record(settings) | {
+    record = asdict(settings) | {
         "characters": characters,
         "power": power,
         "lines": len(tokens),
@@ -116,7 +117,6 @@ def evaluate(corpus: tuple[Path, ...], run: Path, tests: tuple[Path, ...]) -> No
     CORPUS is what the model was trained on: the unigram model's text, and lines of the tests that equal one of its
     lines once numbers are masked are also reported apart.
     """
-    from trainer.dataset import encode_lines
     from trainer.evaluate import Unigram, markdown_table
     from trainer.evaluate import evaluate as run_evaluation
     from trainer.tokenizer import content_tokens
@@ -124,8 +124,7 @@ def evaluate(corpus: tuple[Path, ...], run: Path, tests: tuple[Path, ...]) -> No
     settings = json.loads((run / "settings.json").read_text())
     vocabulary, model = load_run(run)
     sources = load_sources(corpus)
-    sample = sample_lines(sources, settings["characters"], power=settings["power"], seed=settings["seed"])
-    tokens = encode_lines(vocabulary, [line[:LINE_LIMIT] for line in sample])
+    tokens = encode_sample(vocabulary, sources, *(settings[name] for name in ("characters", "power", "seed")))
     unigram = Unigram.of(tokens, content_tokens(vocabulary))
     everything = (line for source in sources for line in source.lines)
     rows = run_evaluation(model, vocabulary, unigram, tests, everything)
@@ -179,6 +178,16 @@ def export(
         keep_fp32=keep_fp32,
     )
     click.echo(f"{bundle}: {name} {version}")
+
+
+def encode_sample(
+    vocabulary: Tokenizer, sources: list[Source], characters: int, power: float, seed: int
+) -> TokenLines:
+    """The tokenised training sample: equal arguments give what a model was trained on."""
+    from trainer.dataset import encode_lines
+
+    lines = sample_lines(sources, characters, power=power, seed=seed)
+    return encode_lines(vocabulary, [line[:LINE_LIMIT] for line in lines])
 
 
 def load_run(run: Path) -> tuple[Tokenizer, DebertaV2ForMaskedLM]:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from encoder_core import batching
+
 POOL = 256
 """Batches sorted by length together: enough that a batch is almost one length, few enough to stay random."""
 
@@ -55,14 +57,8 @@ class Batch:
 
 def pad_rows(rows: Sequence[NDArray[np.uint16]], *, cls_id: int, sep_id: int, pad_id: int) -> Batch:
     """Rows of content ids framed by ``[CLS]`` and ``[SEP]`` and padded to the longest."""
-    length = max(map(len, rows)) + 2
-    ids = np.full((len(rows), length), pad_id, dtype=np.int64)
-    attention = np.zeros((len(rows), length), dtype=np.int64)
-    for index, row in enumerate(rows):
-        ids[index, 0] = cls_id
-        ids[index, 1 : len(row) + 1] = row
-        ids[index, len(row) + 1] = sep_id
-        attention[index, : len(row) + 2] = 1
+    framed = [np.concatenate([[cls_id], row, [sep_id]]).astype(np.int64) for row in rows]
+    ids, attention = batching.pad_rows(framed, pad_id)
     return Batch(torch.from_numpy(ids), torch.from_numpy(attention))
 
 

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +213,3 @@ def pretrain(
                 saved = time.monotonic()
     save_checkpoint(folder, model, optimizer, settings.steps)
     return model.eval()
-
-
-def settings_record(settings: PretrainSettings) -> dict[str, Any]:
-    """The settings as JSON-ready values."""
-    return asdict(settings)

@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stream_processors.assembly import make_encoder
 from stream_processors.cli import report
 from stream_processors.cli.options import (
-    encoder_from,
     json_option,
     note_retry,
     settings_from,
@@ -92,7 +92,7 @@ def scan(
 
     settings = settings_from(config, assignments, **shortcuts)
     detection = settings.detection.model_copy(update={"window_lines": sample})
-    encoder = encoder_from(settings)
+    encoder = make_encoder(settings)
     store, source = MemoryStore(), "stdin" if file == "-" else Path(file).name
     started = monotonic()
     with opened(file) as (stream, size), progress_bar("scanning", size) as advance:
@@ -164,7 +164,7 @@ def embed(
     from connectors.formats import parse
     from stream_processors.scan import batched
 
-    encoder = encoder_from(settings_from(config, assignments, **shortcuts))
+    encoder = make_encoder(settings_from(config, assignments, **shortcuts))
     parts = [np.empty((0, encoder.dim), dtype=np.float32)]
     with opened(file) as (stream, size), progress_bar("embedding", size) as advance:
         for values in batched(read_lines(stream), 1_000):

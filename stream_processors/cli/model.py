@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stream_processors.cli.options import json_option
+
+if TYPE_CHECKING:
+    from encoder_core import Bundle
 
 
 @click.group()
@@ -14,11 +18,15 @@ def model() -> None:
     """Look at model bundles."""
 
 
-def facts(path: Path | None) -> dict[str, object]:
-    """What a verified bundle says of itself."""
+def load(path: Path | None) -> Bundle:
+    """The bundle at ``path``, by default the shipped one, every file hashed."""
     from encoder_core import Bundle, default_bundle_path
 
-    bundle = Bundle.load(path or default_bundle_path())
+    return Bundle.load(path or default_bundle_path())
+
+
+def facts(bundle: Bundle) -> dict[str, object]:
+    """What a verified bundle says of itself."""
     files = bundle.manifest["files"]
     return {
         "name": bundle.name,
@@ -44,7 +52,7 @@ def info(path: Path | None, as_json: bool) -> None:
     """Describe the bundle at PATH, by default the shipped one."""
     from stream_processors.cli.report import show_facts
 
-    show_facts(facts(path), as_json)
+    show_facts(facts(load(path)), as_json)
 
 
 @model.command()
@@ -55,8 +63,9 @@ def verify(path: Path | None, as_json: bool) -> None:
     from encoder_core import Encoder
     from stream_processors.cli.report import show_facts
 
-    found = facts(path)
-    Encoder.from_path(path)
+    bundle = load(path)
+    Encoder(bundle)
+    found = facts(bundle)
     show_facts(
         {name: found[name] for name in ("name", "version", "sha256", "files")} | {"verified": True}, as_json
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream_processors.assembly import make_store
 from stream_processors.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from connectors.store import RedisStore
-    from encoder_core import Encoder
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
@@ -71,27 +71,7 @@ def note_retry(what: str) -> Callable[[str, float], None]:
 
 def store_from(settings: Settings, *, wait_seconds: float = 5.0) -> RedisStore:
     """The Redis store, reachable."""
-    from connectors.redis import connect, wait_until_reachable
-    from connectors.store import RedisStore
+    from connectors.redis import wait_until_reachable
 
     wait_until_reachable(settings.redis, wait_seconds, note_retry("Redis"))
-    return RedisStore(
-        connect(settings.redis),
-        prefix=settings.redis.prefix,
-        env=settings.redis.env,
-        retention=settings.retention,
-    )
-
-
-def encoder_from(settings: Settings) -> Encoder:
-    """The encoder of the settings' bundle."""
-    from encoder_core import Encoder
-
-    options = settings.encoder
-    return Encoder.from_path(
-        options.bundle,
-        max_tokens=options.max_tokens,
-        batch_tokens=options.batch_tokens,
-        threads=options.threads,
-        cache_bytes=options.cache_mb << 20,
-    )
+    return make_store(settings)

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from stream_processors.assembly import make_encoder
 from stream_processors.cli import report
 from stream_processors.cli.options import (
-    encoder_from,
     json_option,
     settings_from,
     settings_options,
@@ -107,7 +107,7 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     from stream_processors.queries import similar as find_similar
 
     question = Question(**options)
-    encoder = encoder_from(question.settings)
+    encoder = make_encoder(question.settings)
     vector = encoder.embed([parse(text.encode("utf-8", "surrogateescape")).text])[0]
     found = find_similar(question.store, question.source, vector, model=encoder.bundle.version, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
