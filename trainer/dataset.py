@@ -1,95 +1,102 @@
-"""Tokenised lines in memory, and length-bucketed token-budget batches drawn from them."""
+"""Batches of token ids: rows of one length, or lines packed into full rows."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from encoder_core import batching
+from trainer.tokens import TokenLines
 
 POOL = 256
-"""Batches sorted by length together: enough that a batch is almost one length, few enough to stay random."""
+"""Batches made from one pool of lines: enough that a batch is almost one length, few enough to stay random."""
+FRAME = 2
+"""``[CLS]`` before and ``[SEP]`` after every line."""
 
-
-@dataclass(frozen=True, slots=True)
-class TokenLines:
-    """Token ids of all lines end to end, uint16 (tokens,), and where each begins, int64 (lines + 1,)."""
-
-    ids: NDArray[np.uint16]
-    starts: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each line, int64 (lines,)."""
-        return np.diff(self.starts)
-
-
-def encode_lines(tokenizer: Tokenizer, lines: Sequence[str], *, chunk: int = 4_096) -> TokenLines:
-    """All lines as content without special tokens; ids must fit 16 bits."""
-    if tokenizer.get_vocab_size() > np.iinfo(np.uint16).max:
-        raise ValueError(f"vocabulary of {tokenizer.get_vocab_size()} does not fit 16-bit ids")
-    pieces: list[NDArray[np.uint16]] = []
-    lengths: list[int] = [0]
-    iterator = iter(lines)
-    while part := list(islice(iterator, chunk)):
-        for encoding in tokenizer.encode_batch_fast(part, add_special_tokens=False):
-            pieces.append(np.asarray(encoding.ids, dtype=np.uint16))
-            lengths.append(len(encoding.ids))
-    return TokenLines(np.concatenate(pieces), np.cumsum(lengths, dtype=np.int64))
+Span = tuple[int, int]
+"""First token and the one after the last of a line's crop, as offsets into ``TokenLines.ids``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """ids and attention: int64 (rows, length); padding has attention 0."""
+    """ids and segments: int64 (rows, length); a segment is 0 on padding, else the number of the line in its row."""
 
     ids: Tensor
-    attention: Tensor
+    segments: Tensor
 
 
-def pad_rows(rows: Sequence[NDArray[np.uint16]], *, cls_id: int, sep_id: int, pad_id: int) -> Batch:
-    """Rows of content ids framed by ``[CLS]`` and ``[SEP]`` and padded to the longest."""
-    framed = [np.concatenate([[cls_id], row, [sep_id]]).astype(np.int64) for row in rows]
-    ids, attention = batching.pad_rows(framed, pad_id)
-    return Batch(torch.from_numpy(ids), torch.from_numpy(attention))
+def epoch_rows(
+    lines: TokenLines,
+    order: NDArray[np.int64],
+    *,
+    max_length: int,
+    batch_tokens: int,
+    packing: bool,
+    rng: np.random.Generator,
+) -> Iterator[list[list[Span]]]:
+    """The rows of each batch of one pass over the lines in ``order``, int64 (n,): lists of spans.
 
-
-def training_rows(
-    lines: TokenLines, *, max_length: int, batch_tokens: int, seed: int, epoch: int
-) -> Iterator[list[NDArray[np.uint16]]]:
-    """Rows of one epoch's batches: shuffled lines, a random crop of each long one, batches of one length.
-
-    A batch holds at most ``batch_tokens`` tokens with padding and specials; the order of batches is random.
-    Equal arguments give equal batches, so a run can be resumed at any batch.
+    A line longer than ``max_length`` with its frame is cropped at random, every other time from its beginning.
+    Without packing a row is one line and a batch holds rows of nearly one length, at most ``batch_tokens`` with
+    padding. With packing a row holds as many lines as fit into ``max_length``, and every batch has equally many rows.
+    Equal arguments give equal batches.
     """
-    rng = np.random.default_rng((seed, epoch))
-    room = max_length - 2
-    order = rng.permutation(len(lines))
-    lengths = lines.lengths()
-    pool_tokens = POOL * batch_tokens
-    pools = np.cumsum(np.minimum(lengths[order], room) + 2) // pool_tokens
-    for pool in np.split(order, np.flatnonzero(np.diff(pools)) + 1):
-        pool_lengths = np.minimum(lengths[pool], room) + 2
-        by_length = np.argsort(pool_lengths, kind="stable")
-        batches: list[list[int]] = [[]]
-        for index in by_length:
-            if (len(batches[-1]) + 1) * pool_lengths[index] > batch_tokens and batches[-1]:
+    room = max_length - FRAME
+    starts, ends = lines.starts[order], lines.starts[order + 1]
+    slack = np.maximum(ends - starts - room, 0)
+    starts = starts + rng.integers(slack + 1) * (rng.random(len(order)) < 0.5)
+    ends = np.minimum(ends, starts + room)
+    lengths = ends - starts + FRAME
+    pools = np.cumsum(lengths) // (POOL * batch_tokens)
+    for pool in np.split(np.arange(len(order)), np.flatnonzero(np.diff(pools)) + 1):
+        groups = pack(pool, lengths, max_length) if packing else [[line] for line in pool]
+        sizes = [max_length if packing else int(lengths[group[0]]) for group in groups]
+        by_size = sorted(range(len(groups)), key=sizes.__getitem__)
+        batches: list[list[list[int]]] = [[]]
+        for index in by_size:
+            if batches[-1] and (len(batches[-1]) + 1) * sizes[index] > batch_tokens:
                 batches.append([])
-            batches[-1].append(int(pool[index]))
+            batches[-1].append(groups[index])
         for batch in rng.permutation(len(batches)):
-            rows = []
-            for line in batches[batch]:
-                start, end = lines.starts[line], lines.starts[line + 1]
-                slack = end - start - room
-                if slack > 0 and rng.random() < 0.5:  # half of the long lines from their beginning
-                    start += rng.integers(slack + 1)
-                rows.append(lines.ids[start : min(end, start + room)])
-            yield rows
+            yield [[(int(starts[i]), int(ends[i])) for i in group] for group in batches[batch]]
+
+
+def pack(pool: NDArray[np.int64], lengths: NDArray[np.int64], room: int) -> list[list[int]]:
+    """Lines of a pool in groups of at most ``room`` tokens: best fit, longest first."""
+    groups: list[list[int]] = []
+    gaps: list[tuple[int, int]] = []  # (tokens left, group), sorted
+    for line in pool[np.argsort(-lengths[pool], kind="stable")]:
+        need = int(lengths[line])
+        fit = bisect_left(gaps, (need, -1))
+        if fit < len(gaps):
+            gap, group = gaps.pop(fit)
+        else:
+            gap, group = room, len(groups)
+            groups.append([])
+        groups[group].append(int(line))
+        insort(gaps, (gap - need, group))
+    return groups
+
+
+def frame_rows(
+    ids: NDArray[np.uint16], rows: Sequence[Sequence[Span]], *, cls_id: int, sep_id: int, pad_id: int
+) -> Batch:
+    """Rows of spans as ids, each line between ``[CLS]`` and ``[SEP]``, padded to the longest row."""
+    length = max(sum(end - start + FRAME for start, end in row) for row in rows)
+    framed = np.full((len(rows), length), pad_id, dtype=np.int64)
+    segments = np.zeros((len(rows), length), dtype=np.int64)
+    for index, row in enumerate(rows):
+        place = 0
+        for number, (start, end) in enumerate(row, 1):
+            stop = place + end - start + FRAME
+            framed[index, place] = cls_id
+            framed[index, place + 1 : stop - 1] = ids[start:end]
+            framed[index, stop - 1] = sep_id
+            segments[index, place:stop] = number
+            place = stop
+    return Batch(torch.from_numpy(framed), torch.from_numpy(segments))

@@ -9,22 +9,23 @@ IGNORED = -100
 """Label of a position that is not predicted, as torch's cross entropy expects."""
 
 
-def mask_content(
+def mask_tokens(
     ids: Tensor,
-    content: Tensor,
+    allowed: Tensor,
     *,
     mask_id: int,
     first_word_id: int,
     probability: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Mask content tokens for MLM: 80 % become ``[MASK]``, 10 % a random token, 10 % stay.
+    """Mask allowed tokens for MLM: 80 % become ``[MASK]``, 10 % a random token, 10 % stay.
 
-    ids: int64 (batch, length). content: bool (vocabulary,), True for content tokens. Returns the inputs and
+    ids: int64 (batch, length). allowed: bool (vocabulary,), True for content tokens, the
+    only ones that Formula 1 masks and predicts. Returns the inputs and
     the labels, both int64 (batch, length), labels ``IGNORED`` wherever nothing is predicted. A row with any
-    content has at least one prediction, so that short lines are learnt from too.
+    of them has at least one prediction, so that short lines are learnt from too.
     """
-    candidates = content[ids]
+    candidates = allowed[ids]
     draw = torch.rand(ids.shape, generator=generator)
     draw = draw.masked_fill(~candidates, 2.0)
     chosen = draw < probability
@@ -33,6 +34,6 @@ def mask_content(
     labels = ids.masked_fill(~chosen, IGNORED)
     action = torch.rand(ids.shape, generator=generator)
     inputs = ids.masked_fill(chosen & (action < 0.8), mask_id)
-    noise = torch.randint(first_word_id, content.numel(), ids.shape, generator=generator)
+    noise = torch.randint(first_word_id, allowed.numel(), ids.shape, generator=generator)
     inputs = torch.where(chosen & (action >= 0.9), noise, inputs)
     return inputs, labels

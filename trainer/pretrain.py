@@ -1,53 +1,51 @@
 """Masked-language-model pretraining of a DeBERTa-v2 encoder on log lines (paper section 3.3).
 
-One linear loop: batches in, loss out, a checkpoint every few minutes from which the run goes on exactly.
+One linear loop: batches in, loss out, a checkpoint every few minutes from which the run goes on exactly. A step is
+a function of the settings and its number alone, whatever the number of processes.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from statistics import fmean, median
+from typing import IO
 
+import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import DebertaV2ForMaskedLM
+from transformers.utils.logging import disable_progress_bar
 
-from trainer.dataset import Batch, TokenLines, pad_rows, training_rows
-from trainer.masking import mask_content
-from trainer.model import make_config, make_model, masked_loss
+from trainer import checkpoint
+from trainer.curve import draw_loss
+from trainer.dataset import Batch, epoch_rows, frame_rows
+from trainer.engine import WEIGHTS, Engine, load_weights, make_engine
+from trainer.masking import mask_tokens
+from trainer.model import make_config, make_model
+from trainer.settings import PretrainSettings
 from trainer.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_tokens, special_id
+from trainer.tokens import TokenLines
 
 LOSS_EVERY = 20
 """Steps averaged into one row of the loss curve."""
-CURVE_COLUMNS = ("step", "loss", "learning_rate", "tokens", "seconds")
+disable_progress_bar()  # transformers' own, for files that load in a second
+CURVE_COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "tokens", "seconds")
+SPIKE_STEPS = 10
+"""Latest steps whose mean is compared with the median of those before: one odd batch is no spike."""
+SPIKE_HISTORY = 100
+"""Steps that the median is taken over; until there are half as many nothing is a spike."""
 
 
-@dataclass(frozen=True, slots=True)
-class PretrainSettings:
-    """Hyper-parameters, saved beside every checkpoint."""
-
-    size: str = "tiny"
-    steps: int = 4_000
-    batch_tokens: int = 4_096
-    max_length: int = 192
-    learning_rate: float = 1e-3
-    warmup_share: float = 0.06
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    mask_probability: float = 0.2
-    bf16: bool = False
-    """bfloat16 autocast: 1.9 times faster on a CPU with AVX512-BF16, far slower on one without."""
-    checkpoint_minutes: float = 5.0
-    seed: int = 7
+class SpikeError(RuntimeError):
+    """The loss went up or was no number, again after going back as often as the settings allow."""
 
 
 def learning_rate_at(step: int, settings: PretrainSettings) -> float:
@@ -62,81 +60,132 @@ def learning_rate_at(step: int, settings: PretrainSettings) -> float:
 def endless_batches(
     lines: TokenLines, settings: PretrainSettings, tokenizer: Tokenizer, *, skip: int
 ) -> Iterator[Batch]:
-    """Batches of epoch after epoch, the first ``skip`` left out."""
+    """Batches of pass after pass, the first ``skip`` left out; every pass draws its lines anew by weight."""
     cls_id, sep_id, pad_id = (special_id(tokenizer, token) for token in (CLS, SEP, PAD))
     epoch = 0
     while True:
-        for rows in training_rows(
-            lines,
-            max_length=settings.max_length,
-            batch_tokens=settings.batch_tokens,
+        order = lines.draw(
+            settings.epoch_tokens,
+            power=settings.power,
             seed=settings.seed,
             epoch=epoch,
+            longest=settings.max_length,
+        )
+        for rows in epoch_rows(
+            lines,
+            order,
+            max_length=settings.max_length,
+            batch_tokens=settings.batch_tokens,
+            packing=settings.packing,
+            rng=np.random.default_rng((settings.seed, epoch)),
         ):
             if skip > 0:
                 skip -= 1
                 continue
-            yield pad_rows(rows, cls_id=cls_id, sep_id=sep_id, pad_id=pad_id)
+            yield frame_rows(lines.ids, rows, cls_id=cls_id, sep_id=sep_id, pad_id=pad_id)
         epoch += 1
 
 
-def make_optimizer(model: DebertaV2ForMaskedLM, settings: PretrainSettings) -> torch.optim.AdamW:
-    """Fused AdamW; biases and norms are not decayed."""
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
-    plain = [p for p in model.parameters() if p.ndim < 2]
-    return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=settings.learning_rate,
-        betas=(0.9, 0.98),
-        eps=1e-6,
-        fused=True,
-    )
+def predicted_tokens(tokenizer: Tokenizer, settings: PretrainSettings) -> torch.Tensor:
+    """Which ids may be masked and predicted, bool (vocabulary,): content tokens, or with plain MLM all but specials."""
+    if settings.delimiters == "skip":
+        return torch.tensor(content_tokens(tokenizer))
+    allowed = torch.ones(tokenizer.get_vocab_size(), dtype=torch.bool)
+    allowed[[special_id(tokenizer, token) for token in SPECIAL_TOKENS]] = False
+    return allowed
 
 
-def save_checkpoint(
-    folder: Path, model: DebertaV2ForMaskedLM, optimizer: torch.optim.AdamW, step: int
-) -> None:
-    """Model, optimizer moments and step as one safetensors file, replaced atomically."""
-    tensors = {f"model.{name}": p.detach() for name, p in model.named_parameters()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "checkpoint.part"
-    save_file(tensors, part, metadata={"step": str(step)})
-    os.replace(part, folder / "checkpoint.safetensors")
+def spike_ratio(recent: list[float]) -> float:
+    """Mean of the latest losses over the median of those before; 0 while there are too few, inf if one is no number."""
+    if recent and not math.isfinite(recent[-1]):
+        return math.inf
+    before = recent[:-SPIKE_STEPS]
+    return fmean(recent[-SPIKE_STEPS:]) / median(before) if len(before) >= SPIKE_HISTORY // 2 else 0.0
 
 
-def load_checkpoint(folder: Path, model: DebertaV2ForMaskedLM, optimizer: torch.optim.AdamW) -> int:
-    """Restores a run in place and returns its next step; 0 when there is no checkpoint."""
-    path = folder / "checkpoint.safetensors"
-    if not path.exists():
-        return 0
-    with safe_open(path, "pt") as opened:
-        step = int(opened.metadata()["step"])
-    tensors = load_weights(folder, model)
-    state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    return step
+class Pretraining:
+    """One process of one run: where it is, and what it does next."""
 
+    def __init__(
+        self, lines: TokenLines, tokenizer: Tokenizer, settings: PretrainSettings, folder: Path
+    ) -> None:
+        self.lines, self.tokenizer, self.settings, self.folder = lines, tokenizer, settings, folder
+        self.allowed = predicted_tokens(tokenizer, settings)
+        self.mask_id = special_id(tokenizer, MASK)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine
+        self.progress: checkpoint.Progress
+        self.resume()
+        if self.progress.step == 0:  # so that there is always something to go back to
+            self.save()
 
-def load_weights(folder: Path, model: DebertaV2ForMaskedLM) -> dict[str, torch.Tensor]:
-    """Loads a checkpoint's weights in place; returns all its tensors."""
-    tensors = load_file(folder / "checkpoint.safetensors")
-    named = {name: tensors[f"model.{name}"] for name, _ in model.named_parameters()}
-    model.load_state_dict(named, strict=False)  # strict would ask for the tied embedding's second name
-    return tensors
+    def resume(self) -> None:
+        """Goes to the last checkpoint, or to the beginning."""
+        tensors, self.progress = checkpoint.load_checkpoint(self.folder)
+        torch.manual_seed(self.settings.seed)
+        lm = make_model(make_config(self.settings.size, self.tokenizer.get_vocab_size())).train()
+        if not tensors and self.settings.start_from:
+            load_start(lm, self.settings.start_from)
+        self.engine = make_engine(lm, self.settings, tensors, self.progress.step)
+        self.batches = endless_batches(self.lines, self.settings, self.tokenizer, skip=self.progress.batches)
 
+    def save(self) -> None:
+        """Writes a checkpoint; all processes take part, the first one writes."""
+        tensors = self.engine.tensors()
+        if self.engine.rank == 0:
+            checkpoint.save_checkpoint(self.folder, tensors, self.progress)
+        self.engine.total(0.0)  # nobody goes on before it is there
 
-def curve_rows(path: Path, last: int) -> list[list[str]]:
-    """The rows of a loss curve up to step ``last``; later ones were written after the checkpoint and come again."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        return [row for row in csv.reader(stream) if row and row[0].isdigit() and int(row[0]) <= last]
+    def masked(self, batch: Batch, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and labels of a batch, drawn from (seed, number of the batch)."""
+        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
+        return mask_tokens(
+            batch.ids,
+            self.allowed,
+            mask_id=self.mask_id,
+            first_word_id=len(SPECIAL_TOKENS),
+            probability=self.settings.mask_probability,
+            generator=generator,
+        )
+
+    def step(self) -> tuple[float, float, float]:
+        """One optimizer step over ``accumulation`` batches: mean loss in nats, learning rate, gradient norm."""
+        now, engine = self.progress, self.engine
+        batches = [next(self.batches) for _ in range(self.settings.accumulation)]
+        masked = [self.masked(batch, now.batches + i) for i, batch in enumerate(batches)]
+        predictions = sum(int((labels >= 0).sum()) for _, labels in masked)
+        loss = 0.0
+        for batch, (inputs, labels) in zip(batches, masked, strict=True):
+            mine = slice(engine.rank, None, engine.world)
+            ours = [tensor[mine] for tensor in (inputs, batch.segments, labels)]
+            if not len(ours[0]):  # fewer rows than processes: take part without a prediction
+                ours = [inputs[:1], batch.segments[:1], torch.full_like(labels[:1], -100)]
+            loss += engine.backward(*ours, predictions=predictions)
+        loss = engine.total(loss) / max(predictions, 1)
+        rate = learning_rate_at(now.step, self.settings)
+        norm = engine.step(rate)
+        self.progress = replace(
+            now,
+            step=now.step + 1,
+            batches=now.batches + len(batches),
+            tokens=now.tokens + sum(int((batch.segments > 0).sum()) for batch in batches),
+            recent=[*now.recent, loss if math.isfinite(norm) else math.nan][-(SPIKE_HISTORY + SPIKE_STEPS) :],
+        )
+        return loss, rate, norm
+
+    def roll_back(self, loss: float) -> str:
+        """Goes back to the last checkpoint and past the batches since; says so. SpikeError when it was tried enough."""
+        bad = self.progress
+        self.resume()
+        what = f"step {bad.step}: the loss spiked to {loss:.3f}"
+        if bad.rollbacks >= self.settings.rollbacks:
+            raise SpikeError(
+                f"{what} after {bad.rollbacks} times going back; {self.folder} keeps the checkpoint of step "
+                f"{self.progress.step}; lower pretrain.learning_rate or look at the data"
+            )
+        self.progress = replace(self.progress, batches=bad.batches, rollbacks=bad.rollbacks + 1)
+        self.batches = endless_batches(self.lines, self.settings, self.tokenizer, skip=bad.batches)
+        return f"{what}; back to step {self.progress.step}, past the batches since"
 
 
 def pretrain(
@@ -144,72 +193,86 @@ def pretrain(
 ) -> DebertaV2ForMaskedLM:
     """Trains to ``settings.steps``, going on from ``folder`` when it holds a checkpoint.
 
-    Writes ``checkpoint.safetensors`` and ``loss.csv`` (step, loss, learning_rate, tokens, seconds) there. The
-    masking of a step is drawn from (seed, step), so an interrupted run repeats exactly what it would have done.
+    Writes checkpoints, ``loss.csv`` and ``loss.png`` there, at the end ``model.safetensors`` (float32) and
+    ``config.json`` in place of the checkpoints. Raises CheckpointError for one that can't be read or written, and
+    SpikeError.
     """
-    torch.manual_seed(settings.seed)
-    model = make_model(make_config(settings.size, tokenizer.get_vocab_size())).train()
-    optimizer = make_optimizer(model, settings)
-    first = load_checkpoint(folder, model, optimizer)
-    content = torch.tensor(content_tokens(tokenizer))
-    mask_id = special_id(tokenizer, MASK)
-    batches = endless_batches(lines, settings, tokenizer, skip=first)
-    generator = torch.Generator()
-    folder.mkdir(parents=True, exist_ok=True)
-    started = saved = time.monotonic()
-    tokens = 0
-    losses: list[float] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    kept = curve_rows(folder / "loss.csv", first)
-    with Progress(*columns) as progress, (folder / "loss.csv").open("w", newline="") as curve:
-        writer = csv.writer(curve)
-        writer.writerows([CURVE_COLUMNS, *kept])
-        task = progress.add_task("pretrain", total=settings.steps, completed=first)
-        for step in range(first, settings.steps):
-            batch = next(batches)
-            generator.manual_seed(settings.seed * 1_000_003 + step)
-            inputs, labels = mask_content(
-                batch.ids,
-                content,
-                mask_id=mask_id,
-                first_word_id=len(SPECIAL_TOKENS),
-                probability=settings.mask_probability,
-                generator=generator,
-            )
-            if not bool((labels >= 0).any()):
+    run = Pretraining(lines, tokenizer, settings, folder)
+    first = run.engine.rank == 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    curve = open_curve(folder / "loss.csv", run.progress.step) if first else None
+    saved, started = time.monotonic(), time.monotonic() - run.progress.seconds
+    with Progress(*columns, disable=not first) as bar, curve or nullcontext():
+        task = bar.add_task("pretrain", total=settings.steps)
+        while run.progress.step < settings.steps:
+            loss, rate, norm = run.step()
+            ratio = spike_ratio(run.progress.recent)
+            if ratio > settings.spike:
+                bar.print(run.roll_back(loss))
+                if curve:
+                    curve = open_curve(folder / "loss.csv", run.progress.step)
                 continue
-            rate = learning_rate_at(step, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
-                loss = masked_loss(model, inputs, batch.attention, labels)
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-            if not (torch.isfinite(loss) and torch.isfinite(norm)):
-                raise FloatingPointError(
-                    f"step {step}: the loss is {loss.item()}, its gradient's norm {norm.item()}; "
-                    f"{folder} keeps the last checkpoint"
-                )
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.item())
-            tokens += int(batch.attention.sum())
-            if (step + 1) % LOSS_EVERY == 0:
-                mean = sum(losses) / len(losses)
-                seconds = time.monotonic() - started
-                writer.writerow([step + 1, f"{mean:.4f}", f"{rate:.2e}", tokens, f"{seconds:.1f}"])
-                curve.flush()
-                progress.update(
-                    task, completed=step + 1, description=f"loss {mean:.3f}, {tokens / seconds:,.0f} tokens/s"
-                )
-                losses.clear()
-            if time.monotonic() - saved > settings.checkpoint_minutes * 60:
-                save_checkpoint(folder, model, optimizer, step + 1)
+            now = run.progress
+            now.seconds = time.monotonic() - started
+            if now.step % LOSS_EVERY == 0 and curve:
+                mean = fmean(now.recent[-LOSS_EVERY:])
+                write_row(curve, now, mean, rate, norm)
+                speed = f"{now.tokens / now.seconds:,.0f} tokens/s"
+                bar.update(task, completed=now.step, description=f"loss {mean:.3f}, {speed}")
+            due = time.monotonic() - saved >= settings.checkpoint_minutes * 60
+            if run.engine.total(float(due and first)) and ratio < (1 + settings.spike) / 2:
+                run.save()
                 saved = time.monotonic()
-    save_checkpoint(folder, model, optimizer, settings.steps)
-    return model.eval()
+                if curve:
+                    draw_loss(folder)
+    tensors = run.engine.tensors()
+    if first:
+        finish(folder, tensors, settings, tokenizer)
+    run.engine.total(0.0)
+    return load_model(folder)
+
+
+def open_curve(path: Path, last: int) -> IO[str]:
+    """The loss curve for appending, without the rows past step ``last``: those come again."""
+    rows = []
+    if path.exists():
+        with path.open(newline="") as stream:
+            rows = [row for row in csv.reader(stream) if row and row[0].isdigit() and int(row[0]) <= last]
+    stream = path.open("w", newline="")
+    csv.writer(stream).writerows([CURVE_COLUMNS, *rows])
+    stream.flush()
+    return stream
+
+
+def write_row(curve: IO[str], now: checkpoint.Progress, loss: float, rate: float, norm: float) -> None:
+    """A row of the loss curve, on disk when this returns."""
+    row = [now.step, f"{loss:.5f}", f"{rate:.3e}", f"{norm:.4f}", now.tokens, f"{now.seconds:.1f}"]
+    csv.writer(curve).writerow(row)
+    curve.flush()
+
+
+def finish(
+    folder: Path, tensors: dict[str, torch.Tensor], settings: PretrainSettings, tokenizer: Tokenizer
+) -> None:
+    """Writes the trained model and the last picture; the checkpoints go."""
+    lm = make_model(make_config(settings.size, tokenizer.get_vocab_size()))
+    load_weights(lm, tensors)
+    lm.save_pretrained(folder)
+    draw_loss(folder)
+    for record in checkpoint.records(folder):
+        checkpoint.remove_checkpoint(record)
+
+
+def load_model(folder: Path) -> DebertaV2ForMaskedLM:
+    """The model of a finished run, or of a bundle, in float32 and ready to evaluate."""
+    return DebertaV2ForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def load_start(lm: DebertaV2ForMaskedLM, bundle: Path) -> None:
+    """Weights of a bundle as the beginning of a training; ValueError when they do not fit."""
+    weights = bundle / "model.safetensors"
+    try:
+        stored = {f"{WEIGHTS}.{name}": tensor for name, tensor in load_file(weights).items()}
+        load_weights(lm, stored)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"pretrain.start_from: {weights}: {error}") from error

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.scenario import SYSTEMS
-from trainer.dataset import encode_lines, pad_rows
-from trainer.masking import IGNORED, mask_content
-from trainer.tokenizer import content_tokens
+from trainer.dataset import frame_rows
+from trainer.masking import IGNORED, mask_tokens
+from trainer.pretrain import predicted_tokens
+from trainer.settings import PretrainSettings
+from trainer.tokenizer import SPECIAL_TOKENS, content_tokens
+from trainer.tokens import encode_lines
 
 MASK_ID = 4
 
 
 def mask(ids, content, *, probability=0.2, seed=1):
     generator = torch.Generator().manual_seed(seed)
-    return mask_content(
+    return mask_tokens(
         ids, content, mask_id=MASK_ID, first_word_id=5, probability=probability, generator=generator
     )
 
@@ -31,8 +36,8 @@ def batch_of(tokenizer, lines_of):
     batches = {}
     for system, some in lines_of.items():
         tokens = encode_lines(tokenizer, [*some, "--- === ---", " \t "])
-        rows = [tokens.ids[start:end] for start, end in zip(tokens.starts, tokens.starts[1:], strict=False)]
-        batches[system] = pad_rows(rows, cls_id=1, sep_id=2, pad_id=0).ids
+        rows = [[span] for span in pairwise(tokens.starts.tolist())]
+        batches[system] = frame_rows(tokens.ids, rows, cls_id=1, sep_id=2, pad_id=0).ids
     return batches
 
 
@@ -124,3 +129,11 @@ def test_the_ids_themselves_are_left_alone(batch_of, content):
     before = ids.clone()
     mask(ids, content)
     assert torch.equal(ids, before)
+
+
+def test_plain_masking_predicts_delimiters_too_but_nothing_special(tokenizer, content):
+    plain = predicted_tokens(tokenizer, PretrainSettings(delimiters="mask"))
+    assert torch.equal(predicted_tokens(tokenizer, PretrainSettings()), content)
+    assert plain[content].all()
+    assert plain.sum() == tokenizer.get_vocab_size() - len(SPECIAL_TOKENS)
+    assert not plain[[tokenizer.token_to_id(token) for token in SPECIAL_TOKENS]].any()
