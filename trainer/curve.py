@@ -1,9 +1,34 @@
-"""The loss curve as a picture."""
+"""The loss curve of a training run: ``loss.csv`` as it trains, and the same as a picture."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+
+COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "tokens", "seconds")
+"""loss: nats a predicted token. tokens: read so far, without padding."""
+
+
+def curve_path(folder: Path) -> Path:
+    """The curve of a run folder."""
+    return folder / "loss.csv"
+
+
+def cut_curve(folder: Path, last: int) -> None:
+    """Drops the rows past step ``last``, which the run will write again; begins the file where there is none."""
+    path, rows = curve_path(folder), []
+    if path.exists():
+        with path.open(newline="") as stream:
+            rows = [row for row in csv.reader(stream) if row and row[0].isdigit() and int(row[0]) <= last]
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([COLUMNS, *rows])
+
+
+def add_row(folder: Path, row: Sequence[object]) -> None:
+    """Adds a row of ``COLUMNS``; it is in the file when this returns."""
+    with curve_path(folder).open("a", newline="") as stream:
+        csv.writer(stream).writerow(row)
 
 
 def draw_loss(folder: Path) -> Path:
@@ -13,7 +38,7 @@ def draw_loss(folder: Path) -> Path:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    with (folder / "loss.csv").open(newline="") as stream:
+    with curve_path(folder).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     steps = [int(row["step"]) for row in rows]
     figure, axis = pyplot.subplots(figsize=(7, 4), layout="constrained")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +103,7 @@ class LocalEngine:
         updates: int,
     ) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.lm = lm.to(self.device)
+        self.lm = cast("DebertaV2ForMaskedLM", cast("nn.Module", lm).to(self.device))
         self.clip_norm = settings.clip_norm
         objective = Objective(self.lm, bf16=settings.bf16)
         self.objective = torch.compile(objective, dynamic=True) if settings.compile else objective

@@ -7,7 +7,7 @@ other, the enhanced mask decoder, and work at the predicted positions only where
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,11 @@ def make_model(config: DebertaV2Config) -> DebertaV2ForMaskedLM:
     return DebertaV2ForMaskedLM(config)
 
 
+def layers_of(encoder: DebertaV2Model) -> list[DebertaV2Layer]:
+    """The transformer layers, lowest first."""
+    return cast("list[DebertaV2Layer]", list(encoder.encoder.layer))
+
+
 def run_layer(layer: DebertaV2Layer, keys: Keys, queries: Tensor, places: Tensor) -> Tensor:
     """One transformer layer at the query positions, float (rows, queries, hidden)."""
     attended = layer.attention.output(keys.attend(queries, places), queries)
@@ -93,7 +98,7 @@ def encode(encoder: DebertaV2Model, ids: Tensor, segments: Tensor, *, layers: in
     relative = relative_table(encoder)
     rows = Rows.of(segments, encoder.config)
     places = torch.arange(ids.shape[1], device=ids.device)[None]
-    for layer in encoder.encoder.layer[:layers]:
+    for layer in layers_of(encoder)[:layers]:
         keys = Keys.of(layer.attention.self, rows, hidden, relative)
         hidden = run_layer(layer, keys, hidden, places)
     return hidden
@@ -138,7 +143,7 @@ def decode(encoder: DebertaV2Model, ids: Tensor, segments: Tensor, chosen: Tenso
     positions = line_positions(segments).gather(1, places)
     queries = hidden.gather(1, places[:, :, None].expand(-1, -1, hidden.shape[2]))
     queries = queries + sinusoids(positions, hidden.shape[2]).to(hidden.dtype)
-    layer = encoder.encoder.layer[-1]
+    layer = layers_of(encoder)[-1]
     rows = Rows.of(segments, encoder.config)
     keys = Keys.of(layer.attention.self, rows, hidden, relative_table(encoder))
     for _ in range(DECODER_PASSES):

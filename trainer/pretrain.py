@@ -6,15 +6,13 @@ a function of the settings and its number alone, whatever the number of processe
 
 from __future__ import annotations
 
-import csv
+import ctypes
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import IO
 
 import numpy as np
 import torch
@@ -25,7 +23,7 @@ from transformers import DebertaV2ForMaskedLM
 from transformers.utils.logging import disable_progress_bar
 
 from trainer import checkpoint
-from trainer.curve import draw_loss
+from trainer.curve import add_row, cut_curve, draw_loss
 from trainer.dataset import Batch, epoch_rows, frame_rows
 from trainer.engine import WEIGHTS, Engine, load_weights, make_engine
 from trainer.masking import mask_tokens
@@ -37,7 +35,6 @@ from trainer.tokens import TokenLines
 LOSS_EVERY = 20
 """Steps averaged into one row of the loss curve."""
 disable_progress_bar()  # transformers' own, for files that load in a second
-CURVE_COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "tokens", "seconds")
 SPIKE_STEPS = 10
 """Latest steps whose mean is compared with the median of those before: one odd batch is no spike."""
 SPIKE_HISTORY = 100
@@ -128,6 +125,8 @@ class Pretraining:
             load_start(lm, self.settings.start_from)
         self.engine = make_engine(lm, self.settings, tensors, self.progress.step)
         self.batches = endless_batches(self.lines, self.settings, self.tokenizer, skip=self.progress.batches)
+        if self.engine.rank == 0:
+            cut_curve(self.folder, self.progress.step)
 
     def save(self) -> None:
         """Writes a checkpoint; all processes take part, the first one writes."""
@@ -200,31 +199,30 @@ def pretrain(
     run = Pretraining(lines, tokenizer, settings, folder)
     first = run.engine.rank == 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    curve = open_curve(folder / "loss.csv", run.progress.step) if first else None
     saved, started = time.monotonic(), time.monotonic() - run.progress.seconds
-    with Progress(*columns, disable=not first) as bar, curve or nullcontext():
-        task = bar.add_task("pretrain", total=settings.steps)
+    with Progress(*columns, disable=not first) as bar:
+        task = bar.add_task("pretrain", total=settings.steps, completed=run.progress.step)
         while run.progress.step < settings.steps:
             loss, rate, norm = run.step()
             ratio = spike_ratio(run.progress.recent)
             if ratio > settings.spike:
                 bar.print(run.roll_back(loss))
-                if curve:
-                    curve = open_curve(folder / "loss.csv", run.progress.step)
                 continue
             now = run.progress
             now.seconds = time.monotonic() - started
-            if now.step % LOSS_EVERY == 0 and curve:
-                mean = fmean(now.recent[-LOSS_EVERY:])
-                write_row(curve, now, mean, rate, norm)
-                speed = f"{now.tokens / now.seconds:,.0f} tokens/s"
-                bar.update(task, completed=now.step, description=f"loss {mean:.3f}, {speed}")
+            if now.step % LOSS_EVERY == 0:
+                release_memory()
+                bar.update(task, completed=now.step, description=describe(now, settings))
+                if first:
+                    add_row(folder, curve_row(now, rate, norm))
             due = time.monotonic() - saved >= settings.checkpoint_minutes * 60
             if run.engine.total(float(due and first)) and ratio < (1 + settings.spike) / 2:
                 run.save()
                 saved = time.monotonic()
-                if curve:
+                if first:
                     draw_loss(folder)
+                    if not bar.console.is_terminal:  # a log file gets a line where a terminal has the bar
+                        bar.print(f"step {now.step} of {settings.steps}, {describe(now, settings)}")
     tensors = run.engine.tensors()
     if first:
         finish(folder, tensors, settings, tokenizer)
@@ -232,23 +230,24 @@ def pretrain(
     return load_model(folder)
 
 
-def open_curve(path: Path, last: int) -> IO[str]:
-    """The loss curve for appending, without the rows past step ``last``: those come again."""
-    rows = []
-    if path.exists():
-        with path.open(newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row and row[0].isdigit() and int(row[0]) <= last]
-    stream = path.open("w", newline="")
-    csv.writer(stream).writerows([CURVE_COLUMNS, *rows])
-    stream.flush()
-    return stream
+def curve_row(now: checkpoint.Progress, rate: float, norm: float) -> tuple[object, ...]:
+    """A row of the loss curve: the mean of the latest ``LOSS_EVERY`` steps."""
+    mean = fmean(now.recent[-LOSS_EVERY:])
+    return now.step, f"{mean:.5f}", f"{rate:.3e}", f"{norm:.4f}", now.tokens, f"{now.seconds:.1f}"
 
 
-def write_row(curve: IO[str], now: checkpoint.Progress, loss: float, rate: float, norm: float) -> None:
-    """A row of the loss curve, on disk when this returns."""
-    row = [now.step, f"{loss:.5f}", f"{rate:.3e}", f"{norm:.4f}", now.tokens, f"{now.seconds:.1f}"]
-    csv.writer(curve).writerow(row)
-    curve.flush()
+def describe(now: checkpoint.Progress, settings: PretrainSettings) -> str:
+    """Loss, speed and time left in words."""
+    left = now.seconds / now.step * (settings.steps - now.step) / 60
+    speed = now.tokens / now.seconds
+    return f"loss {fmean(now.recent[-LOSS_EVERY:]):.3f}, {speed:,.0f} tokens/s, {left:,.0f} min left"
+
+
+def release_memory() -> None:
+    """Gives freed memory back: batches of ever other shapes fragment glibc's heap, by gigabytes in an hour."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
 
 
 def finish(
