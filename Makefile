@@ -43,6 +43,9 @@ $(VENV)/.bench: $(VENV)/.dev
 bench: $(VENV)/.bench  ## Measure speed and detection side by side with named alternatives
 	$(BIN)/python -m benchmarks.encoder
 	$(BIN)/python -m benchmarks.detection
+	$(BIN)/python -m benchmarks.dedup
+	$(BIN)/python -m benchmarks.tokenizer
+	$(BIN)/python -m benchmarks.pretraining
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

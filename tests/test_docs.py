@@ -18,9 +18,18 @@ def documents():
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+def in_trainer(name: str) -> bool:
+    """Whether a dotted name is defined in the trainer, read from its source: importing it needs an extra."""
+    module, *rest = name.split(".")
+    path = ROOT / "trainer" / f"{module}.py"
+    return path.is_file() and all(
+        re.search(rf"^ *(?:def|class) {part}\b", path.read_text(), re.M) for part in rest
+    )
+
+
 def exists(name: str) -> bool:
     """Whether a dotted name is a setting, a module of ours, or something in one."""
-    if name in known_names():
+    if name in known_names() or in_trainer(name):
         return True
     for package in PACKAGES:
         module, *rest = f"{package}{name}".split(".")

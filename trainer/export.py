@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +16,32 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
-from torch import Tensor, nn
 from transformers import DebertaV2ForMaskedLM, DebertaV2Model
 
+from encoder_core.batching import pad_rows, token_budget_batches
 from encoder_core.bundle import write_manifest
-from trainer.tokenizer import CLS, MASK, PAD, SEP, UNK
+from trainer.loaded import PARITY_LENGTH, ParityError, PooledEncoder, check_loaded, cosine_of_rows
+from trainer.manifest import StageError
+from trainer.stages import locked, replaceable_bundle, restore, swap
+from trainer.tokenizer import CLS, MASK, PAD, SEP, UNK, special_id
 
 FP32_TOLERANCE = 1e-4
 INT8_COSINE = 0.99
 OPSET = 18
-
-
-class ParityError(RuntimeError):
-    """The exported graph does not compute what the torch model computes."""
-
-
-class PooledEncoder(nn.Module):
-    """The encoder with masked mean pooling, the form that is exported."""
-
-    def __init__(self, encoder: DebertaV2Model) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden states (rows, length, dim) and their mean over unmasked positions (rows, dim)."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        return hidden, (hidden * weights).sum(1) / weights.sum(1)
+BATCH_TOKENS = 8_192
+LOADED_LINES = 64
+PROTOBUF_LIMIT = 2**31
+"""Bytes of one ONNX file."""
 
 
 def export_onnx(encoder: DebertaV2Model, path: Path) -> None:
-    """Writes the fp32 graph with dynamic rows and length; weights inside the file."""
+    """Writes the fp32 graph with dynamic rows and length; weights inside the file.
+
+    Raises StageError for a model whose fp32 graph would pass the 2 GB that one ONNX file can hold.
+    """
+    size = sum(parameter.numel() * 4 for parameter in encoder.parameters())
+    if size > PROTOBUF_LIMIT:
+        raise StageError(f"{path.name}: {size / 1e9:.1f} GB of weights, an ONNX file holds at most 2 GB")
     ids = torch.tensor([[1, 5, 6, 7, 2], [1, 5, 2, 0, 0]])
     mask = (ids != 0).long()
     rows, length = torch.export.Dim("rows", min=1), torch.export.Dim("length", min=2)
@@ -95,9 +89,9 @@ def quantize(source: Path, target: Path) -> None:
 def quantize_token_table(model: onnx.ModelProto) -> None:
     """Replaces the fp32 token table, most of a small model's bytes, by int8 rows with a scale each."""
     graph = model.graph
-    table = max(graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
+    node = next(n for n in graph.node if n.op_type == "Gather" and n.input[1] == "input_ids")
+    table = next(tensor for tensor in graph.initializer if tensor.name == node.input[0])
     weights = numpy_helper.to_array(table)
-    node = next(n for n in graph.node if n.op_type == "Gather" and n.input[0] == table.name)
     scales = np.maximum(np.abs(weights).max(axis=1, keepdims=True), 1e-12).astype(np.float32) / 127
     rows = np.clip(np.round(weights / scales), -127, 127).astype(np.int8)
     ids, output = node.input[1], node.output[0]
@@ -117,39 +111,50 @@ def quantize_token_table(model: onnx.ModelProto) -> None:
         graph.node.insert(position + offset, new)
 
 
-def run_graph(path: Path, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Pooled vectors of a graph, float32 (rows, dim)."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["sentence_embedding"], {"input_ids": ids, "attention_mask": mask})[0]
+def open_graph(path: Path) -> onnxruntime.InferenceSession:
+    """A graph, ready to run on the CPU."""
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def run_graph(
+    graph: onnxruntime.InferenceSession, ids: NDArray[np.int64], mask: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Pooled vectors of a graph, float32 (rows, dim), from ids and mask (rows, length)."""
+    return graph.run(["sentence_embedding"], {"input_ids": ids, "attention_mask": mask})[0]
 
 
 def check_parity(
     encoder: DebertaV2Model, tokenizer: Tokenizer, lines: list[str], folder: Path
 ) -> dict[str, float]:
     """Both graphs against torch on ``lines``; raises ParityError past the tolerances, else the figures."""
-    tokenizer.enable_truncation(256)
-    tokenizer.enable_padding(pad_id=tokenizer.token_to_id(PAD), pad_token=PAD)
-    encodings = tokenizer.encode_batch(lines)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    ids = np.array([e.ids for e in encodings], dtype=np.int64)
-    mask = np.array([e.attention_mask for e in encodings], dtype=np.int64)
-    with torch.no_grad():
-        expected = PooledEncoder(encoder)(torch.from_numpy(ids), torch.from_numpy(mask))[1].numpy()
-    difference = float(np.abs(run_graph(folder / "model.onnx", ids, mask) - expected).max())
-    quantised = run_graph(folder / "model_qint8.onnx", ids, mask)
-    norms = np.linalg.norm(expected, axis=1) * np.linalg.norm(quantised, axis=1)
-    cosine = (expected * quantised).sum(1) / norms
+    rows = [np.array(truncated(encoding.ids), dtype=np.int64) for encoding in tokenizer.encode_batch(lines)]
+    graphs = {name: open_graph(folder / f"{name}.onnx") for name in ("model", "model_qint8")}
+    pooled = PooledEncoder(encoder)
+    differences: list[float] = []
+    cosines: list[float] = []
+    for batch in token_budget_batches([len(row) for row in rows], BATCH_TOKENS):
+        ids, mask = pad_rows([rows[index] for index in batch], special_id(tokenizer, PAD))
+        with torch.no_grad():
+            expected = pooled(torch.from_numpy(ids), torch.from_numpy(mask))[1].numpy()
+        differences.append(float(np.abs(run_graph(graphs["model"], ids, mask) - expected).max()))
+        cosines.extend(cosine_of_rows(run_graph(graphs["model_qint8"], ids, mask), expected))
     figures = {
-        "fp32_max_abs_difference": difference,
-        "int8_cosine_mean": float(cosine.mean()),
-        "int8_cosine_p01": float(np.quantile(cosine, 0.01)),
+        "fp32_max_abs_difference": max(differences),
+        "int8_cosine_mean": float(np.mean(cosines)),
+        "int8_cosine_p01": float(np.quantile(cosines, 0.01)),
     }
-    if not difference <= FP32_TOLERANCE:
-        raise ParityError(f"fp32 graph is {difference:.2e} away from torch, allowed is {FP32_TOLERANCE}")
+    if not max(differences) <= FP32_TOLERANCE:
+        raise ParityError(
+            f"fp32 graph is {max(differences):.2e} away from torch, allowed is {FP32_TOLERANCE}"
+        )
     if not figures["int8_cosine_mean"] >= INT8_COSINE:
-        raise ParityError(f"int8 graph's mean cosine is {cosine.mean():.4f}, needed is {INT8_COSINE}")
+        raise ParityError(f"int8 graph's mean cosine is {np.mean(cosines):.4f}, needed is {INT8_COSINE}")
     return figures
+
+
+def truncated(ids: list[int]) -> list[int]:
+    """A framed line cut to ``PARITY_LENGTH`` tokens, its last token kept."""
+    return ids if len(ids) <= PARITY_LENGTH else [*ids[: PARITY_LENGTH - 1], ids[-1]]
 
 
 def export_bundle(
@@ -162,37 +167,48 @@ def export_bundle(
     card: str,
     keep_fp32: bool = False,
 ) -> None:
-    """Writes a whole bundle beside ``folder`` and moves it there once every check has passed.
+    """Writes a whole bundle beside ``folder`` and swaps it in once every check has passed.
 
-    lines: real lines for the parity check. record: name, version and whatever the manifest shall say.
-    card: the model card, with ``{parity}`` where the parity figures belong.
+    folder: a link is followed; what is there must be a bundle or empty. lines: real lines for the checks. record:
+    name, version and whatever the manifest shall say. card: the model card, with ``{parity}`` where the figures of
+    the checks belong. Raises StageError for an unusable ``folder``, ParityError when a check fails.
     """
+    folder = replaceable_bundle(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        (part / "onnx").mkdir()
-        encoder = model.deberta.eval()
-        export_onnx(encoder, part / "onnx" / "model.onnx")
-        quantize(part / "onnx" / "model.onnx", part / "onnx" / "model_qint8.onnx")
-        parity = check_parity(encoder, tokenizer, lines, part / "onnx")
-        if not keep_fp32:
-            (part / "onnx" / "model.onnx").unlink()
-        copy.deepcopy(model).half().save_pretrained(part)
-        tokenizer.save(str(part / "tokenizer.json"))
-        write_tokenizer_config(part, model.config.max_position_embeddings)
-        write_pooling(part, model.config.hidden_size)
-        lines_of_parity = "\n".join(f"- {name}: {value:.6g}" for name, value in parity.items())
-        (part / "README.md").write_text(card.replace("{parity}", lines_of_parity))
-        write_manifest(part, record | {"parity": parity})
-        part.chmod(0o755)
-        for path in part.rglob("*.safetensors"):
-            path.chmod(0o644)
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    except BaseException:
+    with locked(folder):
+        restore(folder)
+        part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        raise
+        try:
+            (part / "onnx").mkdir(parents=True)
+            encoder = model.deberta.eval()
+            export_onnx(encoder, part / "onnx" / "model.onnx")
+            quantize(part / "onnx" / "model.onnx", part / "onnx" / "model_qint8.onnx")
+            parity: dict[str, float | str] = {**check_parity(encoder, tokenizer, lines, part / "onnx")}
+            if not keep_fp32:
+                (part / "onnx" / "model.onnx").unlink()
+            copy.deepcopy(model).half().save_pretrained(part)
+            tokenizer.save(str(part / "tokenizer.json"))
+            write_tokenizer_config(part, model.config.max_position_embeddings)
+            write_pooling(part, model.config.hidden_size)
+            make_readable(part)
+            write_manifest(part, record)  # without it encoder_core would not load the bundle
+            parity |= check_loaded(part, PooledEncoder(encoder), tokenizer, lines[:LOADED_LINES])
+            shown = (f"{value:.6g}" if isinstance(value, float) else value for value in parity.values())
+            figures = "\n".join(f"- {name}: {value}" for name, value in zip(parity, shown, strict=True))
+            (part / "README.md").write_text(card.replace("{parity}", figures))
+            write_manifest(part, record | {"parity": parity})
+            swap(part, folder)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+def make_readable(folder: Path) -> None:
+    """Safetensors writes for the owner only; a bundle is for every user of the machine."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)
 
 
 def write_tokenizer_config(folder: Path, max_length: int) -> None:

@@ -38,14 +38,16 @@ class DedupSettings(Section):
     """Exact, then near duplicates (paper section 3.1)."""
 
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which a line is a repeat")
-    form: Literal["raw", "masked"] = Field("raw", description="Compare lines as they are, or with numbers masked")
+    form: Literal["raw", "masked"] = Field(
+        "raw", description="Compare lines as they are, or with numbers masked"
+    )
     shingle: int = Field(5, ge=1, le=50, description="Characters of a shingle")
     permutations: int = Field(128, ge=16, le=1_024, description="Length of a MinHash signature")
     engine: Literal["local", "spark"] = Field("local", description="One process, or PySpark")
     heldout: float = Field(0.005, ge=0, lt=0.5, description="Share of the kept lines held out for evaluation")
     heldout_lines: int = Field(4_000, ge=0, description="Most lines held out")
     line_characters: int = Field(
-        200_000, ge=1, le=10_000_000, description="What follows in a longer line is cut (counted)"
+        200_000, ge=1, le=400_000, description="What follows in a longer line is cut (counted)"
     )
 
 

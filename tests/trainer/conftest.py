@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import DebertaV2ForMaskedLM
 
-    from trainer.dataset import TokenLines
-    from trainer.pretrain import PretrainSettings
+    from trainer.settings import PretrainSettings
+    from trainer.tokens import TokenLines
 
-MISSING = [name for name in ("torch", "transformers", "onnx", "onnxscript") if find_spec(name) is None]
+NEEDED = ("torch", "transformers", "onnx", "onnxscript", "rensa", "scipy", "zstandard", "pyarrow")
+MISSING = [name for name in NEEDED if find_spec(name) is None]
 SMALL = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -122,7 +123,7 @@ def new_model(tokenizer, small_size) -> Callable[[int], DebertaV2ForMaskedLM]:
 
 @pytest.fixture(scope="session")
 def tokens(tokenizer, lines) -> TokenLines:
-    from trainer.dataset import encode_lines
+    from trainer.tokens import encode_lines
 
     return encode_lines(tokenizer, lines)
 
@@ -130,7 +131,8 @@ def tokens(tokenizer, lines) -> TokenLines:
 @pytest.fixture(scope="session")
 def run(tokens, tokenizer, small_size, tmp_path_factory) -> Run:
     """Sixty steps of pretraining on ``lines``. Read-only."""
-    from trainer.pretrain import PretrainSettings, pretrain
+    from trainer.pretrain import pretrain
+    from trainer.settings import PretrainSettings
 
     folder = tmp_path_factory.mktemp("run")
     settings = PretrainSettings(
@@ -155,3 +157,31 @@ def exported(run, tokenizer, lines_of, tmp_path_factory) -> Path:
         keep_fp32=True,
     )
     return folder
+
+
+class Answer(NamedTuple):
+    """What a command of the trainer answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def trainer_command(monkeypatch, capsys) -> Callable[..., Answer]:
+    """``trainer_command("dedup", "--work", folder)`` is the console script in this process."""
+    from trainer import cli
+
+    monkeypatch.setattr(cli, "quiet_libraries", lambda: None)
+    monkeypatch.delenv("RANK", raising=False)
+
+    def command(*arguments: object) -> Answer:
+        monkeypatch.setattr("sys.argv", ["secencoder-trainer", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+        except SystemExit as stop:
+            return Answer(int(stop.code or 0), *capsys.readouterr())
+        return Answer(0, *capsys.readouterr())
+
+    return command

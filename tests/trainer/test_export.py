@@ -13,14 +13,15 @@ from encoder_core.bundle import sha256_of
 from trainer.export import (
     FP32_TOLERANCE,
     INT8_COSINE,
-    ParityError,
-    PooledEncoder,
     check_parity,
     export_bundle,
     export_onnx,
+    open_graph,
     quantize,
     run_graph,
 )
+from trainer.loaded import ParityError, PooledEncoder, check_loaded
+from trainer.manifest import StageError
 
 TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json"}
 PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
@@ -73,6 +74,10 @@ def mean_pooled(hidden, mask):
     return ((hidden * weights).sum(1) / weights.sum(1)).numpy()
 
 
+def on_graph(path, ids, mask):
+    return run_graph(open_graph(path), ids, mask)
+
+
 def auto_model(folder):
     """The bundle's encoder as a user of transformers gets it, in float32 for the CPU."""
     from transformers import AutoModel
@@ -89,14 +94,14 @@ def files_of(folder):
 
 
 def test_the_fp32_graph_computes_what_torch_computes(exported, framed, expected):
-    pooled = run_graph(exported / "onnx" / "model.onnx", *framed)
+    pooled = on_graph(exported / "onnx" / "model.onnx", *framed)
     assert np.abs(pooled - expected).max() <= FP32_TOLERANCE
 
 
 def test_the_int8_graph_points_where_torch_points(exported, framed, expected):
-    pooled = run_graph(exported / "onnx" / "model_qint8.onnx", *framed)
+    pooled = on_graph(exported / "onnx" / "model_qint8.onnx", *framed)
     assert cosines(pooled, expected).mean() >= INT8_COSINE
-    assert not np.array_equal(pooled, run_graph(exported / "onnx" / "model.onnx", *framed))
+    assert not np.array_equal(pooled, on_graph(exported / "onnx" / "model.onnx", *framed))
 
 
 @pytest.mark.parametrize(("rows", "length"), [(1, 2), (1, 3), (3, 17), (2, 300)])
@@ -105,15 +110,15 @@ def test_rows_and_length_are_free(exported, run, rows, length):
     mask = np.ones_like(ids)
     with torch.no_grad():
         pooled = PooledEncoder(run.model.deberta)(torch.from_numpy(ids), torch.from_numpy(mask))[1].numpy()
-    assert np.abs(run_graph(exported / "onnx" / "model.onnx", ids, mask) - pooled).max() <= FP32_TOLERANCE
-    assert cosines(run_graph(exported / "onnx" / "model_qint8.onnx", ids, mask), pooled).min() > 0.98
+    assert np.abs(on_graph(exported / "onnx" / "model.onnx", ids, mask) - pooled).max() <= FP32_TOLERANCE
+    assert cosines(on_graph(exported / "onnx" / "model_qint8.onnx", ids, mask), pooled).min() > 0.98
 
 
 def test_padding_does_not_reach_a_vector(exported, framed):
     ids, mask = framed
     wide = [np.pad(array, ((0, 0), (0, 40))) for array in (ids, mask)]
     graph = exported / "onnx" / "model.onnx"
-    np.testing.assert_allclose(run_graph(graph, *wide), run_graph(graph, ids, mask), atol=1e-5)
+    np.testing.assert_allclose(on_graph(graph, *wide), on_graph(graph, ids, mask), atol=1e-5)
 
 
 def test_the_parity_check_reports_figures_within_its_tolerances(exported, run, tokenizer, sample):
@@ -170,6 +175,11 @@ def test_card_and_manifest_state_the_parity(exported):
     card = (exported / "README.md").read_text()
     assert card.startswith("# small\n")
     assert "{parity}" not in card
+    assert set(manifest["parity"]) >= {
+        "fp32_max_abs_difference",
+        "int8_cosine_mean",
+        "encoder_core_cosine_mean",
+    }
     for name, value in manifest["parity"].items():
         assert f"- {name}: {value:.6g}" in card
 
@@ -242,54 +252,145 @@ def test_sentence_transformers_loads_the_bundle_and_agrees_with_torch(exported, 
     np.testing.assert_allclose(vectors, expected, rtol=0.01, atol=0.01)
 
 
+@pytest.fixture
+def quick(exported, monkeypatch):
+    """Exports whose graphs are copied and whose checks pass: what is at stake is the order of the steps."""
+    monkeypatch.setattr(
+        trainer.export, "export_onnx", lambda encoder, path: shutil.copy(exported / "onnx/model.onnx", path)
+    )
+    for check in ("check_parity", "check_loaded"):
+        monkeypatch.setattr(trainer.export, check, lambda *arguments, name=check: {name: 1.0})
+
+
 def export_again(model, tokenizer, folder, **options):
     export_bundle(
         model, tokenizer, folder, lines=["one line", "two"], record=RECORD, card="{parity}", **options
     )
 
 
-@pytest.mark.parametrize("step", ["quantize", "check_parity", "write_tokenizer_config", "write_manifest"])
+def names(folder):
+    """What stands in a folder, locks aside."""
+    return [path.name for path in folder.iterdir() if not path.name.endswith(".lock")]
+
+
+@pytest.fixture
+def old(exported, tmp_path):
+    """A bundle of an older version."""
+    shutil.copytree(exported, tmp_path / "bundle")
+    (tmp_path / "bundle" / "left-over.txt").write_text("of an older version")
+    return tmp_path / "bundle"
+
+
+STEPS = ["quantize", "check_parity", "write_tokenizer_config", "write_manifest", "check_loaded", "swap"]
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_an_export_that_fails_leaves_the_old_bundle_and_nothing_else(
-    exported, new_model, tokenizer, tmp_path, monkeypatch, step
+    old, new_model, tokenizer, monkeypatch, quick, step
 ):
-    folder = tmp_path / "bundle"
-    shutil.copytree(exported, folder)
-    before = files_of(folder)
-    # The graphs are copied: what is at stake is the order of the steps, not the export itself.
-    monkeypatch.setattr(
-        trainer.export, "export_onnx", lambda encoder, path: shutil.copy(exported / "onnx/model.onnx", path)
-    )
-    if step != "check_parity":
-        monkeypatch.setattr(trainer.export, "check_parity", lambda *arguments: {"figure": 1.0})
+    before = files_of(old)
 
     def fail(*arguments):
         raise OSError("no space left on device")
 
-    if step != "check_parity":
-        monkeypatch.setattr(trainer.export, step, fail)
-    with pytest.raises((OSError, ParityError)):
-        export_again(new_model(2), tokenizer, folder)
-    assert files_of(folder) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
-    assert Bundle.load(folder).version == "1.2.3"
+    monkeypatch.setattr(trainer.export, step, fail)
+    with pytest.raises(OSError, match="no space left"):
+        export_again(new_model(2), tokenizer, old)
+    assert files_of(old) == before
+    assert names(old.parent) == ["bundle"]
+    assert Bundle.load(old).version == "1.2.3"
+
+
+@pytest.mark.parametrize("checked", ["check_parity", "check_loaded"])
+def test_a_model_that_fails_a_check_is_not_published(old, new_model, tokenizer, monkeypatch, quick, checked):
+    real = {"check_parity": check_parity, "check_loaded": check_loaded}[checked]
+    monkeypatch.setattr(trainer.export, checked, real)
+    with pytest.raises(ParityError):
+        export_again(new_model(2), tokenizer, old)
+    assert Bundle.load(old).version == "1.2.3"
 
 
 def test_an_export_replaces_the_old_bundle_whole_and_leaves_the_model_alone(
-    exported, run, tokenizer, tmp_path, monkeypatch
+    exported, run, tokenizer, old, quick
 ):
-    folder = tmp_path / "bundle"
-    shutil.copytree(exported, folder)
-    (folder / "left-over.txt").write_text("of an older version")
-    monkeypatch.setattr(
-        trainer.export, "export_onnx", lambda encoder, path: shutil.copy(exported / "onnx/model.onnx", path)
-    )
     weights = [parameter.clone() for parameter in run.model.parameters()]
-    export_again(run.model, tokenizer, folder)
-    assert Bundle.load(folder).version == "2"
-    assert set(files_of(folder)) == set(files_of(exported)) - {"onnx/model.onnx"}
-    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    export_again(run.model, tokenizer, old)
+    assert Bundle.load(old).version == "2"
+    assert set(files_of(old)) == set(files_of(exported)) - {"onnx/model.onnx"}
+    assert names(old.parent) == ["bundle"]
     for before, after in zip(weights, run.model.parameters(), strict=True):
         assert torch.equal(before, after), "the caller's weights were rounded"
+
+
+def test_an_export_killed_while_it_swaps_lost_nothing(old, run, tokenizer, monkeypatch, quick):
+    class Killed(BaseException):
+        pass
+
+    real = type(old).rename
+
+    def rename(path, target):
+        if path.name.endswith(".part"):
+            raise Killed
+        return real(path, target)
+
+    monkeypatch.setattr(type(old), "rename", rename)
+    with pytest.raises(Killed):
+        export_again(run.model, tokenizer, old)
+    monkeypatch.setattr(type(old), "rename", real)
+    monkeypatch.setattr(trainer.export, "export_onnx", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_again(run.model, tokenizer, old)
+    assert Bundle.load(old).version == "1.2.3"
+    assert names(old.parent) == ["bundle"]
+
+
+def test_a_link_to_a_bundle_stays_a_link(old, run, tokenizer, quick):
+    link = old.with_name("current")
+    link.symlink_to("bundle")
+    export_again(run.model, tokenizer, link)
+    assert link.is_symlink()
+    assert Bundle.load(old).version == "2"
+
+
+def test_what_is_no_bundle_is_not_replaced(run, tokenizer, tmp_path, quick):
+    (tmp_path / "file").write_text("notes")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter.txt").write_text("notes")
+    (tmp_path / "empty").mkdir()
+    for name in ("file", "home"):
+        with pytest.raises(StageError, match=name):
+            export_again(run.model, tokenizer, tmp_path / name)
+    assert (tmp_path / "home" / "letter.txt").read_text() == (tmp_path / "file").read_text() == "notes"
+    export_again(run.model, tokenizer, tmp_path / "empty")
+    assert Bundle.load(tmp_path / "empty").version == "2"
+
+
+def test_the_manifest_says_what_each_library_made_of_the_bundle(
+    exported, run, tokenizer, sample, monkeypatch
+):
+    parity = json.loads((exported / "manifest.json").read_text())["parity"]
+    assert parity["encoder_core_cosine_mean"] >= INT8_COSINE
+    assert parity["transformers_cosine_mean"] > 0.999
+    monkeypatch.setattr("trainer.loaded.find_spec", lambda name: None)
+    figures = check_loaded(exported, PooledEncoder(run.model.deberta), tokenizer, sample)
+    assert figures["sentence_transformers_cosine_mean"] == "not checked: not installed"
+
+
+def test_a_bundle_that_reads_other_tokens_than_the_trainer_is_refused(
+    exported, run, tokenizer, sample, tmp_path
+):
+    shutil.copytree(exported, tmp_path / "bundle")
+    path = tmp_path / "bundle" / "tokenizer.json"
+    path.write_text(path.read_text().replace('"add_prefix_space": false', '"add_prefix_space": true'))
+    assert path.read_text() != (exported / "tokenizer.json").read_text()
+    with pytest.raises(ParityError, match="other tokens"):
+        check_loaded(tmp_path / "bundle", PooledEncoder(run.model.deberta), tokenizer, sample)
+
+
+def test_a_model_too_large_for_one_onnx_file_is_refused_at_once(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer.export, "PROTOBUF_LIMIT", 1_000)
+    with pytest.raises(StageError, match="at most 2 GB"):
+        export_onnx(run.model.deberta, tmp_path / "model.onnx")
 
 
 def test_the_shipped_bundle_loads_in_transformers_and_its_graph_agrees_with_its_weights(sample):

@@ -31,7 +31,9 @@ def data(tokenizer, lines, tmp_path_factory):
     """A folder with tokenised lines and the tokenizer."""
     folder = tmp_path_factory.mktemp("data")
     write_shard(folder / "a.jsonl.zst", lines[:600])
-    encode_shards([Shard("a", "", 1.0, folder / "a.jsonl.zst", 600, sum(map(len, lines[:600])))], tokenizer, folder)
+    encode_shards(
+        [Shard("a", "", 1.0, folder / "a.jsonl.zst", 600, sum(map(len, lines[:600])))], tokenizer, folder
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
 
