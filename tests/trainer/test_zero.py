@@ -78,6 +78,7 @@ def train(data, settings, tmp_path):
             capture_output=True,
             text=True,
             timeout=500,
+            check=False,
         )
         if kill is None:
             assert done.returncode == 0, done.stderr[-3_000:]
