@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from trainer.settings import PretrainSettings
     from trainer.tokens import TokenLines
 
-NEEDED = ("torch", "transformers", "onnx", "onnxscript", "zstandard", "rensa", "scipy", "pyarrow", "deepspeed")
+NEEDED = (
+    "torch",
+    "transformers",
+    "onnx",
+    "onnxscript",
+    "zstandard",
+    "rensa",
+    "scipy",
+    "pyarrow",
+    "deepspeed",
+)
 MISSING = [name for name in NEEDED if find_spec(name) is None]
 SMALL = {
     "hidden_size": 32,
