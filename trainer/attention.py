@@ -74,6 +74,7 @@ class Keys:
 
     keys, values: float (rows, heads, length, dim). position_keys: float (heads, dim, 2 * buckets), or None without
     c2p. position_scores: float (rows, heads, 2 * buckets, length), keys times relative queries, or None without p2c.
+    scale: of the queries, those of the positions included: 1 / sqrt(terms * dim).
     """
 
     own: DisentangledSelfAttention
@@ -82,29 +83,31 @@ class Keys:
     values: Tensor
     position_keys: Tensor | None
     position_scores: Tensor | None
+    scale: float
 
     @classmethod
     def of(cls, own: DisentangledSelfAttention, rows: Rows, hidden: Tensor, relative: Tensor) -> Keys:
         """Projects hidden states, float (rows, length, hidden), and the table of relative positions."""
         heads = own.num_attention_heads
         keys = split_heads(own.key_proj(hidden), heads)
+        terms = 1 + ("c2p" in own.pos_att_type) + ("p2c" in own.pos_att_type)
+        scale = 1 / math.sqrt(terms * keys.shape[-1])
         position_keys = position_scores = None
         if "c2p" in own.pos_att_type:
             project = own.key_proj if own.share_att_key else own.pos_key_proj
             position_keys = split_heads(project(relative), heads).transpose(-1, -2)
         if "p2c" in own.pos_att_type:
             project = own.query_proj if own.share_att_key else own.pos_query_proj
-            position_scores = split_heads(project(relative), heads) @ keys.transpose(-1, -2)
-        return cls(
-            own, rows, keys, split_heads(own.value_proj(hidden), heads), position_keys, position_scores
-        )
+            position_scores = split_heads(project(relative) * scale, heads) @ keys.transpose(-1, -2)
+        values = split_heads(own.value_proj(hidden), heads)
+        return cls(own, rows, keys, values, position_keys, position_scores, scale)
 
     def attend(self, queries: Tensor, places: Tensor) -> Tensor:
         """Attended values, float (rows, queries, hidden).
 
         queries: float (rows, queries, hidden). places: int64 (1 or rows, queries), where in its row each query is.
         """
-        split = split_heads(self.own.query_proj(queries), self.own.num_attention_heads)
+        split = split_heads(self.own.query_proj(queries) * self.scale, self.own.num_attention_heads)
         block = max(1, BLOCK_SCORES // self.keys.shape[2])
         if split.shape[2] <= block:
             return merge_heads(self.attend_block(split, places))
@@ -115,22 +118,21 @@ class Keys:
         return merge_heads(torch.cat(parts, dim=2))
 
     def attend_block(self, queries: Tensor, places: Tensor) -> Tensor:
-        """Attended values by head, float (rows, heads, queries, dim), for queries of the same shape."""
+        """Attended values by head, float (rows, heads, queries, dim), for scaled queries of the same shape."""
         length = self.keys.shape[2]
-        terms = 1 + (self.position_keys is not None) + (self.position_scores is not None)
-        scale = 1 / math.sqrt(queries.shape[-1] * terms)
-        scores = (queries * scale) @ self.keys.transpose(-1, -2)
         distances = places[:, :, None] - torch.arange(length, device=places.device)
-        index = self.rows.buckets[distances + length - 1][:, None].expand(scores.shape)
+        index = self.rows.buckets[distances + length - 1][:, None]
+        index = index.expand(len(queries), queries.shape[1], -1, -1)
+        scores = queries @ self.keys.transpose(-1, -2)
         if self.position_keys is not None:
-            scores = scores + (queries * scale @ self.position_keys).gather(3, index)
+            scores += (queries @ self.position_keys).gather(3, index)
         if self.position_scores is not None:
-            scores = scores + self.position_scores.gather(2, index) * scale
+            scores += self.position_scores.gather(2, index)
         if not self.rows.whole:
             segments = self.rows.segments
             ours = segments.gather(1, places.expand(len(segments), -1))
             other = ours[:, :, None] != segments[:, None, :]
-            scores = scores.masked_fill(other[:, None], torch.finfo(scores.dtype).min)
+            scores.masked_fill_(other[:, None], torch.finfo(scores.dtype).min)
         return scores.softmax(dim=-1) @ self.values
 
 
