@@ -151,10 +151,13 @@ def train(work: Work, settings: PretrainSettings, part: Path) -> dict[str, Any]:
     from trainer.pretrain import load_model, pretrain
     from trainer.tokens import TokenLines
 
-    torch.set_flush_denormal(True)  # of the whole process: tiny gradients would slow a CPU down
     finished = (part / "model.safetensors").exists() and not records(part)  # killed after the last step
     if not finished:
-        pretrain(TokenLines.open(work["tokens"]), work.load_vocabulary(), settings, part)
+        torch.set_flush_denormal(True)  # of the whole process: tiny gradients would slow a CPU down
+        try:
+            pretrain(TokenLines.open(work["tokens"]), work.load_vocabulary(), settings, part)
+        finally:
+            torch.set_flush_denormal(False)
     parameters = parameter_count(load_model(part))
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()  # the first process moves the folder once all have read from it
