@@ -18,8 +18,8 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import (
     make_log_bucket_position,
 )
 
-BLOCK_SCORES = 1 << 22
-"""Scores of one head and row from which queries are computed in blocks, recomputed on the way back: 2,048 tokens."""
+BLOCK_SCORES = 1 << 20
+"""Scores of one head and row from which queries are computed in blocks, recomputed on the way back: 1,024 tokens."""
 
 
 def relative_buckets(config: DebertaV2Config, length: int, device: torch.device) -> Tensor:

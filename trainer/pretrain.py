@@ -6,7 +6,6 @@ a function of the settings and its number alone, whatever the number of processe
 
 from __future__ import annotations
 
-import ctypes
 import math
 import time
 from collections.abc import Iterator
@@ -23,10 +22,12 @@ from transformers import DebertaV2ForMaskedLM
 from transformers.utils.logging import disable_progress_bar
 
 from trainer import checkpoint
+from trainer.attention import BLOCK_SCORES
 from trainer.curve import add_row, cut_curve, draw_loss
 from trainer.dataset import Batch, epoch_rows, frame_rows
 from trainer.engine import WEIGHTS, Engine, load_weights, make_engine
 from trainer.masking import mask_tokens
+from trainer.memory import map_large_blocks, release_memory
 from trainer.model import make_config, make_model
 from trainer.settings import PretrainSettings
 from trainer.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_tokens, special_id
@@ -110,6 +111,8 @@ class Pretraining:
         self.allowed = predicted_tokens(tokenizer, settings)
         self.mask_id = special_id(tokenizer, MASK)
         folder.mkdir(parents=True, exist_ok=True)
+        if settings.max_length**2 > BLOCK_SCORES:
+            map_large_blocks()
         self.engine: Engine
         self.progress: checkpoint.Progress
         self.resume()
@@ -241,13 +244,6 @@ def describe(now: checkpoint.Progress, settings: PretrainSettings) -> str:
     left = now.seconds / now.step * (settings.steps - now.step) / 60
     speed = now.tokens / now.seconds
     return f"loss {fmean(now.recent[-LOSS_EVERY:]):.3f}, {speed:,.0f} tokens/s, {left:,.0f} min left"
-
-
-def release_memory() -> None:
-    """Gives freed memory back: batches of ever other shapes fragment glibc's heap, by gigabytes in an hour."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
 
 
 def finish(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from transformers import DebertaV2Config, DebertaV2Model
@@ -113,3 +116,27 @@ def test_sinusoids_tell_positions_apart_up_to_the_longest_input():
     assert states.shape == (1, 6, 64)
     gaps = torch.cdist(states[0], states[0]) + 9 * torch.eye(6)
     assert gaps.min() > 0.5
+
+
+LONG = """
+import resource, sys, torch
+from trainer.memory import map_large_blocks
+from trainer.model import SIZES, make_config, make_model, encode
+torch.set_num_threads(1)
+map_large_blocks()
+SIZES["thin"] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 1, "position_buckets": 8}
+encoder = make_model(make_config("thin", 300)).deberta
+def peak(length):
+    ids = torch.randint(5, 300, (1, length))
+    encode(encoder, ids, torch.ones_like(ids), layers=2).sum().backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+begin = peak(512)
+print(peak(2_500) - begin, peak(10_000) - begin)
+"""
+
+
+def test_memory_grows_with_the_length_not_with_its_square():
+    """Four times the tokens, forth and back; the 10,000 x 10,000 scores of both layers alone would be 800 MB."""
+    done = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True, check=True)
+    shorter, longer = map(float, done.stdout.split())
+    assert longer < max(10 * shorter, 250)
