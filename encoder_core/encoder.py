@@ -2,59 +2,71 @@
 
 from __future__ import annotations
 
-import sys
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder_core.batching import pad_rows, token_budget_batches
 from encoder_core.bundle import Bundle, default_bundle_path
-from encoder_core.session import Session
+from encoder_core.cache import VectorCache
+from encoder_core.canonical import canonical
+from encoder_core.session import LONG_TOKENS, Session, available_cores
 from encoder_core.tokenizer import Tokenizer
 
-CHUNK_LINES = 4_096
-"""Distinct lines tokenised and sorted together: bounds memory whatever the input."""
+CHUNK_LINES = 1_024
+"""Distinct lines tokenised and sorted together, while those before are computed: bounds memory whatever the input."""
+KEYS = ("exact", "canonical")
+
+Vectors = NDArray[np.float32]
+Rows = Sequence[NDArray[np.int64]]
 
 
-def size_of(text: str, vector: NDArray[np.float32]) -> int:
-    """Bytes that a text and its vector take in memory."""
-    return sys.getsizeof(text) + vector.nbytes
+class Embedded(NamedTuple):
+    """Vectors of lines, float32 (lines, dim), and which lines were longer than ``max_tokens``, bool (lines,)."""
+
+    vectors: Vectors
+    cut: NDArray[np.bool_]
 
 
-class VectorCache:
-    """Least-recently-used vectors by text, bounded in bytes (text and vector; 0 keeps nothing)."""
+@dataclass(frozen=True, slots=True)
+class EncoderStats:
+    """What an encoder has done so far.
 
-    def __init__(self, limit: int) -> None:
-        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._limit = limit
-        self._bytes = 0
+    lines: given to it. computed: of them, run through the graph. cut: of the computed, longer than ``max_tokens``.
+    tokens: of the computed ones; padding: positions computed for nothing beside them.
+    """
 
-    def get(self, text: str) -> NDArray[np.float32] | None:
-        """The vector of a text seen before, now the most recent one."""
-        vector = self._vectors.get(text)
-        if vector is not None:
-            self._vectors.move_to_end(text)
-        return vector
+    lines: int = 0
+    computed: int = 0
+    cut: int = 0
+    tokens: int = 0
+    padding: int = 0
 
-    def put(self, text: str, vector: NDArray[np.float32]) -> None:
-        """Keeps a text's vector and forgets the oldest ones over the limit."""
-        if (old_vector := self._vectors.pop(text, None)) is not None:
-            self._bytes -= size_of(text, old_vector)
-        self._vectors[text] = vector
-        self._bytes += size_of(text, vector)
-        while self._bytes > self._limit:
-            old, old_vector = self._vectors.popitem(last=False)
-            self._bytes -= size_of(old, old_vector)
+    @property
+    def hit_rate(self) -> float:
+        """Share of the lines that needed no computation."""
+        return 1 - self.computed / self.lines if self.lines else 0.0
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the computed positions that were padding."""
+        return self.padding / max(1, self.tokens + self.padding)
 
 
 class Encoder:
-    """Embeds lines with the ONNX graph of a bundle.
+    """Embeds lines with the ONNX graph of a bundle; safe to use from many threads.
 
-    max_tokens: longer lines are cut. batch_tokens: rows times longest row of one run, which bounds the
-    memory of the graph. threads: of one run, 0 for one a core. cache_bytes: vectors kept between calls.
+    max_tokens: longer lines are cut. batch_tokens: rows times longest row of one run, which bounds the memory of the
+    graph. threads: runs at a time, one thread each; 0 for one a core. Rows over ``LONG_TOKENS`` have a thread of their
+    own, so that others do not wait for them. cache_bytes: vectors kept between calls. cache_key: ``exact`` computes
+    every distinct line, ``canonical`` one line of all that differ in volatile parts only (see ``canonical``).
     """
 
     def __init__(
@@ -62,20 +74,28 @@ class Encoder:
         bundle: Bundle,
         *,
         max_tokens: int = 256,
-        batch_tokens: int = 4_096,
+        batch_tokens: int = 1_024,
         threads: int = 0,
         cache_bytes: int = 64 << 20,
+        cache_key: Literal["exact", "canonical"] = "exact",
     ) -> None:
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be positive, got {batch_tokens}")
+        if cache_key not in KEYS:
+            raise ValueError(f"cache_key must be one of {', '.join(KEYS)}, got {cache_key!r}")
         self.bundle = bundle
+        self.stats = EncoderStats()
+        self.cache = VectorCache(cache_bytes)
         self._tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=max_tokens)
-        self._session = Session(bundle, threads=threads)
+        self._session = Session(bundle)
         self._batch_tokens = batch_tokens
-        self._cache = VectorCache(cache_bytes)
+        self._canonical = cache_key == "canonical"
+        self._lock = Lock()
+        self._pool = ThreadPoolExecutor(threads or available_cores(), "encoder")
+        self._long_pool = ThreadPoolExecutor(1, "encoder-long")
 
     @classmethod
-    def from_path(cls, path: Path | str | None = None, **options: int) -> Encoder:
+    def from_path(cls, path: Path | str | None = None, **options: Any) -> Encoder:
         """The encoder of a bundle folder, by default of the bundle that ships with the package."""
         return cls(Bundle.load(path or default_bundle_path()), **options)
 
@@ -84,32 +104,77 @@ class Encoder:
         """Length of an embedding."""
         return self.bundle.dim
 
-    def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
-        """Masked mean pooling of each line's last hidden states (paper section 4), float32 (lines, dim).
+    def embed(self, lines: Sequence[str]) -> Vectors:
+        """Masked mean pooling of each line's last hidden states (paper section 4), float32 (lines, dim)."""
+        return self.embed_and_flag(lines).vectors
 
-        Equal lines share one computation. The int8 graph scales activations by the batch, so a line's vector
-        may differ by about 1e-3 in cosine with the lines it happens to be computed with.
+    def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
+        """Vectors, and which lines were cut. Lines with equal keys share one computation, that of the first of them.
+
+        A vector does not depend on the lines beside it, but for rounding: the sums of a run are taken in the order
+        that its shape asks for.
         """
-        rows: dict[str, list[int]] = {}
-        for row, line in enumerate(lines):
-            rows.setdefault(line, []).append(row)
+        places: dict[str, list[int]] = {}
+        for place, key in enumerate(canonical(lines) if self._canonical else lines):
+            places.setdefault(key, []).append(place)
         vectors = np.empty((len(lines), self.dim), dtype=np.float32)
+        cut = np.zeros(len(lines), dtype=bool)
         missing = []
-        for text, places in rows.items():
-            if (vector := self._cache.get(text)) is None:
-                missing.append(text)
-            else:
-                vectors[places] = vector
-        for start in range(0, len(missing), CHUNK_LINES):
-            for text, vector in self._compute(missing[start : start + CHUNK_LINES]):
-                vectors[rows[text]] = vector
-                self._cache.put(text, vector)
-        return vectors
+        with self._lock:
+            for key, rows in places.items():
+                if (entry := self.cache.get(key)) is None:
+                    missing.append(key)
+                else:
+                    vectors[rows], cut[rows] = entry
+            self._count(lines=len(lines))
+        texts = [lines[places[key][0]] for key in missing]
+        for key, (vector, was_cut) in zip(missing, self._compute(texts), strict=True):
+            rows = places[key]
+            vectors[rows], cut[rows] = vector, was_cut
+            with self._lock:
+                self.cache.put(key, vector, was_cut)
+        return Embedded(vectors, cut)
 
-    def _compute(self, texts: Sequence[str]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Every text with its vector, float32 (dim,), in order of length."""
-        tokens = self._tokenizer.encode(texts)
-        for batch in token_budget_batches(list(map(len, tokens)), self._batch_tokens):
-            ids, mask = pad_rows([tokens[index] for index in batch], self._tokenizer.pad_id)
-            for index, vector in zip(batch, self._session.run(ids, mask), strict=True):
-                yield texts[index], vector.copy()
+    def _compute(self, texts: Sequence[str]) -> Iterator[tuple[Vectors, bool]]:
+        """Each text's vector and whether it was cut; the next chunk is tokenised while one is computed."""
+        running: deque[tuple[list[bool], Vectors, list[Future[None]]]] = deque()
+        for start in range(0, len(texts), CHUNK_LINES):
+            rows, cut = self._tokenizer.encode(texts[start : start + CHUNK_LINES])
+            vectors = np.empty((len(rows), self.dim), dtype=np.float32)
+            running.append((cut, vectors, self._submit(rows, vectors)))
+            with self._lock:
+                self._count(computed=len(rows), cut=sum(cut))
+            if len(running) > 1:
+                yield from finished(*running.popleft())
+        while running:
+            yield from finished(*running.popleft())
+
+    def _submit(self, rows: Rows, vectors: Vectors) -> list[Future[None]]:
+        """Starts the runs that fill in the vectors of some rows."""
+        lengths = list(map(len, rows))
+        batches = token_budget_batches(lengths, self._batch_tokens)
+        return [
+            (self._long_pool if lengths[batch[-1]] > LONG_TOKENS else self._pool).submit(
+                self._run, rows, batch, vectors
+            )
+            for batch in batches
+        ]
+
+    def _run(self, rows: Rows, batch: Sequence[int], vectors: Vectors) -> None:
+        ids, mask = pad_rows([rows[index] for index in batch], self._tokenizer.pad_id)
+        vectors[batch] = self._session.run(ids, mask)
+        tokens = int(mask.sum())
+        with self._lock:
+            self._count(tokens=tokens, padding=mask.size - tokens)
+
+    def _count(self, **more: int) -> None:
+        """Adds to the counters; the caller holds the lock."""
+        now = self.stats
+        self.stats = replace(now, **{name: getattr(now, name) + value for name, value in more.items()})
+
+
+def finished(cut: list[bool], vectors: Vectors, runs: list[Future[None]]) -> Iterator[tuple[Vectors, bool]]:
+    """Waits for the runs that fill ``vectors`` and gives them row by row; raises what a run raised."""
+    for run in runs:
+        run.result()
+    yield from zip(vectors, cut, strict=True)

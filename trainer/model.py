@@ -7,6 +7,7 @@ other, the enhanced mask decoder, and work at the predicted positions only where
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -21,10 +22,22 @@ DECODER_PASSES = 2
 """How often the last layer is applied by the enhanced mask decoder, as in DeBERTa's own training."""
 
 SIZES: dict[str, dict[str, Any]] = {
-    # position_buckets is ours to choose in our own sizes: 32 in place of 256 shrinks the position products of each
-    # layer from 512 columns to 64, and log lines rarely need far positions told apart.
-    "tiny": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "position_buckets": 32},
-    "small": {"hidden_size": 384, "num_hidden_layers": 8, "num_attention_heads": 6, "position_buckets": 32},
+    # The shape of our own sizes is ours to choose for speed: fewer buckets make the position products narrower, and
+    # without p2c there is one of them. benchmarks/shapes.py measures what that costs.
+    "tiny": {
+        "hidden_size": 256,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "position_buckets": 32,
+        "pos_att_type": ["c2p"],
+    },
+    "small": {
+        "hidden_size": 384,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 6,
+        "position_buckets": 32,
+        "pos_att_type": ["c2p"],
+    },
     # The paper's: 110M, 350M, 700M and 1.1B parameters.
     "base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "position_buckets": 256},
     "large": {
@@ -48,8 +61,13 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def make_config(size: str, vocabulary_size: int, *, pad_id: int = 0) -> DebertaV2Config:
-    """The configuration of a named size; raises ValueError for a name that is not in ``SIZES``."""
+def make_config(
+    size: str, vocabulary_size: int, *, pad_id: int = 0, shape: Mapping[str, Any] | None = None
+) -> DebertaV2Config:
+    """The configuration of a named size; raises ValueError for a name that is not in ``SIZES``.
+
+    shape: entries of the configuration that differ from the size's.
+    """
     if size not in SIZES:
         raise ValueError(f"pretrain.size: {size!r} is unknown; known sizes: {', '.join(SIZES)}")
     values: dict[str, Any] = {
@@ -69,7 +87,7 @@ def make_config(size: str, vocabulary_size: int, *, pad_id: int = 0) -> DebertaV
         "intermediate_size": 4 * SIZES[size]["hidden_size"],
         "enhanced_mask_decoder": True,
     }
-    return DebertaV2Config(**values | SIZES[size])
+    return DebertaV2Config(**values | SIZES[size] | dict(shape or {}))
 
 
 def make_model(config: DebertaV2Config) -> DebertaV2ForMaskedLM:

@@ -123,7 +123,7 @@ class Pretraining:
         """Goes to the last checkpoint, or to the beginning."""
         tensors, self.progress = checkpoint.load_checkpoint(self.folder)
         torch.manual_seed(self.settings.seed)
-        lm = make_model(make_config(self.settings.size, self.tokenizer.get_vocab_size())).train()
+        lm = make_model(make_config(self.settings.size, self.tokenizer.get_vocab_size(), shape=self.settings.shape)).train()
         if not tensors and self.settings.start_from:
             load_start(lm, self.settings.start_from)
         self.engine = make_engine(lm, self.settings, tensors, self.progress.step)
@@ -250,7 +250,7 @@ def finish(
     folder: Path, tensors: dict[str, torch.Tensor], settings: PretrainSettings, tokenizer: Tokenizer
 ) -> None:
     """Writes the trained model and the last picture; the checkpoints go."""
-    lm = make_model(make_config(settings.size, tokenizer.get_vocab_size()))
+    lm = make_model(make_config(settings.size, tokenizer.get_vocab_size(), shape=settings.shape))
     load_weights(lm, tensors)
     lm.save_pretrained(folder)
     draw_loss(folder)

@@ -18,6 +18,8 @@ from trainer.shards import read_shard
 from trainer.stages import require, run_stage
 from trainer.work import Work, report
 
+CALIBRATION_LINES = 20
+"""Lines of a shard that ranges of activations are measured on."""
 CHECK_LINES = 400
 """Real lines on which an exported bundle is compared with torch."""
 
@@ -140,6 +142,7 @@ def write_bundle(work: Work, settings: ExportSettings, part: Path) -> dict[str, 
         work.load_vocabulary(),
         work.bundle,
         lines=check_lines(work),
+        calibration=calibration_lines(work),
         record=record,
         card=model_card(record, model.config.to_dict(), test_length=measured["max_length"]),
         keep_fp32=settings.keep_fp32,
@@ -181,7 +184,10 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
 
 def check_lines(work: Work) -> list[str]:
     """Real lines to compare a bundle on, evenly over the held-out ones; training lines when none were held out."""
-    lines = list(read_shard(work.heldout))
-    if not lines:
-        lines = list(chain.from_iterable(islice(shard, 20) for shard in work.shards()))
+    lines = list(read_shard(work.heldout)) or calibration_lines(work)
     return lines[:: max(1, len(lines) // CHECK_LINES)][:CHECK_LINES]
+
+
+def calibration_lines(work: Work) -> list[str]:
+    """The first lines of every training shard."""
+    return list(chain.from_iterable(islice(shard, CALIBRATION_LINES) for shard in work.shards()))

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from encoder_core import Encoder
-from encoder_core.encoder import VectorCache, size_of
 from encoder_core.tokenizer import Tokenizer
 
 SHORT = "session opened for user root"
@@ -90,7 +91,7 @@ def test_no_run_of_the_graph_exceeds_the_budget(bundle):
 
 def test_a_vector_is_the_mean_of_its_unmasked_hidden_states(bundle, encoder):
     lines = [SHORT, LONG, "x"]
-    tokens = encoder._tokenizer.encode(lines)
+    tokens, _ = encoder._tokenizer.encode(lines)
     length = max(map(len, tokens))
     ids = np.array([np.pad(row, (0, length - len(row))) for row in tokens])
     mask = np.array([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
@@ -157,45 +158,15 @@ def test_what_a_caller_does_to_its_vectors_does_not_reach_the_cache(encoder):
     np.testing.assert_array_equal(encoder.embed([SHORT]), kept)
 
 
-def test_the_cache_forgets_the_least_recently_used_over_its_bytes():
-    vector = np.zeros(8, dtype=np.float32)
-    entry = size_of("a", vector)
-    cache = VectorCache(2 * entry)
-    cache.put("a", vector)
-    cache.put("b", vector)
-    assert cache.get("a") is not None
-    cache.put("c", vector)
-    assert cache.get("b") is None
-    assert cache.get("a") is not None
-    assert cache.get("c") is not None
-
-
-def test_a_text_larger_than_the_cache_is_not_kept():
-    cache = VectorCache(100)
-    cache.put("x" * 101, np.zeros(1, dtype=np.float32))
-    assert cache.get("x" * 101) is None
-    cache.put("y", np.zeros(1, dtype=np.float32))
-    assert cache.get("y") is not None
-
-
-def test_a_text_put_twice_takes_its_room_once():
-    vector = np.zeros(4, dtype=np.float32)
-    cache = VectorCache(2 * size_of("x", vector))
-    for _ in range(50):
-        cache.put("x", vector)
-    cache.put("y", vector)
-    assert cache.get("x") is not None
-
-
-@pytest.mark.parametrize("options", [{"max_tokens": 2}, {"batch_tokens": 0}])
+@pytest.mark.parametrize("options", [{"max_tokens": 2}, {"batch_tokens": 0}, {"cache_key": "near"}])
 def test_limits_that_leave_no_room_are_refused(bundle, options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))}.*got {next(iter(options.values()))}"):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}.*got {next(iter(options.values()))!r}"):
         Encoder(bundle, **options)
 
 
 def test_a_special_token_written_in_a_line_is_text(bundle):
     tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=64)
-    (ids,) = tokenizer.encode(["user [MASK] logged [SEP] in [PAD]"])
+    (ids,), _ = tokenizer.encode(["user [MASK] logged [SEP] in [PAD]"])
     assert sum(index < 5 for index in ids) == 2  # the frame's own [CLS] and [SEP]
 
 
@@ -206,3 +177,88 @@ def test_neither_encoder_nor_worker_imports_the_trainers_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_lines_that_differ_in_volatile_parts_share_a_canonical_computation(bundle):
+    lines = [f"sshd[{n}]: session opened for user root from 10.0.{n}.7" for n in range(100, 110)]
+    exact, canonical = (Encoder(bundle, threads=1, cache_key=key) for key in ("exact", "canonical"))
+    spies = []
+    for encoder in (exact, canonical):
+        spies.append(SessionSpy(encoder._session))
+        encoder._session = spies[-1]
+    vectors = canonical.embed([*lines, "session closed for user root"])
+    assert spies[1].rows == 2
+    assert (vectors[:10] == vectors[0]).all()
+    np.testing.assert_allclose(vectors[0], exact.embed(lines[:1])[0], atol=1e-3)
+    assert len({vector.tobytes() for vector in exact.embed(lines)}) == spies[0].rows == 10
+
+
+def test_exactly_the_lines_that_are_longer_than_the_model_reads_are_flagged(bundle):
+    tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=1_000)
+    (row,), _ = tokenizer.encode([LONG])
+    for limit, expected in ((len(row) - 1, True), (len(row), False), (len(row) + 1, False)):
+        encoder = Encoder(bundle, threads=1, max_tokens=limit)
+        for _ in range(2):  # computed, then from the cache
+            assert encoder.embed_and_flag([SHORT, LONG, SHORT]).cut.tolist() == [False, expected, False]
+        assert encoder.stats.cut == expected
+
+
+def test_a_cut_line_keeps_its_first_tokens_and_its_end_mark(bundle):
+    (whole,), _ = Tokenizer(bundle.path / "tokenizer.json", max_tokens=1_000).encode([LONG])
+    (short,), _ = Tokenizer(bundle.path / "tokenizer.json", max_tokens=20).encode([LONG])
+    assert short.tolist() == [*whole[:19], whole[-1]]
+
+
+def test_the_stats_count_lines_computations_tokens_and_padding(spied):
+    encoder, spy = spied
+    encoder.embed([SHORT, SHORT, "disk full"])
+    encoder.embed([SHORT])
+    rows, _ = encoder._tokenizer.encode([SHORT, "disk full"])
+    stats = encoder.stats
+    assert (stats.lines, stats.computed, stats.tokens) == (4, 2, sum(map(len, rows)))
+    assert stats.tokens + stats.padding == sum(rows * length for rows, length in spy.shapes)
+    assert stats.hit_rate == 0.5
+    assert (encoder.cache.hits, len(encoder.cache)) == (1, 2)
+
+
+def test_many_threads_get_the_vectors_that_one_gets(bundle):
+    lines = [f"{LONG[: 20 + 5 * n]} {n}" for n in range(60)]
+    expected = Encoder(bundle, threads=1).embed(lines)
+    encoder = Encoder(bundle, threads=4, batch_tokens=128, cache_bytes=40_000)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(encoder.embed, [lines] * 8):
+            np.testing.assert_allclose(found, expected, atol=1e-2)
+    assert encoder.stats.lines == 8 * len(lines)
+
+
+def test_a_long_line_does_not_hold_up_short_ones(bundle, monkeypatch):
+    """The long row waits until the short lines of another call are done: it never ends when they wait for it."""
+    monkeypatch.setattr("encoder_core.encoder.LONG_TOKENS", 64)
+    encoder = Encoder(bundle, threads=1, max_tokens=512, cache_bytes=0)
+    short_done = Event()
+    run = encoder._session.run
+
+    class Slow:
+        def run(self, ids, mask):
+            if ids.shape[1] > 64:
+                assert short_done.wait(60), "short lines waited for the long one"
+            return run(ids, mask)
+
+    encoder._session = Slow()
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(encoder.embed, [LONG])
+        encoder.embed([SHORT, "disk full"])
+        short_done.set()
+        assert np.isfinite(long.result(timeout=60)).all()
+
+
+def test_what_a_run_raises_reaches_the_caller(bundle):
+    encoder = Encoder(bundle, threads=1)
+
+    class Broken:
+        def run(self, ids, mask):
+            raise RuntimeError("no memory")
+
+    encoder._session = Broken()
+    with pytest.raises(RuntimeError, match="no memory"):
+        encoder.embed([SHORT])

@@ -162,6 +162,7 @@ def exported(run, tokenizer, lines_of, tmp_path_factory) -> Path:
         tokenizer,
         folder,
         lines=[line for some in lines_of.values() for line in some[:10]],
+        calibration=[line for some in lines_of.values() for line in some[10:30]],
         record={"name": "small", "version": "1.2.3"},
         card="# small\n\n{parity}\n",
         keep_fp32=True,
