@@ -1,100 +1,192 @@
-"""Speed of embedding and scoring, each as a ratio against a named alternative measured in the same run.
+"""Lines and tokens a second of our encoder beside transformers' DeBERTa-v2 and MiniLM, in torch and ONNX Runtime.
 
-The two sides take turns, and the ratio of each pair is taken, so that a drifting machine slows both. Medians of
-``--repeats`` pairs. Run: python -m benchmarks.encoder
+All contestants get the same lines and threads and take turns; every ratio is that of one repeat, and tables show
+medians with minimum and maximum. Fixed lengths time the model alone, with token ids of real text and about 4,096
+tokens a run; the stock forms may also choose their best number of rows. The real mix and the stream include
+tokenisation, each contestant with the batches it would have in use. Run: python -m benchmarks.encoder
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import statistics
-import time
-from collections.abc import Callable, Sequence
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-from sklearn.ensemble import IsolationForest
+import torch
+import transformers
 
-from connectors.formats import parse
-from connectors.scenario import scenario
-from encoder_core import Encoder
-from encoder_core.batching import pad_rows
-from stream_processors.features import WIDTH
-from stream_processors.forest import OnlineIsolationForest
+from benchmarks.contestants import ONNX, OURS, TORCH, Models
+from benchmarks.profiles import operator_shares, profile_rows
+from benchmarks.report import Section, Target, section_table, table, target_table, write_csv
+from benchmarks.sections import BATCH_TOKENS, BEST, base, fixed, mix, overlap, stream, sweep
+from benchmarks.timing import Rate, Rates, Spread, progress, ratio
+from benchmarks.workloads import evaluation_folder, padding_table, sample_lines, stream_lines
 
-RESULTS = Path(__file__).parent / "results" / "encoder.csv"
-NAIVE_ROWS = 64
+RESULTS = Path(__file__).parent / "results"
+PARTS = ("fixed", "sweep", "mix", "stream", "batching", "base")
+LENGTHS = (32, 128, 512)
+SWEEP = (8, 16, 32, 64, 128, 256, 512, 1_024)
+BATCHING_LINES = 512
+FIXED_TARGETS = {32: (5, 2.8), 128: (3, 2.3), 512: (3, 1.7)}
+"""Times torch and times the stock export in fp32, by length."""
+PAPER_TOKENS_PER_MINUTE = "35,791 to 60,150"
 
 
-def seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
+def least(rates: Rates, one: str, others: Iterable[str]) -> Spread:
+    """The ratio to the fastest of the others that took part."""
+    return min(ratio(rates, one, other) for other in others if other in rates)
 
 
-def naive_embed(encoder: Encoder, texts: Sequence[str]) -> None:
-    """Batches of 64 lines in the order they come, every line computed."""
-    tokens = encoder._tokenizer.encode(texts)
-    for start in range(0, len(tokens), NAIVE_ROWS):
-        encoder._session.run(*pad_rows(tokens[start : start + NAIVE_ROWS], encoder._tokenizer.pad_id))
+def find_targets(sections: Sequence[Section]) -> list[Target]:
+    """The wanted ratios of the workloads that were measured."""
+    by_name = {section.workload: section.rates for section in sections}
+    targets = []
+    for length, (times_torch, times_onnx) in FIXED_TARGETS.items():
+        if rates := by_name.get(f"{length} tokens"):
+            for other, needed in ((TORCH, times_torch), (ONNX, times_onnx)):
+                spread = least(rates, OURS, (other, other + BEST))
+                targets.append(Target(f"int8 to {other}, {length} tokens", needed, spread))
+    if rates := by_name.get("real mix"):
+        targets.append(Target("int8 uncached to stock, torch, real mix", 5, ratio(rates, OURS, TORCH)))
+        if "ours, static" in rates:
+            targets.append(
+                Target("static to int8 uncached, real mix", 20, ratio(rates, "ours, static", OURS))
+            )
+    if "ours, canonical cache" in (rates := by_name.get("stream", {})):
+        targets.append(
+            Target("canonical cache to torch, stream", 50, ratio(rates, "ours, canonical cache", TORCH))
+        )
+    if swept := [s for s in sections if s.workload.startswith("sweep")]:
+        slowest = min(swept, key=lambda s: ratio(s.rates, OURS, ONNX))
+        name = f"int8 to {ONNX}, worst of {len(swept)} lengths ({slowest.workload.removeprefix('sweep, ')})"
+        targets.append(Target(name, 1, ratio(slowest.rates, OURS, ONNX)))
+    return targets
+
+
+def sweep_table(sections: Sequence[Section]) -> str:
+    rows = []
+    for section in sections:
+        speeds = (f"{tokens_per_second(section.rates[name]):,.0f}" for name in (OURS, ONNX))
+        length = section.workload.removeprefix("sweep, ")
+        rows.append((length, *speeds, ratio(section.rates, OURS, ONNX)))
+    return "## Every length\n\n" + table(("length", f"{OURS}, tokens/s", f"{ONNX}, tokens/s", "ratio"), rows)
+
+
+def base_table(models: Models, sections: Sequence[Section], parameters: int) -> str:
+    rows = [
+        (
+            f"ours, int8, {models.threads} CPU threads, {section.workload}",
+            f"{60 * tokens_per_second(rates):,.0f}",
+        )
+        for section in sections
+        for rates in section.rates.values()
+    ]
+    paper = ("the paper's Table 7: a V100 GPU, so another machine, and other inputs", PAPER_TOKENS_PER_MINUTE)
+    title = f"## Base size, {parameters / 1e6:.0f} million parameters\n\nRandom weights.\n\n"
+    return title + table(("what", "tokens/minute"), [*rows, paper])
+
+
+def tokens_per_second(rates: Sequence[Rate]) -> float:
+    return Spread.of([rate.tokens for rate in rates]).median
+
+
+def batching_table(models: Models, lines: Sequence[str]) -> str:
+    padding = padding_table(list(map(len, models.tokenizer.encode(lines)[0])))
+    rows = [(name, f"{share:.1%}") for name, share in padding]
+    return f"## Padding\n\nOf {len(lines):,} lines of the real mix.\n\n" + table(("batches", "padding"), rows)
+
+
+def profile_table(models: Models, lines: Sequence[str], folder: Path) -> str:
+    shares = {}
+    for length in LENGTHS:
+        progress(f"profile, {length} tokens")
+        ids = models.rows(OURS, lines, rows=BATCH_TOKENS // length, length=length)
+        shares[length] = operator_shares(models.bundle.onnx_path, ids, models.threads, folder)
+    columns = ("operator", *(f"{length} tokens" for length in shares))
+    return "## Time by operator\n\n" + table(columns, profile_rows(shares))
+
+
+def header(models: Models, repeats: int, source: str) -> str:
+    libraries = ", ".join(
+        f"{n} {version(n)}" for n in ("onnxruntime", "torch", "transformers", "sentence-transformers")
+    )
+    return (
+        "# Speed of the encoder\n\n"
+        f"{models.bundle.name} {models.bundle.version}; {models.threads} threads, {repeats} repeats in turns; "
+        f"{libraries}. Lines: {source}. Rates are medians; ratios are medians of the "
+        "repeats' ratios, with minimum and maximum; tokens are each model's own, padding not counted.\n"
+    )
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--lines", type=Path, help="folder of evaluation lines, by default $SECENCODER_EVAL")
+    parser.add_argument("--mix-lines", type=int, default=128, help="lines of the real mix a repeat")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run")
+    parser.add_argument("--profile", action="store_true", help="also the time by operator")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of encoder.csv and encoder.md")
+    return parser.parse_args(arguments)
+
+
+def run_parts(options: argparse.Namespace, folder: Path) -> tuple[list[Section], str]:
+    """Every part that is wanted: all rates for the CSV, and the Markdown."""
+    evaluation = evaluation_folder(options.lines)
+    source, lines = sample_lines(evaluation)
+    models, few = Models.load(folder, options.threads), min(3, options.repeats)
+    sections: list[Section] = []
+    texts: list[str] = []
+
+    def add(*found: Section, text: str | None = None) -> None:
+        sections.extend(found)
+        texts.append(text or "\n".join(map(section_table, found)))
+
+    if "fixed" in options.only:
+        add(*(fixed(models, lines, length, options.repeats) for length in LENGTHS))
+    if "mix" in options.only:
+        add(mix(models, lines, options.mix_lines, options.repeats))
+    if "stream" in options.only:
+        add(stream(models, *stream_lines(evaluation), options.repeats))
+    if "sweep" in options.only:
+        swept = [sweep(models, lines, length, few) for length in SWEEP]
+        add(*swept, text=sweep_table(swept))
+    if "batching" in options.only:
+        add(overlap(models, lines[:BATCHING_LINES], few))
+        add(text=batching_table(models, lines))
+    if "base" in options.only:
+        found, parameters = base(models, lines, folder, few)
+        add(*found, text=base_table(models, found, parameters))
+    if options.profile:
+        add(text=profile_table(models, lines, folder))
+    return sections, "\n".join(
+        [header(models, options.repeats, source), target_table(find_targets(sections)), *texts]
+    )
+
+
+def quieten() -> None:
+    """Leaves stderr to the progress."""
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    transformers.utils.logging.disable_progress_bar()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--lines", type=int, default=1_000)
-    options = parser.parse_args(arguments)
-    texts = [parse(line.line.encode()).text for line in scenario(lines=options.lines, seed=11)]
-    distinct = list(dict.fromkeys(texts))
-    encoder = Encoder.from_path(max_tokens=128, cache_bytes=0)
-    cached = Encoder.from_path(max_tokens=128)
-    cached.embed(texts)
-    rows = np.random.default_rng(0).standard_normal((4_096, WIDTH)).astype(np.float32)
-    forest = OnlineIsolationForest(WIDTH)
-    forest.learn(rows)
-    stock = IsolationForest(n_estimators=100, random_state=0).fit(rows)
-
-    def stock_batches() -> None:
-        for start in range(0, len(rows), 500):
-            stock.score_samples(rows[start : start + 500])
-
-    def our_batches() -> None:
-        for start in range(0, len(rows), 500):
-            forest.score(rows[start : start + 500])
-
-    pairs = {
-        "embed distinct lines, sorted token-budget batches, vs batches of 64 as they come": (
-            lambda: encoder.embed(distinct),
-            lambda: naive_embed(encoder, distinct),
-            len(distinct),
-        ),
-        "embed lines as they come, equal ones once, vs batches of 64 as they come": (
-            lambda: encoder.embed(texts),
-            lambda: naive_embed(encoder, texts),
-            len(texts),
-        ),
-        "embed lines seen before, from the cache, vs computing them": (
-            lambda: cached.embed(texts),
-            lambda: encoder.embed(texts),
-            len(texts),
-        ),
-        "score batches of 500 rows, flat trees, vs scikit-learn": (our_batches, stock_batches, len(rows)),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["what", "items", "items_per_second", "speedup_median", "speedup_min", "speedup_max"])
-        for name, (fast, slow, items) in pairs.items():
-            fast(), slow()
-            timed = [(seconds(fast), seconds(slow)) for _ in range(options.repeats)]
-            ratios = [b / a for a, b in timed]
-            rate = items / statistics.median(a for a, _ in timed)
-            ratio = statistics.median(ratios)
-            writer.writerow(
-                [name, items, f"{rate:.0f}", f"{ratio:.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}"]
-            )
-            print(f"{name}: {ratio:.2f}x ({min(ratios):.2f} to {max(ratios):.2f}), {rate:,.0f} a second")
+    options = parse_options(arguments)
+    quieten()
+    torch.set_num_threads(options.threads)
+    os.environ |= {"RAYON_NUM_THREADS": str(options.threads), "TOKENIZERS_PARALLELISM": "true"}
+    with tempfile.TemporaryDirectory() as folder:
+        sections, text = run_parts(options, Path(folder))
+    options.output.mkdir(exist_ok=True, parents=True)
+    write_csv(options.output / "encoder.csv", sections)
+    (options.output / "encoder.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,8 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> Iterator[list[i
 
 def pad_rows(rows: Sequence[NDArray[np.int64]], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ids and attention mask, both int64 (rows, longest row); the mask is 0 on padding."""
-    length = max(map(len, rows))
-    ids = np.full((len(rows), length), pad_id, dtype=np.int64)
-    mask = np.zeros((len(rows), length), dtype=np.int64)
-    for index, row in enumerate(rows):
-        ids[index, : len(row)] = row
-        mask[index, : len(row)] = 1
-    return ids, mask
+    lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    present = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.full(present.shape, pad_id, dtype=np.int64)
+    ids[present] = np.concatenate(rows)
+    return ids, present.astype(np.int64)

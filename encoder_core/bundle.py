@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
-ARCHITECTURE = "deberta-v2"
+ARCHITECTURES = ("deberta-v2", "secencoder-static")
+"""What a bundle can hold: an encoder, or the static student of one; both run as the same kind of graph."""
 MANIFEST = "manifest.json"
 ONNX_FILES = ("onnx/model_qint8.onnx", "onnx/model.onnx")
 """The graphs a worker can run, preferred first."""
@@ -80,9 +81,10 @@ class Bundle:
             )
         verify_files(folder, manifest)
         config = read_json(folder / "config.json")
-        if config.get("model_type") != ARCHITECTURE:
+        if config.get("model_type") not in ARCHITECTURES:
             raise BundleError(
-                f"{folder / 'config.json'}: model_type is {config.get('model_type')!r}, expected {ARCHITECTURE!r}"
+                f"{folder / 'config.json'}: model_type is {config.get('model_type')!r}, "
+                f"expected {' or '.join(map(repr, ARCHITECTURES))}"
             )
         if not isinstance(config.get("hidden_size"), int):
             raise BundleError(f"{folder / 'config.json'}: hidden_size is missing or not a whole number")

@@ -22,6 +22,8 @@ from encoder_core.tokenizer import Tokenizer
 
 CHUNK_LINES = 1_024
 """Distinct lines tokenised and sorted together, while those before are computed: bounds memory whatever the input."""
+RUN_TOKENS = 1_024
+"""Tokens of one run: enough to keep a core busy, few enough for its caches."""
 KEYS = ("exact", "canonical")
 
 Vectors = NDArray[np.float32]
@@ -74,7 +76,7 @@ class Encoder:
         bundle: Bundle,
         *,
         max_tokens: int = 256,
-        batch_tokens: int = 1_024,
+        batch_tokens: int = RUN_TOKENS,
         threads: int = 0,
         cache_bytes: int = 64 << 20,
         cache_key: Literal["exact", "canonical"] = "exact",

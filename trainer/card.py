@@ -19,8 +19,8 @@ tags: [logs, security, deberta-v2, feature-extraction]
 A DeBERTa-v2 encoder for log lines, pretrained {origin} with the masked language modelling of
 *SecEncoder: Logs are All You Need in Security* (2024). It is not Microsoft's model, whose weights are closed.
 
-{layers} layers, {hidden} wide, {heads} heads, {buckets} position buckets, {vocabulary:,} byte-level BPE entries,
-{parameters:,} parameters. An embedding is the masked mean of the last hidden states, {hidden} dimensions.
+{layers} layers, {hidden} wide, {heads} heads, {buckets} position buckets ({positions}), {vocabulary:,} byte-level BPE
+entries, {parameters:,} parameters. An embedding is the masked mean of the last hidden states, {hidden} dimensions.
 
 ## Training
 
@@ -36,7 +36,7 @@ the unigram model is measured on the same masked tokens. "Unseen" forms leave ou
 once numbers are masked.
 
 {metrics}
-
+{replaced}
 The exported graphs and the loaded bundle against torch, on real lines of up to {parity_length} tokens:
 
 {{parity}}
@@ -75,6 +75,7 @@ def model_card(record: dict[str, Any], config: dict[str, Any], *, test_length: i
         hidden=config["hidden_size"],
         heads=config["num_attention_heads"],
         buckets=config["position_buckets"],
+        positions=" and ".join(config["pos_att_type"]) or "unused",
         vocabulary=config["vocab_size"],
         data=f"{training['data'].replace('{', '{{').replace('}', '}}')}\n\n" if training["data"] else "",
         steps=training["steps"],
@@ -89,6 +90,16 @@ def model_card(record: dict[str, Any], config: dict[str, Any], *, test_length: i
         test_length=test_length,
         parity_length=PARITY_LENGTH,
         metrics=metrics_table(record["metrics"]) if record["metrics"] else "Not measured.",
+        replaced=replaced_table(record["replaces"]) if record.get("replaces") else "",
+    )
+
+
+def replaced_table(replaced: dict[str, Any]) -> str:
+    """The figures that the bundle's predecessor states of itself."""
+    return (
+        f"\nThe bundle that this one replaces, {replaced['name']} {replaced['version']}, as its manifest has it. "
+        "Perplexities of models with different vocabularies do not compare directly.\n\n"
+        f"{metrics_table(replaced['metrics'])}\n"
     )
 
 
@@ -101,7 +112,7 @@ def metrics_table(rows: Sequence[dict[str, Any]]) -> str:
     ]
     for row in rows:
         lines.append(
-            f"| {row['distribution']} | {row['set']} | {row['forms']} | {row['lines']:,} | "
+            f"| {row.get('distribution', '')} | {row['set']} | {row.get('forms', '')} | {row['lines']:,} | "
             f"{row['predictions']:,} | {row['perplexity']:.1f} | {row['accuracy']:.1%} | "
             f"{row['unigram_perplexity']:.0f} | {row['unigram_accuracy']:.1%} |"
         )

@@ -155,6 +155,15 @@ def export(settings: RunSettings) -> None:
     run.export(settings)
 
 
+@cli.command()
+@settings_options
+def distill(settings: RunSettings) -> None:
+    """Write a second, fast bundle: a static student of the encoder."""
+    from trainer import fast
+
+    fast.distill(settings)
+
+
 def main() -> None:
     """Entry point of the console script."""
     quiet_libraries()

@@ -31,8 +31,8 @@ def add_row(folder: Path, row: Sequence[object]) -> None:
         csv.writer(stream).writerow(row)
 
 
-def draw_loss(folder: Path) -> Path:
-    """Draws ``loss.csv`` of a run folder as ``loss.png`` beside it."""
+def draw_loss(folder: Path, label: str = "masked-token loss (nats)") -> Path:
+    """Draws ``loss.csv`` of a run folder as ``loss.png`` beside it. label: of the vertical axis."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -43,7 +43,7 @@ def draw_loss(folder: Path) -> Path:
     steps = [int(row["step"]) for row in rows]
     figure, axis = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axis.plot(steps, [float(row["loss"]) for row in rows], linewidth=1)
-    axis.set(xlabel="step", ylabel="masked-token loss (nats)", title=folder.name)
+    axis.set(xlabel="step", ylabel=label, title=folder.name)
     axis.grid(alpha=0.3)
     path = folder / "loss.png"
     figure.savefig(path, dpi=120)

@@ -18,6 +18,18 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import DebertaV2Layer
 from trainer.attention import Keys, Rows, line_positions, sinusoids
 from trainer.masking import IGNORED
 
+SHAPE_NAMES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "position_buckets",
+    "max_relative_positions",
+    "pos_att_type",
+    "share_att_key",
+)
+"""Entries of the configuration that a training may choose."""
 DECODER_PASSES = 2
 """How often the last layer is applied by the enhanced mask decoder, as in DeBERTa's own training."""
 
@@ -66,7 +78,7 @@ def make_config(
 ) -> DebertaV2Config:
     """The configuration of a named size; raises ValueError for a name that is not in ``SIZES``.
 
-    shape: entries of the configuration that differ from the size's.
+    shape: entries of the configuration that differ from the size's, those in ``SHAPE_NAMES``; ValueError for others.
     """
     if size not in SIZES:
         raise ValueError(f"pretrain.size: {size!r} is unknown; known sizes: {', '.join(SIZES)}")
@@ -87,6 +99,9 @@ def make_config(
         "intermediate_size": 4 * SIZES[size]["hidden_size"],
         "enhanced_mask_decoder": True,
     }
+    for name in shape or {}:
+        if name not in SHAPE_NAMES:
+            raise ValueError(f"pretrain.shape: {name!r} is unknown; known names: {', '.join(SHAPE_NAMES)}")
     return DebertaV2Config(**values | SIZES[size] | dict(shape or {}))
 
 

@@ -171,6 +171,7 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
         {name: value for name, value in row.items() if name not in MODEL_COLUMNS}
         for row in work.read_scores()
     ]
+    replaced = Bundle.load(settings.replaces).manifest if settings.replaces else {}
     return {
         "name": settings.name,
         "version": settings.version,
@@ -179,6 +180,7 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
         "parameters": trained.counts["parameters"],
         "training": training,
         "metrics": metrics,
+        "replaces": {name: replaced[name] for name in ("name", "version", "metrics") if name in replaced},
     }
 
 

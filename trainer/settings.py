@@ -71,6 +71,9 @@ class PretrainSettings(Section):
     """Masked-language-model pretraining (paper section 3.3)."""
 
     size: str = Field("tiny", description="Model size")
+    shape: dict[str, Any] = Field(
+        {}, description="Entries of config.json that differ from the size's, e.g. position_buckets"
+    )
     steps: int = Field(4_000, ge=1, description="Optimizer steps")
     batch_tokens: int = Field(
         4_096, ge=1, description="Tokens of a batch over all processes, padding included"
@@ -133,7 +136,27 @@ class ExportSettings(Section):
     data: str = Field("", description="One sentence on the training data, for card and manifest")
     licence: str = Field("other", min_length=1, description="Licence of the model, e.g. Apache-2.0")
     keep_fp32: bool = Field(False, description="Keep onnx/model.onnx in the bundle")
+    replaces: Path | None = Field(None, description="Bundle whose metrics the card shows beside the new ones")
     bundle: Path | None = Field(None, description="Folder to write; unset, bundle in the work folder")
+
+
+class DistillSettings(Section):
+    """A static student of an encoder: a second, fast bundle (model2vec's idea, trained on the corpus)."""
+
+    teacher: Path | None = Field(None, description="Bundle to distil; unset, the one that export writes")
+    lines: int = Field(32_000, ge=2, description="Lines of the corpus that the teacher embeds")
+    max_length: int = Field(128, ge=3, le=MAX_LENGTH, description="Tokens of such a line; the rest is cut")
+    power: float = Field(
+        0.5, ge=0, le=1, description="A source's share is weight times its size to this power"
+    )
+    width: int = Field(128, ge=1, le=4_096, description="Numbers of a token's row, at most the teacher's")
+    steps: int = Field(1_000, ge=1, description="Optimizer steps")
+    batch_lines: int = Field(512, ge=1, description="Lines of a step")
+    learning_rate: float = Field(1e-2, gt=0, description="Peak of the cosine schedule")
+    seed: int = Field(7, description="Seed of sample, order and weights")
+    name: str = Field("secencoder-fast", min_length=1, description="Name in the manifest")
+    version: str = Field("1", min_length=1, description="Version in the manifest")
+    bundle: Path | None = Field(None, description="Folder to write; unset, fast in the work folder")
 
 
 class RunSettings(Section):
@@ -146,3 +169,4 @@ class RunSettings(Section):
     pretrain: PretrainSettings = PretrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
+    distill: DistillSettings = DistillSettings()

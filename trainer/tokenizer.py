@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.progress import Progress
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from encoder_core.tokenizer import PIECES
 from trainer.corpus import CorpusError
 from trainer.settings import VOCABULARY_SIZE, TokenizerSettings
 from trainer.shards import Shard, sample_shares
 from trainer.words import sudo_lines
 
 PAD, CLS, SEP, UNK, MASK = SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
-PIECES = r" ?\p{L}+|\p{N}{1,4}| ?[^\s\p{L}\p{N}]|\s+"
 LINE_LIMIT = 20_000
 """Characters of a line that the sample takes: one huge record shall not make up a source's whole share."""
 PROBE_EVERY, PROBE_LINES = 64, 2_000

@@ -10,6 +10,13 @@ from trainer.settings import VOCABULARY_SIZE
 PAPER = {"base": 110e6, "large": 350e6, "xlarge": 700e6, "xxlarge": 1_100e6}
 
 
+def test_a_shape_changes_entries_of_a_size_and_nothing_unknown():
+    config = make_config("tiny", 1_000, shape={"position_buckets": 64, "pos_att_type": ["c2p", "p2c"]})
+    assert (config.position_buckets, config.pos_att_type, config.hidden_size) == (64, ["c2p", "p2c"], 256)
+    with pytest.raises(ValueError, match=r"pretrain.shape: 'position_bucket' is unknown.*position_buckets"):
+        make_config("tiny", 1_000, shape={"position_bucket": 64})
+
+
 @pytest.mark.parametrize(("size", "parameters"), PAPER.items())
 def test_the_paper_s_sizes_have_the_paper_s_parameters_within_five_percent(size, parameters):
     with torch.device("meta"):
