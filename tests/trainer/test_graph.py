@@ -201,6 +201,18 @@ def test_zero_lies_in_every_range(values):
     assert low <= 0 <= high
 
 
+def test_the_optimiser_does_not_undo_the_choice_of_operators(tmp_path):
+    encoder = make_encoder(pos_att_type=["c2p"])
+    ranges = dict.fromkeys(activation_names(encoder), (-1.0, 1.0))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    model = build_graph(encoder, ranges).SerializeToString()
+    onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    found = {node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node}
+    assert {"LayerNormalization", "Gelu", "MatMulIntegerToFloat"} <= found
+    assert not found & {"SkipLayerNormalization", "BiasGelu", "DynamicQuantizeMatMul"}
+
+
 MEMORY = """
 import resource, sys
 import numpy as np, onnxruntime
