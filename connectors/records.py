@@ -40,6 +40,8 @@ class Line:
     key: bytes | None = None
     value: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    cut: bool = False
+    """True when its text is longer than the encoder reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Anomaly:
     """The line as it came, cut to a few kilobytes."""
     format: str
     pattern: str
+    cut: bool = False
+    """True when the encoder read only the beginning of the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Changes:
     lines: int = 0
     dead_letters: int = 0
     parse_errors: int = 0
+    cut: int = 0
+    """Lines of this batch that are longer than the encoder reads."""
     warming_up: int = 0
     """Lines of this batch that could not be scored yet."""
     anomalies: list[Anomaly] = field(default_factory=list)
@@ -116,12 +122,14 @@ class SourceStats:
     """Totals of one source."""
 
     source: str
-    lines: int
-    dead_letters: int
-    parse_errors: int
-    warming_up: int
-    patterns: int
-    forgotten_pattern_lines: int
+    lines: int = 0
+    dead_letters: int = 0
+    parse_errors: int = 0
+    cut: int = 0
+    """Lines that were longer than the encoder reads."""
+    warming_up: int = 0
+    patterns: int = 0
+    forgotten_pattern_lines: int = 0
     """Lines counted under patterns that were since forgotten: pattern counts and this sum to ``lines``."""
-    applied: dict[int, int]
+    applied: dict[int, int] = field(default_factory=dict)
     """Partition to the offset after the last applied line."""

@@ -130,15 +130,15 @@ class MemoryStore:
         if changes.snapshot is not None:
             self._states[source, partition] = changes.snapshot
         self._warming[source, partition] = changes.warming_up
-        old_stats = self._stats.get(source) or SourceStats(source, 0, 0, 0, 0, 0, 0, {})
+        old_stats = self.stats(source)
         self._stats[source] = SourceStats(
             source=source,
             lines=old_stats.lines + changes.lines,
             dead_letters=old_stats.dead_letters + changes.dead_letters,
             parse_errors=old_stats.parse_errors + changes.parse_errors,
+            cut=old_stats.cut + changes.cut,
             warming_up=sum(count for (name, _), count in self._warming.items() if name == source),
             patterns=len(patterns),
-            forgotten_pattern_lines=0,
             applied={**old_stats.applied, partition: changes.end},
         )
 
@@ -146,7 +146,7 @@ class MemoryStore:
         return sorted(self._stats)
 
     def stats(self, source: str) -> SourceStats:
-        return self._stats.get(source) or SourceStats(source, 0, 0, 0, 0, 0, 0, {})
+        return self._stats.get(source) or SourceStats(source)
 
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         return rank(self._anomalies.get(source, ()), order, limit)
@@ -235,6 +235,7 @@ class RedisStore:
             "lines": changes.lines,
             "dead_letters": changes.dead_letters,
             "parse_errors": changes.parse_errors,
+            "cut": changes.cut,
         }
         commands: list[list[Any]] = [["HINCRBY", key, name, count] for name, count in counts.items() if count]
         commands.append(["HSET", key, f"warming_up:{changes.partition}", changes.warming_up])
@@ -297,6 +298,7 @@ class RedisStore:
             lines=found.get("lines", 0),
             dead_letters=found.get("dead_letters", 0),
             parse_errors=found.get("parse_errors", 0),
+            cut=found.get("cut", 0),
             warming_up=sum(value for name, value in found.items() if name.startswith("warming_up:")),
             patterns=self._redis.zcard(self.key(source, "patterns")),
             forgotten_pattern_lines=found.get("forgotten_pattern_lines", 0),
@@ -370,6 +372,7 @@ def anomaly_fields(anomaly: Anomaly) -> dict[str, Any]:
         "text": anomaly.text.encode("utf-8", "replace"),
         "format": anomaly.format,
         "pattern": anomaly.pattern,
+        "cut": int(anomaly.cut),
     }
 
 
@@ -384,6 +387,7 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         text=fields[b"text"].decode(),
         format=fields[b"format"].decode(),
         pattern=fields[b"pattern"].decode(),
+        cut=fields.get(b"cut") == b"1",  # not there in entries of older versions
     )
 
 

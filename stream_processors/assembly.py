@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_processors.settings import Settings
@@ -9,19 +10,57 @@ from stream_processors.settings import Settings
 if TYPE_CHECKING:
     from connectors.store import RedisStore
     from encoder_core import Encoder
+    from stream_processors.cascade import Cascade
+
+
+def make_embedder(settings: Settings) -> Encoder | Cascade:
+    """What detection embeds lines with: the encoder of ``encoder.tier``, or both in a cascade. Raises BundleError."""
+    options = settings.encoder
+    if options.tier != "cascade":
+        return make_encoder(settings)
+    from stream_processors.cascade import Cascade
+
+    share = (options.cache_mb << 20) // 2
+    return Cascade(
+        load_encoder(settings, static_bundle(settings), cache_bytes=share),
+        load_encoder(settings, options.bundle, cache_bytes=share),
+        similarity=options.cascade_similarity,
+        band=options.cascade_band,
+    )
 
 
 def make_encoder(settings: Settings) -> Encoder:
-    """The encoder of the settings' bundle. Raises BundleError."""
+    """The encoder in whose space the store's vectors are: static with that tier, else full. Raises BundleError."""
+    options = settings.encoder
+    bundle = static_bundle(settings) if options.tier == "static" else options.bundle
+    return load_encoder(settings, bundle, cache_bytes=options.cache_mb << 20)
+
+
+def static_bundle(settings: Settings) -> Path:
+    """The folder of the static encoder. Raises BundleError when there is none."""
+    from encoder_core import BundleError, default_bundle_path
+
+    options = settings.encoder
+    path = options.static_bundle or default_bundle_path().with_name("static")
+    if not path.is_dir():
+        raise BundleError(
+            f"{path}: no such model bundle; encoder.tier = {options.tier} needs one (setting encoder.static_bundle)"
+        )
+    return path
+
+
+def load_encoder(settings: Settings, bundle: Path | None, *, cache_bytes: int) -> Encoder:
+    """An encoder of a bundle, by default the shipped one, with the settings' options. Raises BundleError."""
     from encoder_core import Encoder
 
     options = settings.encoder
     return Encoder.from_path(
-        options.bundle,
+        bundle,
         max_tokens=options.max_tokens,
         batch_tokens=options.batch_tokens,
         threads=options.threads,
-        cache_bytes=options.cache_mb << 20,
+        cache_bytes=cache_bytes,
+        cache_key=options.cache_key,
     )
 
 

@@ -6,7 +6,7 @@ Pure of I/O: lines and vectors in, ``Changes`` out. The worker, ``scan`` and the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from connectors.records import Anomaly, Changes, Line, Pattern, WindowPart
-from stream_processors.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
+from stream_processors.features import WIDTH, RecentVectors, SurpriseCounts, Surprises, feature_rows
 from stream_processors.forest import OnlineIsolationForest
 from stream_processors.patterns import Assignment, PatternTable
 from stream_processors.quantile import SlidingQuantile
@@ -57,6 +57,16 @@ class DetectionSettings(BaseModel):
                 f"detection.warmup={self.warmup} never ends with detection.reservoir={self.reservoir} lines"
             )
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """Better vectors for those lines of a batch whose scores may come to an alert."""
+
+    band: float
+    """Refined are lines that an alert rate this many times as high would flag."""
+    vectors: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+    """Places in the batch, (rows,), to their vectors, float32 (rows, dim)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,32 +114,61 @@ class PartitionDetector:
         """False while lines can't be scored yet."""
         return self._forest.ready
 
-    def process(self, lines: Sequence[Line], vectors: NDArray[np.float32], changes: Changes) -> None:
+    def process(
+        self,
+        lines: Sequence[Line],
+        vectors: NDArray[np.float32],
+        changes: Changes,
+        refinement: Refinement | None = None,
+    ) -> None:
         """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``."""
         changes.lines += len(lines)
+        changes.cut += sum(line.cut for line in lines)
         changes.parse_errors += sum(line.record.parse_error is not None for line in lines)
         changes.warming_up = len(self._waiting)
         if not lines:
             return
-        units = unit_rows(vectors)
-        assignment, anomalies = self._learn(lines, units)
+        units, assignment, anomalies = self._learn(lines, unit_rows(vectors), refinement)
         changes.anomalies += anomalies
         changes.warming_up = len(self._waiting)
         changes.patterns += self._pattern_changes(lines, assignment)
         changes.windows += self._sample(lines, units)
 
-    def relearn(self, lines: Sequence[Line], vectors: NDArray[np.float32]) -> None:
+    def relearn(
+        self, lines: Sequence[Line], vectors: NDArray[np.float32], refinement: Refinement | None = None
+    ) -> None:
         """Takes lines between the snapshot and the applied offset: their effects are in the store already."""
         if lines:
-            self._learn(lines, unit_rows(vectors))
+            self._learn(lines, unit_rows(vectors), refinement)
 
-    def _learn(self, lines: Sequence[Line], units: NDArray[np.float32]) -> tuple[Assignment, list[Anomaly]]:
+    def _learn(
+        self, lines: Sequence[Line], units: NDArray[np.float32], refinement: Refinement | None
+    ) -> tuple[NDArray[np.float32], Assignment, list[Anomaly]]:
+        """The unit vectors that counted in the end, the lines' patterns, and those to flag."""
         if len(lines) != len(units):
             raise ValueError(f"{len(lines)} lines but {len(units)} vectors")
-        assignment = self._patterns.assign(units, [line.record.text for line in lines])
         surprises = [self._counts.surprises(line.record) for line in lines]
+        if refinement is not None and self._forest.ready:
+            units = self._refined(units, surprises, refinement)
+        assignment = self._patterns.assign(units, [line.record.text for line in lines])
         features = feature_rows(self._recent.distances(units), assignment.rarity, surprises)
-        return assignment, self._score(lines, features, assignment)
+        return units, assignment, self._score(lines, features, assignment)
+
+    def _refined(
+        self, units: NDArray[np.float32], surprises: Sequence[Surprises], refinement: Refinement
+    ) -> NDArray[np.float32]:
+        """The vectors, those of lines within the band of an alert replaced.
+
+        The scores that decide are a preview: each line is compared with what came before the batch, and vectors,
+        patterns and forest stay as they are.
+        """
+        features = feature_rows(self._recent.distance(units), self._patterns.rarity(units), surprises)
+        scores = self._forest.score(features).astype(np.float32)
+        rows = np.flatnonzero(scores >= self._quantile.threshold(refinement.band))
+        if len(rows):
+            units = units.copy()
+            units[rows] = unit_rows(refinement.vectors(rows))
+        return units
 
     def finish(self, changes: Changes) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -171,6 +210,7 @@ class PartitionDetector:
                 text=display_text(lines[row]),
                 format=lines[row].record.format,
                 pattern=names[row],
+                cut=lines[row].cut,
             )
             for row in np.flatnonzero(scores.astype(np.float32) >= threshold).tolist()
         ]

@@ -41,6 +41,9 @@ VALUE_CHARACTERS = 64
 RECENT = 2_048
 """Embeddings of recent lines that a new one is compared with."""
 
+Surprises = tuple[Sequence[float], Sequence[float]]
+"""Of a line's columns and of its words, largest first."""
+
 _WORD = re.compile(r"[A-Za-z0-9_.\-]+")
 _VARIABLE = re.compile(r"\d{3}|\d.*\d.*\d")
 
@@ -76,7 +79,7 @@ class SurpriseCounts:
     def __init__(self) -> None:
         self._groups: dict[str, Group | None] = {}  # None: an identifier, not counted
 
-    def surprises(self, record: Record) -> tuple[list[float], list[float]]:
+    def surprises(self, record: Record) -> Surprises:
         """Surprise of each counted column and of each word, largest first; then counts the line in."""
         kind = f"{record.format}/{record.fields.get('program', '')[:VALUE_CHARACTERS]}"
         columns = []
@@ -161,7 +164,7 @@ class RecentVectors:
 def feature_rows(
     distance: NDArray[np.float32],
     rarity: NDArray[np.float32],
-    surprises: Sequence[tuple[Sequence[float], Sequence[float]]],
+    surprises: Sequence[Surprises],
 ) -> NDArray[np.float32]:
     """The forest's input, float32 (lines, WIDTH).
 

@@ -90,6 +90,17 @@ class PatternTable:
                 named[ids[-1]] = self.vectors[row].copy()
         return Assignment(rows, rarity, ids, named)
 
+    def rarity(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The rarity that each line would have if it were the next one, float32 (lines,); changes nothing."""
+        known = len(self)
+        counts = np.zeros(len(vectors), dtype=np.int64)
+        if known:
+            cosines = vectors @ self.vectors[:known].T
+            nearest = cosines.argmax(axis=1)
+            joins = cosines[np.arange(len(vectors)), nearest] >= self._threshold
+            counts[joins] = self.counts[nearest[joins]]
+        return np.log((self.counts[:known].sum() + 2.0) / (counts + 1.0)).astype(np.float32)
+
     def _nearest(
         self, vector: NDArray[np.float32], cosines: NDArray[np.float32], founded: list[int]
     ) -> tuple[int, float]:

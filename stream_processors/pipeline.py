@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.formats import parse
 from connectors.records import Changes, Line, Record
-from stream_processors.detector import PartitionDetector
+from stream_processors.cascade import Cascade, finite
+from stream_processors.detector import PartitionDetector, Refinement
+
+if TYPE_CHECKING:
+    from encoder_core.encoder import Embedded
 
 UNPARSED = Record(text="", format="raw")
 """The record of a line that comes straight from Kafka."""
 
 
 class Embedder(Protocol):
-    """Anything that turns lines into vectors, float32 (lines, dim)."""
+    """Anything that turns lines into vectors."""
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
 
-    def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
-        """One vector a line."""
+    def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
+        """One vector a line, float32 (lines, dim), and which lines were longer than it reads, bool (lines,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,16 @@ def parse_lines(
 def embed_lines(
     lines: Sequence[Line], encoder: Embedder
 ) -> tuple[list[Line], NDArray[np.float32], list[Failed]]:
-    """Lines with their vectors; lines that the encoder can't take apart, found by halving the batch."""
+    """Lines, those that were cut marked so, with their vectors; lines that the encoder can't take apart.
+
+    The latter are found by halving the batch.
+    """
     if not lines:
         return [], np.empty((0, encoder.dim), dtype=np.float32), []
     try:
-        vectors = encoder.embed([line.record.text for line in lines])
-        if not np.isfinite(vectors).all():
-            raise ValueError("the encoder returned a vector that is not finite")
-        return list(lines), vectors, []
+        vectors, cut = encoder.embed_and_flag([line.record.text for line in lines])
+        marked = [replace(line, cut=True) if over else line for line, over in zip(lines, cut, strict=True)]
+        return marked, finite(vectors), []
     except Exception as error:
         if len(lines) == 1:
             return [], np.empty((0, encoder.dim), dtype=np.float32), [Failed(lines[0], error)]
@@ -81,16 +87,29 @@ class Pipeline:
     def process(self, lines: Sequence[Line], detector: PartitionDetector, changes: Changes) -> list[Failed]:
         """Adds to ``changes`` what the lines change; returns those that belong in the dead-letter topic."""
         good, vectors, failed = self._embed(lines)
-        detector.process(good, vectors, changes)
+        detector.process(good, vectors, changes, self._refinement(good, vectors))
         changes.dead_letters += len(failed)
         return failed
 
     def relearn(self, lines: Sequence[Line], detector: PartitionDetector) -> None:
         """Takes lines into the detector's memory whose effects are in the store already."""
         good, vectors, _ = self._embed(lines)
-        detector.relearn(good, vectors)
+        detector.relearn(good, vectors, self._refinement(good, vectors))
 
     def _embed(self, lines: Sequence[Line]) -> tuple[list[Line], NDArray[np.float32], list[Failed]]:
         parsed, unparsed = parse_lines(lines, self._parser)
         embedded, vectors, unembedded = embed_lines(parsed, self._encoder)
         return embedded, vectors, unparsed + unembedded
+
+    def _refinement(self, lines: Sequence[Line], vectors: NDArray[np.float32]) -> Refinement | None:
+        """The full encoder's vectors in place of a cascade's; a line that it can't take keeps the one it has."""
+        cascade = self._encoder
+        if not isinstance(cascade, Cascade):
+            return None
+
+        def refined(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            done, better, _ = embed_lines([lines[row] for row in rows], cascade.full)
+            found = {line.offset: vector for line, vector in zip(done, better, strict=True)}
+            return np.stack([found.get(lines[row].offset, vectors[row]) for row in rows])
+
+        return Refinement(cascade.band, refined)

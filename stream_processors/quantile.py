@@ -27,12 +27,12 @@ class SlidingQuantile:
         self._scores[places] = recent
         self._seen += len(recent)
 
-    def threshold(self) -> float:
-        """Scores at or above this are in the top ``rate``; infinite before any score was seen."""
+    def threshold(self, band: float = 1.0) -> float:
+        """Scores at or above this are in the top ``band * rate``; infinite before any score was seen."""
         filled = min(self._seen, len(self._scores))
         if filled == 0:
             return float("inf")
-        return float(np.quantile(self._scores[:filled], 1 - self._rate, method="higher"))
+        return float(np.quantile(self._scores[:filled], max(1 - band * self._rate, 0), method="higher"))
 
     def state(self) -> dict[str, NDArray]:
         """The window's scores, oldest first."""

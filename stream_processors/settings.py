@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -33,11 +33,35 @@ class EncoderSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    tier: Literal["full", "static", "cascade"] = Field(
+        "full",
+        description="Encoder: full; static, a quick approximation; or cascade, full where it may matter only",
+    )
     bundle: Path | None = Field(None, description="Model bundle folder; the shipped one when unset")
+    static_bundle: Path | None = Field(
+        None, description="Bundle of the static encoder; the shipped one when unset"
+    )
+    cascade_similarity: float = Field(
+        0.95,
+        ge=-1,
+        le=1,
+        description="Cosine of static vectors from which a line is known by another that the full encoder read",
+    )
+    cascade_band: float = Field(
+        1,
+        ge=1,
+        description="Lines that this many times the alert rate would flag go through the full encoder",
+    )
     max_tokens: int = Field(128, ge=3, le=48_000, description="Tokens of a line that the encoder reads")
-    batch_tokens: int = Field(4_096, ge=1, description="Tokens of one run of the graph, padding included")
-    threads: int = Field(0, ge=0, description="Threads of one run; 0 for one a core")
+    batch_tokens: int = Field(1_024, ge=1, description="Tokens of one run of the graph, padding included")
+    threads: int = Field(
+        0, ge=0, description="Runs of the graph at a time, one thread each; 0 for one a core"
+    )
     cache_mb: int = Field(64, ge=0, description="Megabytes of vectors kept between batches")
+    cache_key: Literal["exact", "canonical"] = Field(
+        "exact",
+        description="One vector for lines that are equal, or canonical: for those that differ in volatile parts only",
+    )
 
 
 class StreamSettings(BaseModel):

@@ -1,7 +1,8 @@
 """The running stream: whole fetch batches of a partition go through the pipeline into one atomic store step.
 
 A Faust service owns the Kafka consumer and puts one ``Batch`` per partition on a bounded channel; that bound is
-the back-pressure. One agent takes batches from it in order. Faust's own consumer is not started: its per-event
+the back-pressure. One agent takes batches from it in order. A batch that may take the encoder long goes to a second
+channel and agent, so that other partitions do not wait for it. Faust's own consumer is not started: its per-event
 path is an order of magnitude slower, and its commit can pass an offset in flight.
 """
 
@@ -13,8 +14,7 @@ import os
 import tempfile
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,6 @@ from aiokafka import (
     AIOKafkaConsumer,
     AIOKafkaProducer,
     ConsumerRebalanceListener,
-    ConsumerRecord,
     TopicPartition,
 )
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -34,11 +33,13 @@ from mode import Service
 
 from connectors.backoff import backoff
 from connectors.kafka import BrokerUnreachable, ensure_topic
-from connectors.records import Changes, Line
+from connectors.records import Changes
 from connectors.store import Fenced, Store
-from stream_processors.assembly import make_encoder, make_store
+from stream_processors.assembly import make_embedder, make_store
+from stream_processors.batches import Batch, Partition, line_from
 from stream_processors.detector import PartitionDetector
-from stream_processors.pipeline import UNPARSED, Failed, Pipeline
+from stream_processors.metrics import EncoderMetrics
+from stream_processors.pipeline import Failed, Pipeline
 from stream_processors.settings import Settings
 from stream_processors.windows import OPEN_WINDOWS
 
@@ -52,6 +53,9 @@ MAX_POLL_SECONDS = 3_600
 """How long a slow batch may hold up the consumer before the group gives its partitions away."""
 SHUTDOWN_SECONDS = 30.0
 """After a signal to stop: the process ends then whatever still hangs. Nothing is lost, the store is the truth."""
+
+METRICS_SECONDS = 60.0
+"""Between two lines of the log about the encoder."""
 
 T = TypeVar("T")
 
@@ -94,42 +98,6 @@ def _exit_now() -> None:
     os._exit(1)
 
 
-@dataclass(slots=True)
-class Partition:
-    """An assigned partition: its memory and where the store stands."""
-
-    topic: TopicPartition
-    detector: PartitionDetector
-    applied: int | None
-    snapshot_at: int | None
-    """Offset of the last snapshot; None before the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Messages of one partition in offset order, fetched while ``partition`` was ours."""
-
-    partition: Partition
-    messages: Sequence[ConsumerRecord]
-
-    @property
-    def end(self) -> int:
-        """The offset after the last message."""
-        return self.messages[-1].offset + 1
-
-
-def line_from(message: ConsumerRecord) -> Line:
-    """A Kafka message as a line that is not parsed yet."""
-    return Line(
-        offset=message.offset,
-        timestamp=max(message.timestamp or 0, 0) / 1_000,
-        record=UNPARSED,
-        key=message.key,
-        value=message.value,
-        headers=tuple(message.headers or ()),
-    )
-
-
 def dead_letter_headers(failed: Failed, topic: TopicPartition, model: str) -> list[tuple[str, bytes]]:
     """The original headers and what went wrong, under Kafka Streams' names."""
     error = failed.error
@@ -165,13 +133,23 @@ class Revocation(ConsumerRebalanceListener):
 class StreamService(Service):
     """Fetches, processes, applies, commits."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline, store: Store, *, dim: int, model: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        store: Store,
+        *,
+        dim: int,
+        model: str,
+        metrics: EncoderMetrics | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.pipeline, self.store = pipeline, store
-        self.dim, self.model = dim, model
+        self.dim, self.model, self.metrics = dim, model, metrics
         self.partitions: dict[TopicPartition, Partition] = {}
         self.channel: Any = None
+        self.long_channel: Any = None
         self.consumer: AIOKafkaConsumer
         self.producer: AIOKafkaProducer
 
@@ -207,6 +185,7 @@ class StreamService(Service):
 
     async def on_stop(self) -> None:
         """Leaves the group, so that others take the partitions at once."""
+        self.log_metrics()
         for client in (self.consumer, self.producer):
             try:
                 await asyncio.wait_for(client.stop(), SHUTDOWN_SECONDS / 3)
@@ -214,8 +193,21 @@ class StreamService(Service):
                 log.warning("while stopping: %s", error or type(error).__name__)
 
     @Service.task
+    async def report(self) -> None:
+        """Says once a minute what the encoder did."""
+        while not self.should_stop:
+            await self.sleep(METRICS_SECONDS)
+            if not self.should_stop:
+                self.log_metrics()
+
+    def log_metrics(self) -> None:
+        """One line about the encoder since the last one, when lines were processed."""
+        if self.metrics is not None and (line := self.metrics.report()) is not None:
+            log.info("%s", line)
+
+    @Service.task
     async def fetch(self) -> None:
-        """Opens new partitions and puts fetched batches on the channel."""
+        """Opens new partitions and puts fetched batches on the channels."""
         while not self.should_stop:
             try:
                 for topic in self.consumer.assignment() - self.partitions.keys():
@@ -229,7 +221,37 @@ class StreamService(Service):
                 continue
             for topic, messages in fetched.items():
                 if messages and (partition := self.partitions.get(topic)):
-                    await self.channel.put(Batch(partition, messages))
+                    await self.queue(partition.next_batch(messages))
+
+    async def queue(self, batch: Batch) -> None:
+        """Puts a batch on its channel. The partition of a long one is paused until ``take`` is done with it.
+
+        So at most one batch of a partition is on the channel of the long ones, which therefore needs no bound.
+        """
+        if batch.long(self.settings.encoder.max_tokens):
+            self.consumer.pause(batch.partition.topic)
+            await self.long_channel.put(batch)
+        else:
+            await self.channel.put(batch)
+
+    async def take(self, batch: Batch) -> None:
+        """Handles a batch when the one before it in its partition is done; then a paused partition goes on.
+
+        Only a long batch ever waits here: after it nothing is fetched before it is done.
+        """
+        if batch.before is not None:
+            await batch.before.wait()
+        try:
+            await self.handle(batch)
+        finally:
+            batch.done.set()
+            if batch.last and self.partitions.get(batch.partition.topic) is batch.partition:
+                self.resume(batch.partition.topic)
+
+    def resume(self, topic: TopicPartition) -> None:
+        """Fetches from a partition again if it was paused."""
+        if topic in self.consumer.paused():
+            self.consumer.resume(topic)
 
     async def open(self, topic: TopicPartition) -> None:
         """Rebuilds a partition's memory and seeks to where the store needs it to go on.
@@ -252,6 +274,7 @@ class StreamService(Service):
             self.consumer.seek(topic, position)
         else:
             await self.seek_to_start(topic)
+        self.resume(topic)  # it may have been reopened while a long batch was waiting
         partition = self.partitions[topic] = Partition(topic, detector, applied, snapshot_at)
         await self.commit(partition)  # a commit may have been lost after its step
         log.info("%s/%s: applied offset %s, reading from %s", source, number, applied, position)
@@ -435,8 +458,8 @@ class StreamService(Service):
 
 
 def make_app(settings: Settings) -> faust.App:
-    """The Faust app: a channel, one agent over it, and the service that feeds it."""
-    encoder, store = make_encoder(settings), make_store(settings)
+    """The Faust app: two channels, an agent over each, and the service that feeds them."""
+    encoder, store = make_embedder(settings), make_store(settings)
     app = App(
         settings.stream.group,
         Worker=Worker,
@@ -444,13 +467,26 @@ def make_app(settings: Settings) -> faust.App:
         datadir=Path(tempfile.gettempdir())
         / "secencoder-streams",  # Faust makes one, nothing of ours is in it
     )
-    service = StreamService(settings, Pipeline(encoder), store, dim=encoder.dim, model=encoder.bundle.version)
+    service = StreamService(
+        settings,
+        Pipeline(encoder),
+        store,
+        dim=encoder.dim,
+        model=encoder.bundle.version,
+        metrics=EncoderMetrics(encoder),
+    )
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
+    service.long_channel = app.channel(maxsize=0)  # no bound
     app.service(service)  # type: ignore[arg-type]  # Faust takes instances as well as classes
 
     @app.agent(service.channel, name="detect")
     async def detect(batches: Any) -> None:
         async for batch in batches:
-            await service.handle(batch)
+            await service.take(batch)
+
+    @app.agent(service.long_channel, name="detect-long")
+    async def detect_long(batches: Any) -> None:
+        async for batch in batches:
+            await service.take(batch)
 
     return app

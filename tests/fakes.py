@@ -9,13 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.records import Changes, Line, Record
+from encoder_core.encoder import Embedded
 
 
 class TrigramEmbedder:
-    """An embedder without a model: the unit vector of a line's hashed character trigrams."""
+    """An embedder without a model: the unit vector of a line's hashed character trigrams.
 
-    def __init__(self, dim: int = 64) -> None:
-        self.dim = dim
+    longest: characters from which on it says that a line is cut.
+    """
+
+    def __init__(self, dim: int = 64, *, longest: int = 1 << 30) -> None:
+        self.dim, self.longest = dim, longest
+
+    def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
+        cut = np.array([len(line) > self.longest for line in lines], dtype=bool)
+        return Embedded(self.embed(lines), cut)
 
     def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(lines), self.dim), dtype=np.float32)

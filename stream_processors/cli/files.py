@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream_processors.assembly import make_encoder
+from stream_processors.assembly import make_embedder, make_encoder
 from stream_processors.cli import report
 from stream_processors.cli.options import (
     json_option,
@@ -92,7 +92,7 @@ def scan(
 
     settings = settings_from(config, assignments, **shortcuts)
     detection = settings.detection.model_copy(update={"window_lines": sample})
-    encoder = make_encoder(settings)
+    encoder = make_embedder(settings)
     store, source = MemoryStore(), "stdin" if file == "-" else Path(file).name
     started = monotonic()
     with opened(file) as (stream, size), progress_bar("scanning", size) as advance:
@@ -121,6 +121,7 @@ def scan(
                 "seconds": round(seconds, 3),
                 "failed": len(failed),
                 "parse_errors": stats.parse_errors,
+                "cut": stats.cut,
                 "anomalies": found,
                 "pattern_count": len(everything),
                 "patterns": everything[:patterns],
@@ -130,7 +131,7 @@ def scan(
         return
     report.console.print(
         f"{stats.lines:,} lines in {seconds:.1f} s ({stats.lines / max(seconds, 1e-9):,.0f} lines/s), "
-        f"{len(everything)} patterns, {stats.parse_errors} parse errors\n"
+        f"{len(everything)} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
     )
     report.show_anomalies(found)
     if patterns:
@@ -158,7 +159,10 @@ def embed(
     assignments: tuple[str, ...],
     **shortcuts: str | None,
 ) -> None:
-    """Write one vector a line of FILE (or stdin for -) as a float32 array of shape (lines, dim)."""
+    """Write one vector a line of FILE (or stdin for -) as a float32 array of shape (lines, dim).
+
+    With encoder.tier = cascade every vector is the full encoder's: a cascade saves work in detection only.
+    """
     import numpy as np
 
     from connectors.formats import parse

@@ -117,10 +117,22 @@ def show_matches(matches: Sequence[Match]) -> None:
 def show_sources(sources: Sequence[SourceStats]) -> None:
     """Totals of every source."""
     rows = [
-        (s.source, f"{s.lines:,}", s.patterns, s.warming_up, s.dead_letters, s.parse_errors, len(s.applied))
+        (
+            *(s.source, f"{s.lines:,}", s.patterns, s.warming_up),
+            *(s.dead_letters, s.parse_errors, s.cut, len(s.applied)),
+        )
         for s in sources
     ]
-    columns = ["source", "lines", "patterns", "warming up", "dead letters", "parse errors", "partitions"]
+    columns = [
+        "source",
+        "lines",
+        "patterns",
+        "warming up",
+        "dead letters",
+        "parse errors",
+        "cut",
+        "partitions",
+    ]
     show_table("Sources", columns, rows)
 
 

@@ -44,6 +44,7 @@ def full_step(expected: int | None, end: int) -> Changes:
         lines=7,
         dead_letters=1,
         parse_errors=2,
+        cut=4,
         warming_up=3,
         anomalies=[anomaly(end - 1)],
         patterns=[pattern("p1", count=7)],
@@ -85,7 +86,7 @@ def store(request):
 
 
 def test_a_source_nobody_wrote_is_empty(store):
-    assert everything(store) == (SourceStats("logs", 0, 0, 0, 0, 0, 0, {}), {}, None, [], [], [])
+    assert everything(store) == (SourceStats("logs"), {}, None, [], [], [])
     assert store.sources() == []
     assert store.window("logs", 60) == []
 
@@ -93,7 +94,16 @@ def test_a_source_nobody_wrote_is_empty(store):
 def test_a_step_changes_everything_at_once(store):
     store.apply(full_step(None, 10))
     stats, applied, state, anomalies, patterns, windows = everything(store)
-    assert stats == SourceStats("logs", 7, 1, 2, 3, 1, 0, {0: 10})
+    assert stats == SourceStats(
+        "logs",
+        lines=7,
+        dead_letters=1,
+        parse_errors=2,
+        cut=4,
+        warming_up=3,
+        patterns=1,
+        applied={0: 10},
+    )
     assert applied == {0: 10}
     assert state == BINARY + b"10"
     assert anomalies == [anomaly(9)]
@@ -106,7 +116,8 @@ def test_the_next_step_goes_on_from_the_applied_offset(store):
     store.apply(full_step(None, 10))
     store.apply(full_step(10, 25))
     stats = store.stats("logs")
-    assert (stats.lines, stats.dead_letters, stats.parse_errors, stats.applied) == (14, 2, 4, {0: 25})
+    counted = (stats.lines, stats.dead_letters, stats.parse_errors, stats.cut)
+    assert (counted, stats.applied) == ((14, 2, 4, 8), {0: 25})
     assert store.state("logs", 0) == BINARY + b"25"
 
 
@@ -231,8 +242,9 @@ def test_an_anomaly_without_a_time_does_not_hide_the_others(store):
 
 def test_an_anomaly_comes_back_as_it_was(store):
     odd = anomaly(1, score=0.1 + 0.2, timestamp=NOW + 0.123456, text="\x00 \ufffd \U0001f600 \n 'quoted'")
-    store.apply(step(None, 2, anomalies=[odd]))
-    assert store.anomalies("logs") == [odd]
+    long = replace(anomaly(2, score=0.2), cut=True)
+    store.apply(step(None, 3, anomalies=[odd, long]))
+    assert store.anomalies("logs") == [odd, long]
 
 
 def test_windows_come_latest_first_and_a_part_is_replaced(store):
@@ -323,6 +335,17 @@ def test_an_expired_anomaly_is_left_out(redis_store, client):
     client.delete(store.key("logs", "line", "0:1"))
     assert [a.offset for a in store.anomalies("logs")] == [2]
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2]
+
+
+def test_what_was_kept_before_lines_were_flagged_as_cut_is_read_as_not_cut(redis_store, client):
+    store = redis_store()
+    store.apply(full_step(None, 10))
+    client.hdel(store.key("logs", "line", "0:9"), "cut")
+    client.hdel(store.key("logs", "stats"), "cut")
+    assert store.anomalies("logs") == [anomaly(9)]
+    assert store.stats("logs").cut == 0
+    store.apply(full_step(10, 20))
+    assert store.stats("logs").cut == 4
 
 
 def test_the_live_feed_is_bounded(redis_store, client):

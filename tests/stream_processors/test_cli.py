@@ -141,6 +141,33 @@ def test_scan_takes_any_bytes(secencoder):
     assert found["failed"] == 0
 
 
+def test_scan_says_which_lines_were_cut(secencoder, log_file):
+    short = secencoder("scan", log_file, "--json", *FAST).json
+    assert (short["cut"], {anomaly["cut"] for anomaly in short["anomalies"]}) == (0, {False})
+    cut = secencoder("scan", log_file, "--json", *FAST, "--set", "encoder.max_tokens=4").json
+    assert (cut["cut"], {anomaly["cut"] for anomaly in cut["anomalies"]}) == (len(LINES), {True})
+    table = secencoder("scan", log_file, *FAST, "--set", "encoder.max_tokens=4")
+    assert f"{len(LINES)} lines cut" in table.out
+
+
+def test_a_cascade_scans_and_embeds_with_the_full_encoder(secencoder, log_file, tmp_path, bundle_copy):
+    cascade = [*FAST, "--set", "encoder.tier=cascade", "--set", f"encoder.static_bundle={bundle_copy}"]
+    found = secencoder("scan", log_file, "--json", *cascade).json
+    assert found["lines"] == len(LINES)
+    assert LINES[-1] in [anomaly["text"] for anomaly in found["anomalies"]]
+    for name, chosen in (("full", FAST), ("cascade", cascade)):
+        assert secencoder("embed", log_file, "-o", tmp_path / f"{name}.npy", *chosen).code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "full.npy"), np.load(tmp_path / "cascade.npy"))
+
+
+@pytest.mark.parametrize("tier", ["static", "cascade"])
+def test_a_static_bundle_that_is_not_there_is_said_in_one_line(secencoder, log_file, tmp_path, tier):
+    options = ["--set", f"encoder.tier={tier}", "--set", f"encoder.static_bundle={tmp_path / 'none'}"]
+    line = one_line_of(secencoder("scan", log_file, *FAST, *options), 2)
+    assert "encoder.static_bundle" in line
+    assert str(tmp_path / "none") in line
+
+
 @pytest.mark.parametrize("command", [["scan"], ["embed", "-o", "out.npy"]])
 def test_a_missing_file_is_named_in_one_line(secencoder, tmp_path, command):
     missing = tmp_path / "none.log"
@@ -328,6 +355,11 @@ def test_query_similar(secencoder, filled):
 def test_query_sources(secencoder, filled):
     (source,) = secencoder("query", "sources", "--json", *filled).json
     assert (source["source"], source["lines"], source["applied"]) == ("logs", len(LINES), {"0": len(LINES)})
+    assert source["cut"] == 0
+    header = next(
+        line for line in secencoder("query", "sources", *filled).out.splitlines() if "lines" in line
+    )
+    assert "parse errors  cut  partitions" in header
 
 
 @pytest.mark.parametrize(

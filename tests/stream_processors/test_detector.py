@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from stream_processors.detector import (
     TEXT_CHARACTERS,
     DetectionSettings,
     PartitionDetector,
+    Refinement,
     display_text,
     snapshot_metadata,
 )
@@ -154,13 +156,81 @@ def test_windows_count_every_line_once(make, process):
 
 
 def test_parse_errors_are_counted(make, embedder):
-    from dataclasses import replace
-
     lines = make_lines(crowd(3))
     lines[1] = replace(lines[1], record=replace(lines[1].record, parse_error="not JSON"))
     changes = changes_of(lines)
     make().process(lines, embedder.embed(crowd(3)), changes)
     assert (changes.lines, changes.parse_errors) == (3, 1)
+
+
+def test_cut_lines_are_counted_and_a_flagged_one_says_so(make, embedder):
+    texts = [*crowd(200), OUTLIER, *crowd(20)]
+    lines = [replace(line, cut=line.offset in (3, 200)) for line in make_lines(texts)]
+    changes = changes_of(lines)
+    detector = make()
+    detector.process(lines[:100], embedder.embed(texts[:100]), changes)
+    detector.process(lines[100:], embedder.embed(texts[100:]), changes)
+    assert (changes.lines, changes.cut) == (221, 2)
+    assert {anomaly.offset: anomaly.cut for anomaly in changes.anomalies}[200]
+    assert {anomaly.offset for anomaly in changes.anomalies if anomaly.cut} <= {3, 200}
+
+
+def refined(detector, texts: list[str], vectors, better, band: float) -> tuple[list, list[int]]:
+    """What batches of 50 change and leave in memory when lines near an alert get better vectors; offsets of those."""
+    lines, found, offsets = make_lines(texts), [], []
+    for start in range(0, len(lines), 50):
+
+        def chosen(rows, start=start):
+            offsets.extend((rows + start).tolist())
+            return better[rows + start]
+
+        part = lines[start : start + 50]
+        changes = changes_of(part)
+        refinement = Refinement(band, chosen) if band else None
+        detector.process(part, vectors[start : start + 50], changes, refinement)
+        snapshot = detector.snapshot(start)
+        memory = safetensors.numpy.load(snapshot) if snapshot else {}
+        found.append((changes, {name: array.tobytes() for name, array in memory.items()}))
+    return found, offsets
+
+
+@pytest.mark.parametrize("band", [1, 5, 1_000])
+def test_looking_ahead_at_the_scores_changes_nothing(make, embedder, band):
+    """With the same vectors again everything stays as it is, to the last bit of the memory."""
+    texts = [*crowd(200), OUTLIER, *crowd(199)]
+    vectors = embedder.embed(texts)
+    found, offsets = refined(make(), texts, vectors, vectors, band)
+    expected, _ = refined(make(), texts, vectors, vectors, 0)
+    assert offsets
+    assert found == expected
+
+
+def test_lines_near_an_alert_are_scored_with_their_better_vectors_and_no_others(make, embedder):
+    texts = [*crowd(200), OUTLIER, *crowd(199)]
+    vectors = embedder.embed(texts)
+    better = np.roll(vectors, 1, axis=1)
+    found, offsets = refined(make(), texts, vectors, better, 4)
+    assert 200 in offsets
+    assert len(offsets) < 60
+    mixed = vectors.copy()
+    mixed[offsets] = better[offsets]
+    expected, _ = refined(make(), texts, mixed, mixed, 0)
+    assert found == expected
+    assert found != refined(make(), texts, vectors, vectors, 0)[0]
+
+
+def test_the_band_is_as_wide_as_an_alert_rate_so_many_times_as_high(make, embedder):
+    texts = crowd(400)
+    vectors = embedder.embed(texts)
+    everything = refined(make(alert_rate=0.01), texts, vectors, vectors, 100)[1]
+    assert everything == list(range(100, 400)), "all but the batches of the warm-up"
+    few, more = (refined(make(alert_rate=rate), texts, vectors, vectors, 4)[1] for rate in (0.001, 0.05))
+    assert len(few) < len(more) < 300
+
+
+def test_nothing_is_refined_during_the_warm_up(make, embedder):
+    texts = crowd(60)
+    assert refined(make(), texts, embedder.embed(texts), None, 1_000)[1] == []
 
 
 def test_a_batch_without_lines_changes_nothing_and_keeps_those_that_wait(make, process):
@@ -277,8 +347,6 @@ def test_bytes_that_are_no_snapshot_are_a_value_error(make, process, damage):
 def test_people_see_the_line_as_it_came():
     line = make_line(0, "a message")
     assert display_text(line) == "a message"
-    from dataclasses import replace
-
     assert display_text(replace(line, value=b"\xff raw \x00")) == "\ufffd raw \x00"
     assert display_text(replace(line, value=None)) == "a message"
     assert display_text(replace(line, value=b"x" * 100_000)) == "x" * TEXT_CHARACTERS

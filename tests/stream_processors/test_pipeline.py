@@ -139,3 +139,23 @@ def test_parse_errors_are_lines(detector, changes, embedder):
     lines = [replace(line, value=b'{"broken": ') for line in raw_lines(["x", "y"])]
     assert Pipeline(embedder).process(lines, detector, changes) == []
     assert (changes.lines, changes.parse_errors, changes.dead_letters) == (2, 2, 0)
+
+
+def test_lines_longer_than_the_encoder_reads_are_marked_around_poison():
+    class Choking(TrigramEmbedder):
+        def embed(self, lines):
+            if POISON in lines:
+                raise RuntimeError("choked")
+            return super().embed(lines)
+
+    texts = ["short", "long" * 10, POISON, "short again", "longer" * 10]
+    lines, _, failed = embed_lines(make_lines(texts), Choking(longest=20))
+    assert [line.offset for line in lines if line.cut] == [1, 4]
+    assert [line.record.text for line in lines] == [text for text in texts if text != POISON]
+    assert len(failed) == 1
+
+
+def test_cut_lines_are_counted_as_lines(detector, changes):
+    pipeline = Pipeline(TrigramEmbedder(longest=20))
+    assert pipeline.process(raw_lines(["short", "long" * 10]), detector, changes) == []
+    assert (changes.lines, changes.cut, changes.parse_errors) == (2, 1, 0)
