@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from threadpoolctl import threadpool_limits
+
 from stream_processors.settings import Settings
 
 if TYPE_CHECKING:
     from connectors.store import RedisStore
     from encoder_core import Encoder
     from stream_processors.cascade import Cascade
+
+
+def limit_blas() -> None:
+    """One thread for this process' matrix products: those of detection are small, and the encoder has every core."""
+    threadpool_limits(1, "blas")
 
 
 def make_embedder(settings: Settings) -> Encoder | Cascade:

@@ -35,7 +35,7 @@ from connectors.backoff import backoff
 from connectors.kafka import BrokerUnreachable, ensure_topic
 from connectors.records import Changes
 from connectors.store import Fenced, Store
-from stream_processors.assembly import make_embedder, make_store
+from stream_processors.assembly import limit_blas, make_embedder, make_store
 from stream_processors.batches import Batch, Partition, line_from
 from stream_processors.detector import PartitionDetector
 from stream_processors.metrics import EncoderMetrics
@@ -459,6 +459,7 @@ class StreamService(Service):
 
 def make_app(settings: Settings) -> faust.App:
     """The Faust app: two channels, an agent over each, and the service that feeds them."""
+    limit_blas()
     encoder, store = make_embedder(settings), make_store(settings)
     app = App(
         settings.stream.group,

@@ -123,7 +123,9 @@ class Pretraining:
         """Goes to the last checkpoint, or to the beginning."""
         tensors, self.progress = checkpoint.load_checkpoint(self.folder)
         torch.manual_seed(self.settings.seed)
-        lm = make_model(make_config(self.settings.size, self.tokenizer.get_vocab_size(), shape=self.settings.shape)).train()
+        lm = make_model(
+            make_config(self.settings.size, self.tokenizer.get_vocab_size(), shape=self.settings.shape)
+        ).train()
         if not tensors and self.settings.start_from:
             load_start(lm, self.settings.start_from)
         self.engine = make_engine(lm, self.settings, tensors, self.progress.step)

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream_processors.assembly import make_embedder, make_encoder
+from stream_processors.assembly import limit_blas, make_embedder, make_encoder
 from stream_processors.cli import report
 from stream_processors.cli.options import (
     json_option,
@@ -92,6 +92,7 @@ def scan(
 
     settings = settings_from(config, assignments, **shortcuts)
     detection = settings.detection.model_copy(update={"window_lines": sample})
+    limit_blas()
     encoder = make_embedder(settings)
     store, source = MemoryStore(), "stdin" if file == "-" else Path(file).name
     started = monotonic()
