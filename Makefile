@@ -43,6 +43,8 @@ $(VENV)/.bench: $(VENV)/.dev
 bench: $(VENV)/.bench  ## Measure speed and detection side by side with named alternatives
 	$(BIN)/python -m benchmarks.encoder --profile
 	$(BIN)/python -m benchmarks.forest
+	$(BIN)/python -m benchmarks.parity
+	$(BIN)/python -m benchmarks.canonical
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.dedup
 	$(BIN)/python -m benchmarks.tokenizer

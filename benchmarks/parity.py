@@ -3,6 +3,7 @@
 Cosine of each line's vector to the fp32 one, as it is and centred: mean-pooled vectors all point in similar
 directions, so the raw cosine flatters; the centred one is taken after the mean fp32 vector of all lines was
 subtracted. Neighbours: share of a line's ten nearest lines by fp32 that are among its ten nearest by the other form.
+The static form is compared with the fp32 graph of the full one.
 Run: python -m benchmarks.parity
 """
 
@@ -18,40 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contestants import STATIC_BUNDLE, our_fp32_bundle
-from benchmarks.workloads import evaluation_folder, field_lines, sample_lines
+from benchmarks.workloads import SETS, evaluation_folder, read_set, sample_lines
 from encoder_core import Encoder
+from trainer.distill import compare
+from trainer.loaded import cosine_of_rows
 
 RESULTS = Path(__file__).parent / "results" / "parity.csv"
-NEIGHBOURS = 10
 MAX_TOKENS = 512
-NEIGHBOUR_LINES = 2_000
 Vectors = NDArray[np.float32]
 
 
-def unit(vectors: Vectors) -> Vectors:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def nearest(vectors: Vectors) -> NDArray[np.int64]:
-    """The ten nearest other lines of each, int64 (lines, NEIGHBOURS)."""
-    cosines = unit(vectors) @ unit(vectors).T
-    np.fill_diagonal(cosines, -np.inf)
-    return np.argpartition(-cosines, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-
-
-def agreement(one: Vectors, other: Vectors) -> float:
-    pairs = zip(nearest(one[:NEIGHBOUR_LINES]), nearest(other[:NEIGHBOUR_LINES]), strict=True)
-    return float(np.mean([len(set(a.tolist()) & set(b.tolist())) / NEIGHBOURS for a, b in pairs]))
-
-
-def compare(exact: Vectors, other: Vectors) -> dict[str, float]:
-    centre = exact.mean(axis=0)
-    raw = (unit(exact) * unit(other)).sum(axis=1)
-    centred = (unit(exact - centre) * unit(other - centre)).sum(axis=1)
-    figures = {}
-    for name, cosines in (("cosine", raw), ("centred cosine", centred)):
-        figures |= {f"{name}, mean": float(cosines.mean()), f"{name}, p01": float(np.quantile(cosines, 0.01))}
-    return figures | {"neighbours": agreement(exact, other)}
+def figures_of(exact: Vectors, other: Vectors) -> dict[str, float]:
+    worst = float(np.quantile(cosine_of_rows(other, exact), 0.01))
+    return {"cosine, p01": worst, **compare(other, exact, exact.mean(axis=0))}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = evaluation_folder(options.lines)
     sets = {"generated": sample_lines(None)[1]}
     if folder:
-        sets = {name: field_lines(folder / f"{name}.jsonl.gz") for name in ("idts", "odts")}
+        sets = {name: read_set(folder / f"{name}.jsonl.gz") for name in SETS}
     with tempfile.TemporaryDirectory() as scratch:
         exact = Encoder(our_fp32_bundle(Path(scratch) / "fp32"), max_tokens=MAX_TOKENS)
         forms = {"int8": Encoder.from_path(max_tokens=MAX_TOKENS)}
@@ -71,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for kind, lines in sets.items():
             expected = exact.embed(lines)
             for form, encoder in forms.items():
-                rows.append((form, kind, len(lines), compare(expected, encoder.embed(lines))))
+                rows.append((form, kind, len(lines), figures_of(expected, encoder.embed(lines))))
     columns = ["form", "set", "lines", *rows[0][3]]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     RESULTS.parent.mkdir(exist_ok=True)

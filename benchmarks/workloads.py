@@ -42,13 +42,13 @@ def sample_lines(folder: Path | None) -> tuple[str, list[str]]:
     paths = [path for name in SETS if folder and (path := folder / f"{name}.jsonl.gz").is_file()]
     if not paths:
         return "generated logs", list(dict.fromkeys(generated(2 * SAMPLE_LINES)))[:SAMPLE_LINES]
-    records = itertools.chain.from_iterable(map(gzip_lines, paths))
-    lines = sorted({json.loads(record)["line"] for record in records})
+    lines = sorted(set(itertools.chain.from_iterable(map(read_set, paths))))
     return "public logs (" + ", ".join(SETS) + ")", random.Random(SEED).sample(lines, SAMPLE_LINES)
 
 
-def gzip_lines(path: Path) -> list[str]:
-    return gzip.decompress(path.read_bytes()).decode().splitlines()
+def read_set(path: Path) -> list[str]:
+    """The lines of a gzipped JSONL file with a field ``line``."""
+    return [json.loads(record)["line"] for record in gzip.decompress(path.read_bytes()).splitlines()]
 
 
 def stream_lines(folder: Path | None) -> tuple[str, list[str]]:
