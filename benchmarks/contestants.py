@@ -29,11 +29,13 @@ from benchmarks.stock import (
 )
 from benchmarks.timing import progress
 from benchmarks.workloads import rows_of_length
-from encoder_core import Bundle, Encoder, default_bundle_path
+from encoder_core import Bundle, Encoder, default_bundle_path, static_bundle_path
 from encoder_core.bundle import write_manifest
 from encoder_core.encoder import RUN_TOKENS
 from encoder_core.session import Session
 from encoder_core.tokenizer import Tokenizer
+from stream_processors.cascade import Cascade
+from stream_processors.settings import EncoderSettings
 from trainer.export import export_onnx, quantize
 from trainer.loaded import PooledEncoder
 from trainer.model import make_config, parameter_count
@@ -46,13 +48,33 @@ MINILM, MINILM_ONNX = "MiniLM, torch", "MiniLM, ONNX fp32"
 MakeEncoder = Callable[..., Any]
 """Takes ``threads`` and ``max_tokens``; what it makes has ``embed(lines)``."""
 
-STATIC_BUNDLE = Path(__file__).parents[1] / "encoder_core" / "bundles" / "static"
+STATIC_BUNDLE = static_bundle_path()
 UNCACHED: dict[str, MakeEncoder] = {
     OURS: lambda **options: Encoder.from_path(cache_bytes=0, **options),
     "ours, static": lambda **options: Encoder.from_path(STATIC_BUNDLE, cache_bytes=0, **options),
 }
 """Our encoders on distinct lines; a further one is one more entry here."""
+
+
+class CascadeEncoder:
+    """The cascade as a worker has it, without the second look at lines near to an alert."""
+
+    def __init__(self, **options: int) -> None:
+        usual = EncoderSettings()
+        self._cascade = Cascade(
+            Encoder.from_path(STATIC_BUNDLE, **options),
+            Encoder.from_path(**options),
+            similarity=usual.cascade_similarity,
+            band=usual.cascade_band,
+        )
+
+    def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
+        return self._cascade.embed_and_flag(lines).vectors
+
+
 CACHED: dict[str, MakeEncoder] = {
+    "ours, static": lambda **options: Encoder.from_path(STATIC_BUNDLE, **options),
+    "ours, cascade": CascadeEncoder,
     "ours, exact cache": Encoder.from_path,
     "ours, canonical cache": lambda **options: Encoder.from_path(cache_key="canonical", **options),
 }

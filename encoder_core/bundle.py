@@ -26,6 +26,11 @@ def default_bundle_path() -> Path:
     return Path(__file__).parent / "bundles" / "tiny"
 
 
+def static_bundle_path() -> Path:
+    """The bundle of its static student, which ships beside it."""
+    return default_bundle_path().with_name("static")
+
+
 def sha256_of(path: Path) -> str:
     """Hex sha256 of a file's bytes."""
     digest = hashlib.sha256()

@@ -45,10 +45,10 @@ def make_encoder(settings: Settings) -> Encoder:
 
 def static_bundle(settings: Settings) -> Path:
     """The folder of the static encoder. Raises BundleError when there is none."""
-    from encoder_core import BundleError, default_bundle_path
+    from encoder_core import BundleError, static_bundle_path
 
     options = settings.encoder
-    path = options.static_bundle or default_bundle_path().with_name("static")
+    path = options.static_bundle or static_bundle_path()
     if not path.is_dir():
         raise BundleError(
             f"{path}: no such model bundle; encoder.tier = {options.tier} needs one (setting encoder.static_bundle)"
