@@ -25,7 +25,6 @@ NEEDED = (
     "torch",
     "transformers",
     "onnx",
-    "onnxscript",
     "zstandard",
     "rensa",
     "scipy",
