@@ -22,10 +22,15 @@ BLOCK_SCORES = 1 << 20
 """Scores of one head and row from which queries are computed in blocks, recomputed on the way back: 1,024 tokens."""
 
 
+def longest_distance(config: DebertaV2Config) -> int:
+    """Distance in tokens from which all farther ones share a bucket."""
+    reach = config.max_relative_positions
+    return reach if reach > 0 else config.max_position_embeddings
+
+
 def relative_buckets(config: DebertaV2Config, length: int, device: torch.device) -> Tensor:
     """Row of the relative table for each distance from 1 - length to length - 1, int64 (2 * length - 1,)."""
-    reach = config.max_relative_positions
-    reach = reach if reach > 0 else config.max_position_embeddings
+    reach = longest_distance(config)
     buckets = config.position_buckets if config.position_buckets > 0 else reach
     distances = torch.arange(1 - length, length, device=device)
     if config.position_buckets > 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from trainer.calibrate import activation_ranges
 from trainer.graph import activation_names, build_graph
 from trainer.loaded import PARITY_LENGTH, ParityError, PooledEncoder, check_loaded, cosine_of_rows
 from trainer.manifest import StageError
-from trainer.stages import locked, replaceable_bundle, restore, swap
+from trainer.stages import new_bundle, swap
 from trainer.tokenizer import CLS, MASK, PAD, SEP, UNK, special_id
 
 FP32_TOLERANCE = 1e-4
@@ -123,36 +122,27 @@ def export_bundle(
     shall say. card: the model card, with ``{parity}`` where the figures of the checks belong. Raises StageError for
     an unusable ``folder``, ParityError when a check fails.
     """
-    folder = replaceable_bundle(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        restore(folder)
-        part = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        try:
-            (part / "onnx").mkdir(parents=True)
-            encoder = model.deberta.eval()
-            export_onnx(encoder, part / "onnx" / "model.onnx")
-            rows = token_rows(tokenizer, calibration)
-            quantize(encoder, part / "onnx" / "model.onnx", part / "onnx" / "model_qint8.onnx", rows)
-            parity: dict[str, float | str] = {**check_parity(encoder, tokenizer, lines, part / "onnx")}
-            if not keep_fp32:
-                (part / "onnx" / "model.onnx").unlink()
-            copy.deepcopy(model).half().save_pretrained(part)
-            tokenizer.save(str(part / "tokenizer.json"))
-            write_tokenizer_config(part, model.config.max_position_embeddings)
-            write_pooling(part, model.config.hidden_size)
-            make_readable(part)
-            write_manifest(part, record)  # without it encoder_core would not load the bundle
-            parity |= check_loaded(part, PooledEncoder(encoder), tokenizer, lines[:LOADED_LINES])
-            shown = (f"{value:.6g}" if isinstance(value, float) else value for value in parity.values())
-            figures = "\n".join(f"- {name}: {value}" for name, value in zip(parity, shown, strict=True))
-            (part / "README.md").write_text(card.replace("{parity}", figures))
-            write_manifest(part, record | {"parity": parity})
-            swap(part, folder)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+    with new_bundle(folder) as (part, target):
+        (part / "onnx").mkdir(parents=True)
+        encoder = model.deberta.eval()
+        export_onnx(encoder, part / "onnx" / "model.onnx")
+        rows = token_rows(tokenizer, calibration)
+        quantize(encoder, part / "onnx" / "model.onnx", part / "onnx" / "model_qint8.onnx", rows)
+        parity: dict[str, float | str] = {**check_parity(encoder, tokenizer, lines, part / "onnx")}
+        if not keep_fp32:
+            (part / "onnx" / "model.onnx").unlink()
+        copy.deepcopy(model).half().save_pretrained(part)
+        tokenizer.save(str(part / "tokenizer.json"))
+        write_tokenizer_config(part, model.config.max_position_embeddings)
+        write_pooling(part, model.config.hidden_size)
+        make_readable(part)
+        write_manifest(part, record)  # without it encoder_core would not load the bundle
+        parity |= check_loaded(part, PooledEncoder(encoder), tokenizer, lines[:LOADED_LINES])
+        shown = (f"{value:.6g}" if isinstance(value, float) else value for value in parity.values())
+        figures = "\n".join(f"- {name}: {value}" for name, value in zip(parity, shown, strict=True))
+        (part / "README.md").write_text(card.replace("{parity}", figures))
+        write_manifest(part, record | {"parity": parity})
+        swap(part, target)
 
 
 def make_readable(folder: Path) -> None:

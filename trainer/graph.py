@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from transformers import DebertaV2Model
 from transformers.models.deberta_v2.modeling_deberta_v2 import DebertaV2Layer, DisentangledSelfAttention
 
-from trainer.attention import relative_buckets, split_heads
+from trainer.attention import longest_distance, relative_buckets, split_heads
 from trainer.manifest import StageError
 from trainer.model import layers_of, relative_table
 
@@ -106,7 +106,7 @@ class Builder:
         self.encoder, self.config, self.ranges = encoder.eval(), encoder.config, ranges
         self.heads: int = encoder.config.num_attention_heads
         self.graph = Graph()
-        self.reach = longest_distance(encoder)
+        self.reach = longest_distance(encoder.config)
         self.buckets = self.graph.constant(
             relative_buckets(encoder.config, self.reach + 1, torch.device("cpu")).numpy()
         )
@@ -215,9 +215,9 @@ class Builder:
         tokens = graph.add("Reshape", "input_ids", graph.constant([-1]))
         if self.ranges is None:
             return graph.add("Gather", graph.constant(table, np.float32), tokens)
-        scales = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-12) / ROW_LEVELS
-        rows = graph.add("Gather", graph.constant(np.rint(table / scales), np.int8), tokens)
-        scale = graph.add("Gather", graph.constant(scales, np.float32), tokens)
+        small, scales = quantize_rows(table)
+        rows = graph.add("Gather", graph.constant(small, np.int8), tokens)
+        scale = graph.add("Gather", graph.constant(scales[:, None], np.float32), tokens)
         return graph.add("Mul", graph.add("Cast", rows, to=TensorProto.FLOAT), scale)
 
     def layer(self, name: str, layer: DebertaV2Layer, hidden: str, relative: Tensor, batch: Batch) -> str:
@@ -380,10 +380,10 @@ def numpy_of(tensor: Tensor) -> NDArray[np.float32]:
     return tensor.detach().float().cpu().numpy()
 
 
-def longest_distance(encoder: DebertaV2Model) -> int:
-    """Distance in tokens from which all farther ones share a bucket."""
-    reach = encoder.config.max_relative_positions
-    return reach if reach > 0 else encoder.config.max_position_embeddings
+def quantize_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 rows (vocabulary, width) and the scale of each, float32 (vocabulary,): row times scale is the table's."""
+    scales = np.maximum(np.abs(table).max(axis=1), 1e-12).astype(np.float32) / ROW_LEVELS
+    return np.clip(np.rint(table / scales[:, None]), -ROW_LEVELS, ROW_LEVELS).astype(np.int8), scales
 
 
 def check_supported(encoder: DebertaV2Model) -> None:

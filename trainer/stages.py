@@ -184,6 +184,25 @@ def replaceable_bundle(path: Path) -> Path:
     return folder
 
 
+@contextmanager
+def new_bundle(path: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder to write a bundle in, and the one to ``swap`` it with; nothing of it stays when that fails.
+
+    Others that write the same bundle wait. Raises StageError for a ``path`` that holds something else.
+    """
+    folder = replaceable_bundle(path)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        restore(folder)
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            yield part, folder
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
 def enter(part: Path, recipe: Recipe, started: Started | None, *, keep: bool) -> float:
     """Makes ``part`` ready for an attempt, going on in what an earlier one left; returns the seconds spent before."""
     differences = started.differences(recipe) if started else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +17,10 @@ from tokenizers import Tokenizer
 from encoder_core import Encoder
 from encoder_core.bundle import write_manifest
 from trainer.export import make_readable, write_tokenizer_config
+from trainer.graph import quantize_rows
 from trainer.loaded import PARITY_LENGTH, ParityError, cosine_of_rows
-from trainer.stages import locked, replaceable_bundle, restore, swap
-from trainer.student import FRAME, Student, quantize_rows, student_graph
+from trainer.stages import new_bundle, swap
+from trainer.student import FRAME, Student, student_graph
 
 INT8_COSINE = 0.999
 """Least mean cosine between the student in float32 and what a library loads from the bundle."""
@@ -90,29 +90,20 @@ def write_static_bundle(
     lines and expected: lines for the checks, and the float32 student's vectors of them. record: what the manifest and
     the card shall say. Raises StageError for an unusable ``folder``, ParityError when a check fails.
     """
-    folder = replaceable_bundle(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        restore(folder)
-        part = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        try:
-            (part / "onnx").mkdir(parents=True)
-            onnx.save(student_graph(student), part / "onnx" / "model_qint8.onnx")
-            tokenizer.save(str(part / "tokenizer.json"), pretty=False)
-            write_tokenizer_config(part, PARITY_LENGTH)
-            write_config(part, student)
-            write_sentence_modules(part, student)
-            make_readable(part)
-            write_manifest(part, record)  # without it encoder_core would not load the bundle
-            parity = check_static(part, lines, expected)
-            figures = ", ".join(f"{name} {value:.6g}" for name, value in parity.items())
-            (part / "README.md").write_text(CARD.format(**record | record["training"], parity=figures))
-            write_manifest(part, record | {"parity": parity})
-            swap(part, folder)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+    with new_bundle(folder) as (part, target):
+        (part / "onnx").mkdir(parents=True)
+        onnx.save(student_graph(student), part / "onnx" / "model_qint8.onnx")
+        tokenizer.save(str(part / "tokenizer.json"), pretty=False)
+        write_tokenizer_config(part, PARITY_LENGTH)
+        write_config(part, student)
+        write_sentence_modules(part, student)
+        make_readable(part)
+        write_manifest(part, record)  # without it encoder_core would not load the bundle
+        parity = check_static(part, lines, expected)
+        figures = ", ".join(f"{name} {value:.6g}" for name, value in parity.items())
+        (part / "README.md").write_text(CARD.format(**record | record["training"], parity=figures))
+        write_manifest(part, record | {"parity": parity})
+        swap(part, target)
 
 
 def write_config(folder: Path, student: Student) -> None:

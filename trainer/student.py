@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from trainer.graph import quantize_rows
+
 OPSET = 18
 FRAME = 2
 """Tokens around every line, ``[CLS]`` and ``[SEP]``: their rows stay zero and they do not count in the mean."""
@@ -83,12 +85,6 @@ class Student(nn.Module):
             self(*bags.take(order[start : start + batch])).numpy() for start in range(0, len(bags), batch)
         ]
         return np.concatenate(parts)
-
-
-def quantize_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """int8 rows (vocabulary, width) and the scale of each, float32 (vocabulary,): row times scale is the table's."""
-    scales = np.maximum(np.abs(table).max(axis=1), 1e-12).astype(np.float32) / 127
-    return np.clip(np.round(table / scales[:, None]), -127, 127).astype(np.int8), scales
 
 
 def student_graph(student: Student, *, quantized: bool = True) -> onnx.ModelProto:
