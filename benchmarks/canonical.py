@@ -28,6 +28,7 @@ from connectors.formats import FORMATS, parse
 from connectors.records import Line
 from connectors.scenario import scenario
 from encoder_core import Encoder
+from encoder_core.cache import VectorCache
 from encoder_core.canonical import canonical
 from encoder_core.tokenizer import Tokenizer
 from stream_processors.scan import BATCH_LINES
@@ -38,6 +39,8 @@ RESULTS = Path(__file__).parent / "results" / "canonical.csv"
 MAX_TOKENS = 128
 UNCUT = 1 << 16
 """Tokens of a line at most where lines are counted rather than embedded."""
+STREAM_LINES = 200_000
+CACHE_MB = (4, 8, 16, 32, 64)
 CHAIN = [
     re.compile(pattern)
     for pattern in (
@@ -203,6 +206,19 @@ def token_rows(sources: Sequence[Source], tokenizer: Tokenizer) -> list[list[obj
     return rows
 
 
+def hit_rates(keys: Sequence[str]) -> list[str]:
+    """Share of a stream's lines whose vector a cache still has, by its size."""
+    vector = np.zeros(Encoder.from_path().dim, np.float32)
+    found = []
+    for megabytes in CACHE_MB:
+        cache = VectorCache(megabytes << 20)
+        for key in keys:
+            if cache.get(key) is None:
+                cache.put(key, vector)
+        found.append(f"{cache.hits / len(keys):.3f}")
+    return found
+
+
 def embed(texts: Sequence[str], key: str) -> Rows:
     """Vectors of a stream by an encoder that starts with an empty cache, float32 (lines, dim)."""
     return Encoder.from_path(max_tokens=MAX_TOKENS, cache_bytes=1 << 30, cache_key=key).embed(texts)
@@ -263,6 +279,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"Tokens a line by format ({where})",
         ["lines", "median", "p90", "p99", "distinct lines a line"],
         token_rows(at_hand, tokenizer),
+    )
+    stream = generated(STREAM_LINES, [11]).texts
+    tables.add(
+        f"Share of {STREAM_LINES:,} generated lines that need no computation, by size of the cache",
+        [f"{megabytes} MB" for megabytes in CACHE_MB],
+        [[name, *hit_rates(keys)] for name, keys in (("exact", stream), ("canonical", canonical(stream)))],
     )
     detection, generated_cosines = detection_rows(options.lines, options.seeds)
     vectors = []

@@ -1,8 +1,9 @@
 """Memory of a worker's encoder: over a long stream, and for one very long line.
 
-The stream is one process that embeds generated lines, whose ids and numbers never repeat, among them long ones made
-of several, caches on, and notes its resident memory after ``--first`` and after ``--lines`` lines. The long line is
-a process of its own; the address space of both is limited, so that one that grows without bound fails and not the
+A stream is a process that embeds generated lines, whose ids and numbers never repeat, among them long ones made of
+several, with the cache that the encoder has by default, and notes its resident memory after ``--first`` and after
+``--lines`` lines. With exact keys every line is computed, which takes half an hour for a million. The long line is a
+process of its own. The address space of each is limited, so that one that grows without bound fails and not the
 machine. Linux only. Run: python -m benchmarks.memory
 """
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from connectors.scenario import scenario
@@ -60,18 +62,22 @@ def embed_lines(encoder: Encoder, lines: Iterator[str], count: int) -> float:
     return rss_mb()
 
 
-def measure_stream(options: argparse.Namespace) -> dict[str, float]:
-    """Resident memory after the first lines and after all."""
-    encoder = Encoder.from_path(cache_key=options.cache_key, threads=options.threads, max_tokens=512)
+def measure_stream(cache_key: str, options: argparse.Namespace) -> dict[str, float]:
+    """Resident memory after the first lines and after all, and what the cache has of it."""
+    encoder = Encoder.from_path(cache_key=cache_key, threads=options.threads, max_tokens=512)
     lines, loaded, started = mixed_lines(options.lines), rss_mb(), time.perf_counter()
     first = embed_lines(encoder, lines, options.first)
+    first_cached = encoder.cache.bytes / 1e6
     last = embed_lines(encoder, lines, options.lines - options.first)
     return {
         "MB loaded": loaded,
         f"MB after {options.first:,} lines": first,
+        f"MB cached after {options.first:,} lines": first_cached,
         f"MB after {options.lines:,} lines": last,
+        f"MB cached after {options.lines:,} lines": encoder.cache.bytes / 1e6,
         "ratio": last / first,
         "peak MB": peak_mb(),
+        "computed lines": encoder.stats.computed,
         "seconds": time.perf_counter() - started,
     }
 
@@ -99,7 +105,11 @@ def measure_long_line(options: argparse.Namespace) -> dict[str, float]:
     return {"tokens": options.tokens, "peak MB before": loaded, "peak MB": peak_mb(), "seconds": seconds}
 
 
-MEASURES = {"stream": measure_stream, "long line": measure_long_line}
+MEASURES = {
+    "stream, exact keys": partial(measure_stream, "exact"),
+    "stream, canonical keys": partial(measure_stream, "canonical"),
+    "long line": measure_long_line,
+}
 
 
 def in_process(what: str, arguments: Sequence[str]) -> dict[str, float | str]:
@@ -111,14 +121,21 @@ def in_process(what: str, arguments: Sequence[str]) -> dict[str, float | str]:
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def read_results() -> list[list[str]]:
+    """Rows of the last results, without their header."""
+    if not RESULTS.is_file():
+        return []
+    with RESULTS.open(newline="") as stream:
+        return list(csv.reader(stream))[1:]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=10_000)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--tokens", type=int, default=48_000, help="length of the long line")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cache-key", choices=("exact", "canonical"), default="canonical")
-    parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES))
+    parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES), help="the others stay")
     parser.add_argument("--measure", choices=MEASURES, help="in this process, as JSON")
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
@@ -126,15 +143,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
         print(json.dumps(MEASURES[options.measure](options)))
         return
+    rows = [row for row in read_results() if row[0] not in options.only]
+    for what in options.only:
+        for name, value in in_process(what, arguments).items():
+            rows.append([what, name, f"{value:.2f}" if isinstance(value, float) else str(value)])
+            print(": ".join(rows[-1]), flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["what", "figure", "value"])
-        for what in options.only:
-            for name, value in in_process(what, arguments).items():
-                shown = f"{value:.2f}" if isinstance(value, float) else value
-                writer.writerow([what, name, shown])
-                print(f"{what}: {name}: {shown}")
+        csv.writer(stream).writerows([["what", "figure", "value"], *rows])
 
 
 if __name__ == "__main__":

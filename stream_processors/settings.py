@@ -57,7 +57,7 @@ class EncoderSettings(BaseModel):
     threads: int = Field(
         0, ge=0, description="Runs of the graph at a time, one thread each; 0 for one a core"
     )
-    cache_mb: int = Field(64, ge=0, description="Megabytes of vectors kept between batches")
+    cache_mb: int = Field(16, ge=0, description="Megabytes of vectors kept between batches")
     cache_key: Literal["exact", "canonical"] = Field(
         "exact",
         description="One vector for lines that are equal, or canonical: for those that differ in volatile parts only",
