@@ -6,7 +6,8 @@ import redis
 from kafka.errors import KafkaError
 
 from connectors.embedded import EmbeddedServerError
-from connectors.kafka import BrokerUnreachable, DeliveryError, TopicError
+from connectors.kafka import BrokerUnreachable, TopicError
+from connectors.producer import DeliveryError
 from connectors.redis import StoreUnreachable
 from encoder_core import BundleError
 from stream_processors.demo import DemoError

@@ -215,6 +215,7 @@ def produce(
     from time import monotonic, sleep
 
     from connectors import kafka
+    from connectors.producer import LineProducer
 
     settings = settings_from(config, assignments, **shortcuts)
     kafka.wait_until_reachable(settings.kafka, 30.0, note_retry("Kafka"))
@@ -223,7 +224,7 @@ def produce(
     with (
         opened(file) as (stream, size),
         progress_bar("producing", size) as advance,
-        kafka.LineProducer(settings.kafka, topic) as producer,
+        LineProducer(settings.kafka, topic) as producer,
     ):
         for number, line in enumerate(read_lines(stream)):
             if rate is not None and (ahead := number / rate - (monotonic() - started)) > 0:

@@ -17,7 +17,8 @@ from connectors.embedded import (
     free_port,
     store_binary,
 )
-from connectors.kafka import KafkaSettings, LineProducer, end_offsets
+from connectors.kafka import KafkaSettings, end_offsets
+from connectors.producer import LineProducer
 from connectors.redis import RedisSettings, connect
 
 
