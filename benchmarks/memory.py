@@ -42,7 +42,7 @@ def rss_mb() -> float:
 
 def peak_mb() -> float:
     """Highest resident memory so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def mixed_lines(count: int) -> Iterator[str]:

@@ -78,7 +78,7 @@ class Encoder:
         max_tokens: int = 256,
         batch_tokens: int = RUN_TOKENS,
         threads: int = 0,
-        cache_bytes: int = 16 << 20,
+        cache_bytes: int = 8 << 20,
         cache_key: Literal["exact", "canonical"] = "exact",
     ) -> None:
         if batch_tokens < 1:

@@ -11,7 +11,7 @@ from stream_processors.settings import Settings
 
 if TYPE_CHECKING:
     from connectors.store import RedisStore
-    from encoder_core import Encoder
+    from encoder_core import Bundle, Encoder
     from stream_processors.cascade import Cascade
 
 
@@ -28,12 +28,22 @@ def make_embedder(settings: Settings) -> Encoder | Cascade:
     from stream_processors.cascade import Cascade
 
     share = (options.cache_mb << 20) // 2
-    return Cascade(
-        load_encoder(settings, static_bundle(settings), cache_bytes=share),
-        load_encoder(settings, options.bundle, cache_bytes=share),
-        similarity=options.cascade_similarity,
-        band=options.cascade_band,
-    )
+    static = load_encoder(settings, static_bundle(settings), cache_bytes=share)
+    full = load_encoder(settings, options.bundle, cache_bytes=share)
+    check_student(static.bundle, full.bundle)
+    return Cascade(static, full, similarity=options.cascade_similarity, band=options.cascade_band)
+
+
+def check_student(static: Bundle, full: Bundle) -> None:
+    """Raises BundleError unless ``static`` was distilled from exactly ``full``: no two trainings share a space."""
+    from encoder_core import BundleError
+
+    teacher = static.manifest.get("teacher")
+    if not isinstance(teacher, dict) or teacher.get("sha256") != full.sha256:
+        raise BundleError(
+            f"{static.path}: was not distilled from {full.name} {full.version} in {full.path}; "
+            "a cascade needs the student of its own encoder (setting encoder.static_bundle)"
+        )
 
 
 def make_encoder(settings: Settings) -> Encoder:

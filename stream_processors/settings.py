@@ -33,6 +33,14 @@ class EncoderSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.tier == "static" and self.bundle is not None and self.static_bundle is None:
+            raise ValueError(
+                "encoder.bundle: has no effect with encoder.tier=static; its student is encoder.static_bundle"
+            )
+        return self
+
     tier: Literal["full", "static", "cascade"] = Field(
         "full",
         description="Encoder: full; static, a quick approximation; or cascade, full where it may matter only",
@@ -57,7 +65,7 @@ class EncoderSettings(BaseModel):
     threads: int = Field(
         0, ge=0, description="Runs of the graph at a time, one thread each; 0 for one a core"
     )
-    cache_mb: int = Field(16, ge=0, description="Megabytes of vectors kept between batches")
+    cache_mb: int = Field(8, ge=0, description="Megabytes of vectors kept between batches")
     cache_key: Literal["exact", "canonical"] = Field(
         "exact",
         description="One vector for lines that are equal, or canonical: for those that differ in volatile parts only",

@@ -150,6 +150,15 @@ def bundle_copy(tmp_path) -> Path:
 
 
 @pytest.fixture
+def student_bundle(bundle, bundle_copy) -> Path:
+    """A bundle in the shipped one's space that says it was distilled from it, as a cascade needs one."""
+    from encoder_core.bundle import write_manifest
+
+    write_manifest(bundle_copy, {"name": "student", "version": "test", "teacher": {"sha256": bundle.sha256}})
+    return bundle_copy
+
+
+@pytest.fixture
 def no_settings(monkeypatch) -> None:
     """An environment without settings of ours."""
     for name in list(os.environ):

@@ -20,10 +20,10 @@ def reported(worker, encoder: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("tier", ["full", "static", "cascade"])
-def test_every_tier_counts_each_line_once_and_reports_its_lines(stream_factory, bundle_copy, tier):
+def test_every_tier_counts_each_line_once_and_reports_its_lines(stream_factory, student_bundle, tier):
     """A copy of the full bundle serves as the static one."""
     stream = stream_factory(
-        ENCODER__TIER=tier, ENCODER__STATIC_BUNDLE=str(bundle_copy), ENCODER__MAX_TOKENS="32"
+        ENCODER__TIER=tier, ENCODER__STATIC_BUNDLE=str(student_bundle), ENCODER__MAX_TOKENS="32"
     )
     stream.produce([*log_lines(LINES - 2), b"kernel: panic " + b"at 0x7f3a " * 100, b"nginx: up"])
     with stream.worker() as worker:
@@ -39,9 +39,9 @@ def test_every_tier_counts_each_line_once_and_reports_its_lines(stream_factory, 
 
 
 def test_a_worker_changes_from_the_full_encoder_to_a_cascade_and_keeps_its_memory(
-    stream_factory, bundle_copy
+    stream_factory, student_bundle
 ):
-    stream = stream_factory(ENCODER__STATIC_BUNDLE=str(bundle_copy), STREAM__BATCH_LINES="200")
+    stream = stream_factory(ENCODER__STATIC_BUNDLE=str(student_bundle), STREAM__BATCH_LINES="200")
     stream.produce(log_lines(LINES, distinct=50))
     for tier in ("full", "cascade"):
         with stream.worker(ENCODER__TIER=tier) as worker:

@@ -36,18 +36,33 @@ def test_the_static_tier_is_the_static_bundle_everywhere(settings, bundle_copy):
     assert make_embedder(chosen).bundle.path == make_encoder(chosen).bundle.path == bundle_copy
 
 
-def test_a_cascade_is_both_and_what_is_asked_and_kept_is_of_the_full_one(settings, bundle, bundle_copy):
+def test_a_cascade_is_both_and_what_is_asked_and_kept_is_of_the_full_one(settings, bundle, student_bundle):
     chosen = settings(
-        tier="cascade", static_bundle=bundle_copy, cascade_similarity=0.5, cascade_band=7, cache_mb=8
+        tier="cascade", static_bundle=student_bundle, cascade_similarity=0.5, cascade_band=7, cache_mb=8
     )
     cascade = make_embedder(chosen)
     assert isinstance(cascade, Cascade)
-    assert (cascade.static.bundle.path, cascade.band) == (bundle_copy, 7)
+    assert (cascade.static.bundle.path, cascade.band) == (student_bundle, 7)
     assert cascade.bundle == cascade.full.bundle == make_encoder(chosen).bundle == bundle
     vectors, cut = cascade.embed_and_flag([*LINES, "word " * 100])
     assert cut.tolist() == [False, False, True]
     own = make_encoder(chosen).embed(LINES)
     np.testing.assert_allclose(vectors[:2], own / np.linalg.norm(own, axis=1, keepdims=True), atol=0.02)
+
+
+def test_the_shipped_bundles_make_a_cascade(settings):
+    cascade = make_embedder(settings(tier="cascade"))
+    assert cascade.static.bundle.config["model_type"] == "secencoder-static"
+    assert cascade.full.bundle.config["model_type"] == "deberta-v2"
+
+
+def test_a_cascade_refuses_the_student_of_another_encoder(settings, bundle_copy):
+    """The folder of a user's own encoder, and the static one that ships; and one that is nobody's student."""
+    for other in ({"bundle": bundle_copy}, {"static_bundle": bundle_copy}):
+        with pytest.raises(BundleError, match=r"was not distilled from .*encoder\.static_bundle") as caught:
+            make_embedder(settings(tier="cascade", **other))
+        assert str(bundle_copy) in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("tier", ["static", "cascade"])

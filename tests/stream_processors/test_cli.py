@@ -150,8 +150,8 @@ def test_scan_says_which_lines_were_cut(secencoder, log_file):
     assert f"{len(LINES)} lines cut" in table.out
 
 
-def test_a_cascade_scans_and_embeds_with_the_full_encoder(secencoder, log_file, tmp_path, bundle_copy):
-    cascade = [*FAST, "--set", "encoder.tier=cascade", "--set", f"encoder.static_bundle={bundle_copy}"]
+def test_a_cascade_scans_and_embeds_with_the_full_encoder(secencoder, log_file, tmp_path, student_bundle):
+    cascade = [*FAST, "--set", "encoder.tier=cascade", "--set", f"encoder.static_bundle={student_bundle}"]
     found = secencoder("scan", log_file, "--json", *cascade).json
     assert found["lines"] == len(LINES)
     assert LINES[-1] in [anomaly["text"] for anomaly in found["anomalies"]]

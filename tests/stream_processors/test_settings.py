@@ -162,6 +162,7 @@ def test_settings_that_contradict_each_other_are_named():
     assert "detection.warmup" in message
     assert "detection.reservoir" in message
     assert "kafka.sasl_mechanism" in refusal(None, {"kafka.security_protocol": "SASL_SSL"}, {})
+    assert "encoder.static_bundle" in refusal(None, {"encoder.tier": "static", "encoder.bundle": "mine"}, {})
 
 
 @pytest.mark.parametrize(
