@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from encoder_core import Bundle, BundleError
+from encoder_core.bundle import MANIFEST, read_json
 from trainer.manifest import read_manifest
 from trainer.results import MODEL_COLUMNS, append_rows, markdown_table
 from trainer.settings import EvaluateSettings, ExportSettings, RunSettings
@@ -157,9 +158,7 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
     trained, tokenised = read_manifest(work["pretrain"]), read_manifest(work["tokens"])
     training = dict(trained.settings["pretrain"])
     if training["start_from"]:
-        training["start_from"] = Path(
-            training["start_from"]
-        ).name  # the rest of the path means nothing elsewhere
+        training["start_from"] = bundle_name(Path(training["start_from"]))
     training |= {
         "lines": tokenised.counts["lines"],
         "corpus_tokens": tokenised.counts["tokens"],
@@ -182,6 +181,15 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
         "metrics": metrics,
         "replaces": {name: replaced[name] for name in ("name", "version", "metrics") if name in replaced},
     }
+
+
+def bundle_name(folder: Path) -> str:
+    """Name and version of a bundle; without a manifest that of its folder: the path means nothing elsewhere."""
+    try:
+        manifest = read_json(folder / MANIFEST)
+        return f"{manifest['name']} {manifest['version']}"
+    except (BundleError, KeyError):
+        return folder.name
 
 
 def check_lines(work: Work) -> list[str]:

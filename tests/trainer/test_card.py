@@ -5,6 +5,7 @@ import pytest
 from encoder_core import Bundle, default_bundle_path
 from trainer.card import model_card
 from trainer.model import make_config
+from trainer.publish import bundle_name
 
 SCORE = {"lines": 10, "predictions": 100, "perplexity": 8.0, "accuracy": 0.5}
 UNIGRAM = {"unigram_perplexity": 900.0, "unigram_accuracy": 0.03}
@@ -51,3 +52,11 @@ def test_the_shipped_bundles_metrics_can_be_shown(record):
     manifest = Bundle.load(default_bundle_path()).manifest
     text = card(record | {"replaces": {name: manifest[name] for name in ("name", "version", "metrics")}})
     assert f"{manifest['name']} {manifest['version']}" in text
+
+
+def test_the_bundle_that_a_training_started_from_is_named_without_its_path(record, tmp_path):
+    shipped = Bundle.load(default_bundle_path())
+    assert bundle_name(default_bundle_path()) == f"{shipped.name} {shipped.version}"
+    assert bundle_name(tmp_path / "gone") == "gone"
+    record["training"]["start_from"] = "smaller 1"
+    assert "pretrained from the weights of smaller 1" in " ".join(card(record).split())
