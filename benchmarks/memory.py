@@ -2,7 +2,7 @@
 
 A stream is a process that embeds generated lines, whose ids and numbers never repeat, among them long ones made of
 several, with the cache that the encoder has by default, and notes its resident memory after ``--first`` and after
-``--lines`` lines. With exact keys every line is computed, which takes half an hour for a million. The long line is a
+``--lines`` lines. With exact keys every line is computed, which takes over an hour for a million. The long line is a
 process of its own. The address space of each is limited, so that one that grows without bound fails and not the
 machine. Linux only. Run: python -m benchmarks.memory
 """
