@@ -12,8 +12,8 @@ from aiokafka import TopicPartition
 from connectors.store import MemoryStore
 from stream_processors.batches import LONG_BYTES, Batch, Partition
 from stream_processors.pipeline import Pipeline
+from stream_processors.service import StreamService
 from stream_processors.settings import Settings
-from stream_processors.worker import StreamService
 
 FIRST, SECOND = TopicPartition("logs", 0), TopicPartition("logs", 1)
 SHORT, LONG = b"a short line", b"x" * (LONG_BYTES + 1)
