@@ -59,6 +59,8 @@ class Anomaly:
     pattern: str
     cut: bool = False
     """True when the encoder read only the beginning of the line."""
+    model: str = ""
+    """Identity (name@version#sha) of the model that scored it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Pattern:
     vector: bytes
     """The founding line's unit vector, float16 little-endian, ``2 * dim`` bytes."""
     model: str
-    """Version of the model that made the vector; vectors of two models are not comparable."""
+    """Identity (name@version#sha) of the model that made the vector; vectors of two models are not comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,10 @@ class WindowPart:
     texts: tuple[str, ...]
     vectors: bytes
     """Unit vectors of the kept lines, float16 little-endian, ``2 * dim`` bytes each."""
+    opened: int = 0
+    """Offset of the line that opened it. A window that is opened again later is another part, merged when read."""
+    model: str = ""
+    """Identity (name@version#sha) of the model that made the vectors."""
 
 
 @dataclass(slots=True)
@@ -110,7 +116,13 @@ class Changes:
     cut: int = 0
     """Lines of this batch that are longer than the encoder reads."""
     warming_up: int = 0
-    """Lines of this batch that could not be scored yet."""
+    """Lines of this partition that could not be scored yet."""
+    waiting_from: int | None = None
+    """Offset of the first of them; None when no line waits."""
+    expired: int = 0
+    """Lines that the topic's retention removed before they were read."""
+    topic_id: str | None = None
+    """Kafka's id of the topic (KIP-516), where the broker has one: a topic made anew has another."""
     anomalies: list[Anomaly] = field(default_factory=list)
     patterns: list[Pattern] = field(default_factory=list)
     windows: list[WindowPart] = field(default_factory=list)
@@ -131,5 +143,11 @@ class SourceStats:
     patterns: int = 0
     forgotten_pattern_lines: int = 0
     """Lines counted under patterns that were since forgotten: pattern counts and this sum to ``lines``."""
+    expired: int = 0
+    """Lines that the topic's retention removed before they were read."""
+    group: str = ""
+    """Consumer group that feeds the source."""
+    model: str = ""
+    """Identity of the model of its latest batch."""
     applied: dict[int, int] = field(default_factory=dict)
     """Partition to the offset after the last applied line."""
