@@ -14,7 +14,7 @@ from pathlib import Path
 
 from connectors.embedded import embedded_broker, embedded_store
 from connectors.kafka import KafkaSettings, end_offsets, ensure_topic
-from connectors.producer import LineProducer
+from connectors.kafka.producer import LineProducer
 from connectors.redis import RedisSettings, connect
 from connectors.store import RedisStore
 

@@ -7,7 +7,7 @@ from kafka.errors import KafkaError
 
 from connectors.embedded import EmbeddedServerError
 from connectors.kafka import BrokerUnreachable, TopicError
-from connectors.producer import DeliveryError
+from connectors.kafka.producer import DeliveryError
 from connectors.redis import StoreUnreachable
 from encoder_core import BundleError
 from stream_processors.demo import DemoError

@@ -215,7 +215,7 @@ def produce(
     from time import monotonic, sleep
 
     from connectors import kafka
-    from connectors.producer import LineProducer
+    from connectors.kafka.producer import LineProducer
 
     settings = settings_from(config, assignments, **shortcuts)
     kafka.wait_until_reachable(settings.kafka, 30.0, note_retry("Kafka"))

@@ -18,7 +18,7 @@ from connectors.embedded import (
     store_binary,
 )
 from connectors.kafka import KafkaSettings, end_offsets
-from connectors.producer import LineProducer
+from connectors.kafka.producer import LineProducer
 from connectors.redis import RedisSettings, connect
 
 

@@ -24,7 +24,7 @@ from connectors.kafka import (
     ensure_topic,
     wait_until_reachable,
 )
-from connectors.producer import DeliveryError, LineProducer
+from connectors.kafka.producer import DeliveryError, LineProducer
 from tests.servers import PASSWORD, USER
 
 SECRET = "s3cret-of-the-test"
@@ -273,7 +273,7 @@ def test_a_missing_topic_fails_in_bounded_time(kafka_settings):
 
 
 def test_send_waits_while_too_much_is_unacknowledged(kafka_settings, topic_factory, monkeypatch):
-    monkeypatch.setattr("connectors.producer.MAX_OUTSTANDING_BYTES", 20_000)
+    monkeypatch.setattr("connectors.kafka.producer.MAX_OUTSTANDING_BYTES", 20_000)
     with LineProducer(kafka_settings, topic_factory()) as producer:
         for _ in range(500):
             producer.send(b"x" * 1000)

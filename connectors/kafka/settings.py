@@ -1,40 +1,17 @@
-"""Kafka: connection settings and the few admin questions the project asks.
-
-Uses kafka-python; ``KafkaSettings.aiokafka_kwargs`` serves the worker's own aiokafka consumer. Imports
-nothing of stream_processors, encoder_core or trainer.
-"""
+"""How to reach Kafka: one settings model that serves kafka-python and aiokafka alike."""
 
 from __future__ import annotations
 
 import logging
-import socket
 import ssl
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka import errors as kafka_errors
 from kafka.net.sasl.oauth import AbstractTokenProvider
-from kafka.structs import TopicPartition
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
-from connectors.backoff import Deadline, OnRetry, retry
-
-PROBE_SECONDS = 5.0
-"""Longest a single attempt may take while waiting for a broker."""
 CLIENT_LOGGERS = ("kafka", "aiokafka")
-BOOTSTRAP_MS = 10_000
-"""Longest a client may look for its first broker; use wait_until_reachable to wait longer."""
-
-
-class BrokerUnreachable(ConnectionError):  # noqa: N818
-    """No broker of ``kafka.bootstrap_servers`` answered in time."""
-
-
-class TopicError(RuntimeError):
-    """A topic could not be created, or does not exist."""
 
 
 class _StaticToken(AbstractTokenProvider):
@@ -222,147 +199,3 @@ def client_ssl_context(section: str, **files: Path | None) -> ssl.SSLContext:
                 f"{section}.{cert_name}: cannot use {certfile} with its key (PEM, unencrypted)"
             ) from error
     return context
-
-
-def wait_until_reachable(
-    settings: KafkaSettings, deadline_seconds: float = 30.0, on_retry: OnRetry | None = None
-) -> None:
-    """Return once a broker answers; raise BrokerUnreachable when none did within ``deadline_seconds``.
-
-    Between attempts the wait doubles, with jitter; ``on_retry(reason, seconds)`` is called before each wait.
-    """
-    kwargs = settings.client_kwargs()
-    # kafka-python reports a timeout for each of them: another protocol, a certificate, a refused login.
-    suspects = ["security_protocol"]
-    suspects += ["ssl_cafile"] if "SSL" in settings.security_protocol else []
-    suspects += ["sasl_mechanism and its credentials"] if settings.sasl_mechanism else []
-    hint = "check " + ", ".join(f"kafka.{suspect}" for suspect in suspects)
-
-    def attempt(seconds_left: float) -> str | None:
-        seconds = min(PROBE_SECONDS, max(seconds_left, 0.2))
-        failure = _probe_sockets(settings.addresses(), seconds)
-        return failure if failure is not None else _probe_protocol(kwargs, seconds, hint)
-
-    failure = retry(attempt, Deadline(deadline_seconds), on_retry)
-    if failure is not None:
-        raise BrokerUnreachable(
-            f"no Kafka broker at {settings.bootstrap_servers} within {deadline_seconds:g} s: {failure} "
-            "(setting kafka.bootstrap_servers)"
-        )
-
-
-def _probe_sockets(addresses: list[tuple[str, int]], seconds: float) -> str | None:
-    """None when any address accepts a connection, else why the last one did not.
-
-    Asked before kafka-python, whose bootstrap logs several lines per attempt and hides the reason.
-    """
-    failure = None
-    for address in addresses:
-        try:
-            socket.create_connection(address, timeout=seconds).close()
-        except OSError as error:
-            failure = (error.strerror or str(error) or type(error).__name__).lower()
-        else:
-            return None
-    return failure
-
-
-def _probe_protocol(kwargs: dict[str, Any], seconds: float, hint: str) -> str | None:
-    try:
-        KafkaAdminClient(**kwargs, bootstrap_timeout_ms=int(seconds * 1000)).close()
-    except kafka_errors.KafkaError as error:
-        if isinstance(error, kafka_errors.KafkaTimeoutError):
-            return f"connected, but not accepted as a Kafka client; {hint}"
-        return f"{error}; {hint}"
-    return None
-
-
-def ensure_topic(
-    settings: KafkaSettings, name: str, partitions: int, *, replication_factor: int = -1, **config: Any
-) -> int:
-    """Create the topic unless it exists; return how many partitions it has, which may differ then.
-
-    ``config`` are topic settings with underscores for dots, e.g. ``retention_ms=3600000``. A factor of -1
-    means the broker's default. librdkafka's mock cluster cannot create topics on request; there the topic
-    comes into being with the cluster's own number of partitions. Raises TopicError.
-    """
-    topic = {
-        "num_partitions": partitions,
-        "replication_factor": replication_factor,
-        "configs": {key.replace("_", "."): _as_text(value) for key, value in config.items()},
-    }
-    refused = f"topic {name!r} cannot be created on {settings.bootstrap_servers}"
-    with closing(client(KafkaAdminClient, settings)) as admin:
-        existing = _partition_count(admin, name)
-        if existing:
-            return existing
-        try:
-            (answer,) = admin.create_topics({name: topic}, raise_errors=False)["topics"]
-        except (kafka_errors.UnknownBrokerIdError, kafka_errors.IncompatibleBrokerVersion) as error:
-            return _auto_create(settings, name, f"{refused}: {error}")
-        except (kafka_errors.KafkaError, ValueError) as error:
-            raise TopicError(f"{refused}: {error}") from error
-        code = answer["error_code"]
-        if code not in (0, kafka_errors.TopicAlreadyExistsError.errno):
-            reason = answer.get("error_message") or kafka_errors.for_code(code).__name__
-            raise TopicError(f"{refused}: {reason}")
-        admin.wait_for_topics([name])
-        return _partition_count(admin, name)
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def client(factory: Any, settings: KafkaSettings, **options: Any) -> Any:
-    """A client of kafka-python. Raises BrokerUnreachable."""
-    try:
-        return factory(**settings.client_kwargs(), bootstrap_timeout_ms=BOOTSTRAP_MS, **options)
-    except kafka_errors.KafkaTimeoutError as error:
-        raise BrokerUnreachable(
-            f"no Kafka broker at {settings.bootstrap_servers} within {BOOTSTRAP_MS // 1000} s "
-            "(setting kafka.bootstrap_servers)"
-        ) from error
-
-
-def _partition_count(admin: Any, name: str) -> int:
-    return sum(len(topic["partitions"]) for topic in admin.describe_topics([name]))
-
-
-def _auto_create(settings: KafkaSettings, name: str, refused: str) -> int:
-    """Ask for the topic's metadata as a producer, which creates it on a cluster that has no CreateTopics."""
-    with closing(client(KafkaProducer, settings, max_block_ms=BOOTSTRAP_MS)) as producer:
-        try:
-            return len(producer.partitions_for(name))
-        except kafka_errors.KafkaError as error:
-            raise TopicError(refused) from error
-
-
-def _partitions(consumer: Any, settings: KafkaSettings, topic: str) -> list[TopicPartition]:
-    partitions = consumer.partitions_for_topic(topic)
-    if not partitions:
-        raise TopicError(f"topic {topic!r} does not exist on {settings.bootstrap_servers}")
-    return [TopicPartition(topic, partition) for partition in sorted(partitions)]
-
-
-def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
-    """Per partition the offset that the next message will get. Raises TopicError for an unknown topic."""
-    with closing(client(KafkaConsumer, settings, allow_auto_create_topics=False)) as consumer:
-        offsets = consumer.end_offsets(_partitions(consumer, settings, topic))
-        return {partition.partition: offset for partition, offset in offsets.items()}
-
-
-def committed(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
-    """Per partition the group's committed offset; a partition without a commit is left out.
-
-    Asks without joining the group, so nobody's partitions move. Raises TopicError for an unknown topic.
-    """
-    consumer = client(
-        KafkaConsumer, settings, group_id=group, enable_auto_commit=False, allow_auto_create_topics=False
-    )
-    with closing(consumer):
-        offsets = {
-            partition.partition: consumer.committed(partition)
-            for partition in _partitions(consumer, settings, topic)
-        }
-    return {partition: offset for partition, offset in offsets.items() if offset is not None}

@@ -1,0 +1,97 @@
+"""The few questions the project asks about topics and groups; each opens a client of kafka-python and closes it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import errors as kafka_errors
+from kafka.structs import TopicPartition
+
+from connectors.kafka.reaching import BOOTSTRAP_MS, client
+from connectors.kafka.settings import KafkaSettings
+
+
+class TopicError(RuntimeError):
+    """A topic could not be created, or does not exist."""
+
+
+def ensure_topic(
+    settings: KafkaSettings, name: str, partitions: int, *, replication_factor: int = -1, **config: Any
+) -> int:
+    """Create the topic unless it exists; return how many partitions it has, which may differ then.
+
+    ``config`` are topic settings with underscores for dots, e.g. ``retention_ms=3600000``. A factor of -1
+    means the broker's default. librdkafka's mock cluster cannot create topics on request; there the topic
+    comes into being with the cluster's own number of partitions. Raises TopicError.
+    """
+    topic = {
+        "num_partitions": partitions,
+        "replication_factor": replication_factor,
+        "configs": {key.replace("_", "."): _as_text(value) for key, value in config.items()},
+    }
+    refused = f"topic {name!r} cannot be created on {settings.bootstrap_servers}"
+    with closing(client(KafkaAdminClient, settings)) as admin:
+        existing = _partition_count(admin, name)
+        if existing:
+            return existing
+        try:
+            (answer,) = admin.create_topics({name: topic}, raise_errors=False)["topics"]
+        except (kafka_errors.UnknownBrokerIdError, kafka_errors.IncompatibleBrokerVersion) as error:
+            return _auto_create(settings, name, f"{refused}: {error}")
+        except (kafka_errors.KafkaError, ValueError) as error:
+            raise TopicError(f"{refused}: {error}") from error
+        code = answer["error_code"]
+        if code not in (0, kafka_errors.TopicAlreadyExistsError.errno):
+            reason = answer.get("error_message") or kafka_errors.for_code(code).__name__
+            raise TopicError(f"{refused}: {reason}")
+        admin.wait_for_topics([name])
+        return _partition_count(admin, name)
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _partition_count(admin: Any, name: str) -> int:
+    return sum(len(topic["partitions"]) for topic in admin.describe_topics([name]))
+
+
+def _auto_create(settings: KafkaSettings, name: str, refused: str) -> int:
+    """Ask for the topic's metadata as a producer, which creates it on a cluster that has no CreateTopics."""
+    with closing(client(KafkaProducer, settings, max_block_ms=BOOTSTRAP_MS)) as producer:
+        try:
+            return len(producer.partitions_for(name))
+        except kafka_errors.KafkaError as error:
+            raise TopicError(refused) from error
+
+
+def _partitions(consumer: Any, settings: KafkaSettings, topic: str) -> list[TopicPartition]:
+    partitions = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise TopicError(f"topic {topic!r} does not exist on {settings.bootstrap_servers}")
+    return [TopicPartition(topic, partition) for partition in sorted(partitions)]
+
+
+def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """Per partition the offset that the next message will get. Raises TopicError for an unknown topic."""
+    with closing(client(KafkaConsumer, settings, allow_auto_create_topics=False)) as consumer:
+        offsets = consumer.end_offsets(_partitions(consumer, settings, topic))
+        return {partition.partition: offset for partition, offset in offsets.items()}
+
+
+def committed(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
+    """Per partition the group's committed offset; a partition without a commit is left out.
+
+    Asks without joining the group, so nobody's partitions move. Raises TopicError for an unknown topic.
+    """
+    consumer = client(
+        KafkaConsumer, settings, group_id=group, enable_auto_commit=False, allow_auto_create_topics=False
+    )
+    with closing(consumer):
+        offsets = {
+            partition.partition: consumer.committed(partition)
+            for partition in _partitions(consumer, settings, topic)
+        }
+    return {partition: offset for partition, offset in offsets.items() if offset is not None}
