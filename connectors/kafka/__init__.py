@@ -3,7 +3,14 @@
 Imports nothing of stream_processors, encoder_core or trainer.
 """
 
-from connectors.kafka.admin import TopicError, committed, end_offsets, ensure_topic
+from connectors.kafka.admin import (
+    TopicError,
+    committed,
+    committed_with_metadata,
+    end_offsets,
+    ensure_topic,
+    topic_ids,
+)
 from connectors.kafka.reaching import BrokerUnreachable, client, wait_until_reachable
 from connectors.kafka.settings import KafkaSettings, client_ssl_context
 
@@ -14,7 +21,9 @@ __all__ = [
     "client",
     "client_ssl_context",
     "committed",
+    "committed_with_metadata",
     "end_offsets",
     "ensure_topic",
+    "topic_ids",
     "wait_until_reachable",
 ]

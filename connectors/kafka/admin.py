@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
@@ -95,3 +96,26 @@ def committed(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]
             for partition in _partitions(consumer, settings, topic)
         }
     return {partition: offset for partition, offset in offsets.items() if offset is not None}
+
+
+def committed_with_metadata(settings: KafkaSettings, group: str, topic: str) -> dict[int, tuple[int, str]]:
+    """Per partition the group's committed offset and the text that was committed with it."""
+    with closing(client(KafkaAdminClient, settings)) as admin:
+        offsets = admin.list_group_offsets(group).get(group, {})
+    return {
+        partition.partition: (found.offset, found.metadata or "")
+        for partition, found in offsets.items()
+        if partition.topic == topic and found.offset >= 0
+    }
+
+
+def topic_ids(settings: KafkaSettings, topics: Iterable[str]) -> dict[str, str | None]:
+    """Id of each topic that exists (KIP-516), None from brokers that have no ids; a topic made anew has another."""
+    with closing(client(KafkaAdminClient, settings)) as admin:
+        described = admin.describe_topics(list(topics))
+    return {topic["name"]: _id_of(topic) for topic in described if topic["partitions"]}
+
+
+def _id_of(topic: dict[str, Any]) -> str | None:
+    found = str(topic.get("topic_id") or "")
+    return found if found.strip("0-") else None

@@ -10,9 +10,10 @@ import pytest
 from aiokafka import TopicPartition
 
 from connectors.store import MemoryStore
-from stream_processors.batches import LONG_BYTES, Batch, Partition
+from stream_processors.delivery.batches import LONG_BYTES, Batch, Partition
+from stream_processors.delivery.fetching import Fetcher
+from stream_processors.delivery.service import StreamService
 from stream_processors.pipeline import Pipeline
-from stream_processors.service import StreamService
 from stream_processors.settings import Settings
 
 FIRST, SECOND = TopicPartition("logs", 0), TopicPartition("logs", 1)
@@ -33,11 +34,11 @@ class FakeConsumer:
     def paused(self) -> set[TopicPartition]:
         return set(self.stopped)
 
-    def pause(self, topic: TopicPartition) -> None:
-        self.stopped.add(topic)
+    def pause(self, at: TopicPartition) -> None:
+        self.stopped.add(at)
 
-    def resume(self, topic: TopicPartition) -> None:
-        self.stopped.remove(topic)
+    def resume(self, at: TopicPartition) -> None:
+        self.stopped.remove(at)
 
 
 class Recorder(StreamService):
@@ -47,12 +48,13 @@ class Recorder(StreamService):
         settings = Settings.model_validate({"encoder": {"max_tokens": max_tokens}})
         super().__init__(settings, Pipeline(embedder), MemoryStore(), dim=embedder.dim, model="m")
         self.consumer = FakeConsumer()
+        self.fetcher = Fetcher(self.consumer, self.troubles, self.open, self.queue, batch_lines=500)
         self.channel, self.long_channel = asyncio.Queue(), asyncio.Queue()
         self.handled: list[Batch] = []
 
-    def assign(self, topic: TopicPartition) -> Partition:
+    def assign(self, at: TopicPartition) -> Partition:
         """A partition that was just opened."""
-        self.partitions[topic] = partition = Partition(topic, None, None, None)
+        self.fetcher.partitions[at] = partition = Partition(at, None, None, position=0)
         return partition
 
     async def handle(self, batch: Batch) -> None:
@@ -81,13 +83,13 @@ def service(embedder):
     ],
 )
 def test_a_batch_is_long_when_the_encoder_may_read_a_long_line_of_it(values, max_tokens, long):
-    assert Batch(None, messages(*values)).long(max_tokens) is long
+    assert Batch(None, messages(*values), len(values)).long(max_tokens) is long
 
 
 def test_with_the_default_settings_every_batch_takes_the_one_lane(embedder):
     async def case() -> None:
         service = Recorder(embedder, Settings().encoder.max_tokens)
-        await service.queue(service.assign(FIRST).next_batch(messages(LONG)))
+        await service.queue(service.assign(FIRST).next_batch(messages(LONG), 1))
         assert (service.channel.qsize(), service.long_channel.qsize()) == (1, 0)
         assert not service.consumer.paused()
 
@@ -97,7 +99,7 @@ def test_with_the_default_settings_every_batch_takes_the_one_lane(embedder):
 def test_a_long_batch_pauses_its_partition_and_waits_for_the_one_before(service):
     async def case() -> None:
         partition = service.assign(FIRST)
-        earlier, long = partition.next_batch(messages(SHORT)), partition.next_batch(messages(LONG))
+        earlier, long = partition.next_batch(messages(SHORT), 1), partition.next_batch(messages(LONG), 1)
         await service.queue(earlier)
         await service.queue(long)
         assert service.consumer.paused() == {FIRST}
@@ -115,8 +117,8 @@ def test_a_long_batch_pauses_its_partition_and_waits_for_the_one_before(service)
 
 def test_a_long_batch_waits_for_no_other_partition(service):
     async def case() -> None:
-        await service.queue(service.assign(FIRST).next_batch(messages(SHORT)))
-        long = service.assign(SECOND).next_batch(messages(LONG))
+        await service.queue(service.assign(FIRST).next_batch(messages(SHORT), 1))
+        long = service.assign(SECOND).next_batch(messages(LONG), 1)
         await service.queue(long)
         await asyncio.wait_for(service.take(await service.long_channel.get()), 10)
         assert service.handled == [long]
@@ -130,7 +132,7 @@ def test_a_batch_that_fails_lets_the_next_one_have_its_turn(service, monkeypatch
 
     async def case() -> None:
         partition = service.assign(FIRST)
-        earlier, long = partition.next_batch(messages(SHORT)), partition.next_batch(messages(LONG))
+        earlier, long = partition.next_batch(messages(SHORT), 1), partition.next_batch(messages(LONG), 1)
         await service.queue(long)
         with monkeypatch.context() as patch:
             patch.setattr(service, "handle", failing)
@@ -144,9 +146,9 @@ def test_a_batch_that_fails_lets_the_next_one_have_its_turn(service, monkeypatch
 
 def test_a_stale_long_batch_does_not_resume_a_partition_that_was_reopened_and_paused_again(service):
     async def case() -> None:
-        stale = service.assign(FIRST).next_batch(messages(LONG))
+        stale = service.assign(FIRST).next_batch(messages(LONG), 1)
         await service.queue(stale)
-        await service.queue(service.assign(FIRST).next_batch(messages(LONG)))
+        await service.queue(service.assign(FIRST).next_batch(messages(LONG), 1))
         await service.take(stale)
         assert service.consumer.paused() == {FIRST}
 
