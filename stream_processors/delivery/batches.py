@@ -60,7 +60,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one partition in offset order, fetched while ``partition`` was ours; none for offsets without lines."""
+    """Messages of one partition in offset order, fetched while it was ours; none when only offsets went by."""
 
     partition: Partition
     messages: Sequence[ConsumerRecord]

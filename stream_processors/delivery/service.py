@@ -72,7 +72,7 @@ class StreamService(Service):
             settings.kafka, settings.stream.dead_letter_topic, model=model, retrying=self.retrying
         )
         self.troubles = Troubles()
-        self.suspects = Suspects(pipeline)
+        self.suspects = Suspects(pipeline, self.new_detector)
         self.assignment = Assignment(self.forget)
 
     async def on_start(self) -> None:
@@ -133,7 +133,9 @@ class StreamService(Service):
 
     async def open(self, at: TopicPartition) -> Partition:
         """A partition opened from the store; its applied offset is committed, for a commit may have been lost."""
-        partition = await self.opener.open(at, tries=self.troubles.tries(at))
+        partition = await self.opener.open(
+            at, tries=self.troubles.tries(at), forget=self.suspects.memory_fails(at)
+        )
         await self.commit(partition)
         return partition
 
@@ -251,9 +253,7 @@ class StreamService(Service):
         fresh = [m for m in batch.messages if m.offset >= (partition.applied or 0)]
         if len(fresh) == 1:
             suspect = line_from(fresh[0], time.time())
-            await asyncio.to_thread(
-                self.suspects.accuse, partition.at, suspect, error, self.new_detector(partition.at)
-            )
+            await asyncio.to_thread(self.suspects.accuse, partition.at, suspect, error)
         self.troubles.add(partition.at, reason, narrow_to=max(1, len(fresh) // 2) if fresh else None)
 
     async def commit(self, partition: Partition) -> None:
