@@ -30,7 +30,7 @@ from connectors.records import Changes
 from connectors.store import Fenced, Store
 from stream_processors.batches import Batch, Partition, line_from
 from stream_processors.detector import PartitionDetector
-from stream_processors.metrics import EncoderMetrics
+from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.pipeline import Failed, Pipeline
 from stream_processors.settings import Settings
 from stream_processors.windows import OPEN_WINDOWS
