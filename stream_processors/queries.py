@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,25 +46,37 @@ def similar(
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """How far one partition's answers are behind its topic."""
+    """How far one partition's answers are behind its topic; ``applied`` is None if it was never applied."""
 
     source: str
     partition: int
     applied: int | None
     committed: int | None
+    beginning: int
     end: int
 
     @property
     def lag(self) -> int:
-        """Lines not yet applied to the store, as far as offsets tell."""
-        return self.end - (self.applied or 0)
+        """Lines still to be applied, as far as offsets tell; below 0 for a topic that was made anew.
+
+        Lines that retention removed are none of them, nor those before the committed offset where nothing was
+        applied yet: a group that starts with the latest lines commits where it starts.
+        """
+        going_on_from = self.applied if self.applied is not None else self.committed or 0
+        return self.end - max(going_on_from, self.beginning)
 
 
 def partition_lags(
-    source: str, applied: dict[int, int], committed: dict[int, int], ends: dict[int, int]
-) -> Sequence[PartitionLag]:
-    """One row per partition of the topic."""
+    source: str,
+    applied: Mapping[int, int],
+    committed: Mapping[int, int],
+    beginnings: Mapping[int, int],
+    ends: Mapping[int, int],
+) -> list[PartitionLag]:
+    """One row per partition of the topic, those that were never applied included."""
     return [
-        PartitionLag(source, partition, applied.get(partition), committed.get(partition), end)
+        PartitionLag(
+            source, partition, applied.get(partition), committed.get(partition), beginnings[partition], end
+        )
         for partition, end in sorted(ends.items())
     ]

@@ -20,6 +20,7 @@ from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings
 from connectors.store import RetentionSettings
 from stream_processors.detector import DetectionSettings
+from stream_processors.operations.health import HealthSettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]
 
@@ -105,6 +106,7 @@ class Settings(BaseModel):
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
 
 
 def load_settings(

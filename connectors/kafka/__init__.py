@@ -5,6 +5,7 @@ Imports nothing of stream_processors, encoder_core or trainer.
 
 from connectors.kafka.admin import (
     TopicError,
+    beginning_offsets,
     committed,
     committed_with_metadata,
     end_offsets,
@@ -18,6 +19,7 @@ __all__ = [
     "BrokerUnreachable",
     "KafkaSettings",
     "TopicError",
+    "beginning_offsets",
     "client",
     "client_ssl_context",
     "committed",

@@ -76,9 +76,23 @@ def _partitions(consumer: Any, settings: KafkaSettings, topic: str) -> list[Topi
 
 
 def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
-    """Per partition the offset that the next message will get. Raises TopicError for an unknown topic."""
-    with closing(client(KafkaConsumer, settings, allow_auto_create_topics=False)) as consumer:
-        offsets = consumer.end_offsets(_partitions(consumer, settings, topic))
+    """Per partition the offset up to which lines can be read. Raises TopicError for an unknown topic.
+
+    That is where the next message will be, or the first one of a transaction that is still open: a reader of
+    committed messages gets no further.
+    """
+    return _offsets(settings, topic, "end_offsets")
+
+
+def beginning_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """Per partition the offset of the first message that is kept. Raises TopicError for an unknown topic."""
+    return _offsets(settings, topic, "beginning_offsets")
+
+
+def _offsets(settings: KafkaSettings, topic: str, question: str) -> dict[int, int]:
+    options = {"allow_auto_create_topics": False, "isolation_level": "read_committed"}
+    with closing(client(KafkaConsumer, settings, **options)) as consumer:
+        offsets = getattr(consumer, question)(_partitions(consumer, settings, topic))
         return {partition.partition: offset for partition, offset in offsets.items()}
 
 

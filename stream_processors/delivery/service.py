@@ -30,7 +30,7 @@ from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
 from stream_processors.detector import PartitionDetector
-from stream_processors.metrics import EncoderMetrics
+from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.pipeline import Failed, OurFault, Pipeline
 from stream_processors.settings import Settings
 

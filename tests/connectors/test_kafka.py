@@ -19,6 +19,7 @@ from connectors.kafka import (
     BrokerUnreachable,
     KafkaSettings,
     TopicError,
+    beginning_offsets,
     committed,
     end_offsets,
     ensure_topic,
@@ -233,6 +234,33 @@ def test_an_unknown_topic_is_an_error_and_is_not_created(kafka_settings):
     for _ in range(2):
         with pytest.raises(TopicError, match="'nowhere' does not exist"):
             end_offsets(kafka_settings, "nowhere")
+
+
+def test_the_end_is_what_a_reader_of_committed_messages_reaches(kafka_settings, topic_factory):
+    topic = topic_factory()
+    producer = KafkaProducer(**kafka_settings.client_kwargs(), transactional_id=topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    for _ in range(5):
+        producer.send(topic, b"line")
+    producer.flush()
+    assert end_offsets(kafka_settings, topic) == {0: 0}
+    producer.commit_transaction()
+    assert end_offsets(kafka_settings, topic) == {0: 6}  # with the marker of its end
+    producer.close()
+
+
+def test_the_beginning_is_the_first_message_that_is_kept(kafka_settings, topic_factory):
+    topic = topic_factory(2)
+    with LineProducer(kafka_settings, topic) as producer:
+        for number in range(20):
+            producer.send(b"line", key=b"%d" % number)
+    ends = end_offsets(kafka_settings, topic)
+    admin = KafkaAdminClient(**kafka_settings.client_kwargs())
+    admin.delete_records({TopicPartition(topic, 1): ends[1] - 1})
+    admin.close()
+    assert beginning_offsets(kafka_settings, topic) == {0: 0, 1: ends[1] - 1}
+    assert end_offsets(kafka_settings, topic) == ends
 
 
 def test_committed_offsets_are_read_without_joining_the_group(kafka_settings, topic_factory):

@@ -82,7 +82,26 @@ def test_patterns_of_another_model_are_not_compared():
     assert similar(MemoryStore(), "logs", axes[0], model="m1") == []
 
 
-def test_lag_is_told_for_every_partition_of_the_topic():
-    rows = partition_lags("logs", {0: 90}, {0: 80, 1: 5}, {1: 10, 0: 100})
-    assert rows == [PartitionLag("logs", 0, 90, 80, 100), PartitionLag("logs", 1, None, 5, 10)]
-    assert [row.lag for row in rows] == [10, 10]
+def test_lag_is_told_for_every_partition_of_the_topic_applied_or_not():
+    rows = partition_lags("logs", {0: 90}, {0: 80}, {0: 0, 1: 0, 2: 0}, {1: 10, 0: 100, 2: 0})
+    assert rows == [
+        PartitionLag("logs", 0, 90, 80, 0, 100),
+        PartitionLag("logs", 1, None, None, 0, 10),
+        PartitionLag("logs", 2, None, None, 0, 0),
+    ]
+    assert [row.lag for row in rows] == [10, 10, 0]
+
+
+@pytest.mark.parametrize(
+    ("applied", "committed", "beginning", "lag"),
+    [
+        (None, None, 70, 30),  # never applied: what retention removed is not waiting
+        (40, 40, 70, 30),
+        (100, 90, 100, 0),
+        (None, 60, 0, 40),  # started with the latest lines
+        (0, 60, 0, 100),
+        (120, 120, 0, -20),  # of a topic that was made anew
+    ],
+)
+def test_lag_counts_the_lines_that_are_still_to_come(applied, committed, beginning, lag):
+    assert PartitionLag("logs", 0, applied, committed, beginning, 100).lag == lag

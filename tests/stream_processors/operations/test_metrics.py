@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from encoder_core.encoder import EncoderStats
 from stream_processors.cascade import Cascade
-from stream_processors.metrics import EncoderMetrics
+from stream_processors.operations.metrics import EncoderMetrics
 
 
 def encoder(**counted: int) -> SimpleNamespace:
