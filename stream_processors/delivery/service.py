@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from typing import Any
 
@@ -21,7 +22,7 @@ from connectors.kafka.streaming import make_consumer, missing_codecs
 from connectors.records import Changes
 from connectors.store import Fenced, Store, StoreRefused
 from stream_processors.delivery.applying import Applier
-from stream_processors.delivery.batches import Batch, Partition, line_from
+from stream_processors.delivery.batches import Batch, Partition, line_from, name_of
 from stream_processors.delivery.dead_letters import DeadLetters
 from stream_processors.delivery.fetching import Assignment, Fetcher
 from stream_processors.delivery.opening import Opener, start_text
@@ -30,7 +31,9 @@ from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
 from stream_processors.detector import PartitionDetector
+from stream_processors.operations.health import Health
 from stream_processors.operations.metrics import EncoderMetrics
+from stream_processors.operations.watchdog import Watchdog
 from stream_processors.pipeline import Failed, OurFault, Pipeline
 from stream_processors.settings import Settings
 
@@ -71,13 +74,23 @@ class StreamService(Service):
         self.dead_letters = DeadLetters(
             settings.kafka, settings.stream.dead_letter_topic, model=model, retrying=self.retrying
         )
-        self.troubles = Troubles()
         self.suspects = Suspects(pipeline, self.new_detector)
         self.assignment = Assignment(self.forget)
+        self.watchdog = Watchdog(
+            stall_seconds=settings.health.stall_seconds, exit_seconds=settings.health.exit_seconds
+        )
+        self.health = Health(
+            settings.health,
+            self.reasons,
+            {"model": self.has_loaded, "store": self.store_answers, "group": self.has_joined},
+        )
+        self.troubles = Troubles(blame=self.watchdog.blame)
+        self.given_up: str | None = None
 
     async def on_start(self) -> None:
         """Connects the dead-letter producer and joins the consumer group."""
         stream = self.settings.stream
+        await self.health.start()
         if missing := missing_codecs():
             log.error("topics compressed with %s can't be read: pip install cramjam", ", ".join(missing))
         self.consumer = make_consumer(
@@ -95,7 +108,7 @@ class StreamService(Service):
     async def on_stop(self) -> None:
         """Leaves the group, so that others take the partitions at once."""
         self.log_metrics()
-        for client in (self.consumer, self.dead_letters):
+        for client in (self.consumer, self.dead_letters, self.health):
             try:
                 await asyncio.wait_for(client.stop(), STOP_SECONDS)
             except (KafkaError, asyncio.TimeoutError) as error:
@@ -109,10 +122,38 @@ class StreamService(Service):
 
     @Service.task
     async def watch(self) -> None:
-        """Looks after partitions on which nothing happens."""
+        """Looks after partitions on which nothing happens, and ends the process when nothing helps."""
         while not self.should_stop:
             await self.sleep(WATCH_SECONDS)
+            self.observe()
             await self.watcher.look()
+
+    def observe(self) -> None:
+        """Tells the watchdog how far each partition is; one that was behind for too long ends the process."""
+        for name, (applied, lag) in self.watcher.lags().items():
+            self.watchdog.observe(name, applied, lag)
+        for stuck in self.watchdog.expired():
+            if self.given_up is None:
+                self.given_up = str(stuck)
+                log.critical("%s; ending", self.given_up)
+                signal.raise_signal(signal.SIGTERM)
+
+    def reasons(self) -> list[str]:
+        """Why the worker is not well."""
+        return [str(stuck) for stuck in self.watchdog.stuck()]
+
+    async def has_joined(self) -> bool:
+        """Whether the consumer is in its group."""
+        return self.assignment.joined
+
+    async def store_answers(self) -> bool:
+        """Whether the store answers at all."""
+        await asyncio.to_thread(self.store.sources)
+        return True
+
+    async def has_loaded(self) -> bool:
+        """Whether the model is there: it was loaded before the service was made."""
+        return True
 
     @Service.task
     async def report(self) -> None:
@@ -142,6 +183,7 @@ class StreamService(Service):
     def forget(self, at: TopicPartition) -> None:
         """A partition was taken away."""
         self.fetcher.forget(at)
+        self.watchdog.forget(name_of(at))
 
     async def queue(self, batch: Batch) -> None:
         """Puts a batch on its channel. The partition of a long one is paused until ``take`` is done with it.

@@ -36,8 +36,10 @@ class Trouble:
 class Troubles:
     """The partitions in trouble. A partition without an entry is well."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, blame: Callable[[str, str], None] | None = None
+    ) -> None:
+        self._clock, self._blame = clock, blame
         self._of: dict[TopicPartition, Trouble] = {}
 
     def add(self, at: TopicPartition, reason: str, *, narrow_to: int | None = None) -> Trouble:
@@ -53,6 +55,8 @@ class Troubles:
         trouble.tries = 1 if narrower else trouble.tries + 1
         wait = min(FIRST_WAIT * 2 ** (trouble.tries - 1), LONGEST_WAIT)
         trouble.until = self._clock() + wait
+        if self._blame is not None:
+            self._blame(name_of(at), reason)
         log.warning("%s: %s; tried again in %.1f s", name_of(at), reason, wait)
         return trouble
 
