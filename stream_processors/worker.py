@@ -82,7 +82,7 @@ def make_app(settings: Settings) -> faust.App:
         Pipeline(encoder),
         store,
         dim=encoder.dim,
-        model=encoder.bundle.version,
+        model=encoder.bundle.identity,
         metrics=EncoderMetrics(encoder),
     )
     service.channel = app.channel(maxsize=settings.stream.queued_batches)

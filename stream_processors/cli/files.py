@@ -183,7 +183,7 @@ def embed(
         "output": str(output),
         "lines": len(vectors),
         "dim": encoder.dim,
-        "model": encoder.bundle.version,
+        "model": encoder.bundle.identity,
     }
     report.show_facts(facts, as_json)
 
