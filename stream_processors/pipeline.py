@@ -91,10 +91,15 @@ class Pipeline:
         changes.dead_letters += len(failed)
         return failed
 
-    def relearn(self, lines: Sequence[Line], detector: PartitionDetector) -> None:
-        """Takes lines into the detector's memory whose effects are in the store already."""
+    def relearn(
+        self, lines: Sequence[Line], detector: PartitionDetector, *, waiting_from: int | None = None
+    ) -> None:
+        """Takes lines into the detector's memory whose effects are in the store already.
+
+        waiting_from: offset from which on they were not scored yet; None when all were.
+        """
         good, vectors, _ = self._embed(lines)
-        detector.relearn(good, vectors, self._refinement(good, vectors))
+        detector.relearn(good, vectors, self._refinement(good, vectors), waiting_from=waiting_from)
 
     def _embed(self, lines: Sequence[Line]) -> tuple[list[Line], NDArray[np.float32], list[Failed]]:
         parsed, unparsed = parse_lines(lines, self._parser)
