@@ -127,6 +127,8 @@ class Changes:
     patterns: list[Pattern] = field(default_factory=list)
     windows: list[WindowPart] = field(default_factory=list)
     snapshot: bytes | None = None
+    model: str = ""
+    """Identity (name@version#sha) of the model that this batch was embedded with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import Pattern
+from connectors.records import Pattern, WindowPart
 from connectors.store import Store
 from stream_processors.selection import unit_rows
 from stream_processors.windows import Sample, merge
 
 
 def samples(store: Store, source: str, *, windows: int = 1, k: int = 10) -> list[Sample]:
-    """The latest windows of a source, each cut to its k most diverse lines over all partitions."""
-    found = []
-    for start in store.windows(source)[:windows]:
-        if parts := store.window(source, start):
+    """The latest windows of a source that have lines, each cut to its k most diverse ones over all partitions.
+
+    Of a window that two models have parts of, only those of the newest count: vectors of two are not comparable.
+    """
+    newest = store.stats(source).model
+    found: list[Sample] = []
+    for start in store.windows(source):
+        if len(found) == windows:
+            break
+        if parts := of_one_model(store.window(source, start), newest):
             found.append(merge(parts, k))
     return found
+
+
+def of_one_model(parts: Sequence[WindowPart], newest: str) -> list[WindowPart]:
+    """The parts of the model ``newest``, else of the one that opened a part last; those without lines left out."""
+    filled = [part for part in parts if part.count > 0]
+    if not filled:
+        return []
+    last = max(filled, key=lambda part: (part.model == newest, part.opened))
+    return [part for part in filled if (part.model, len(part.total)) == (last.model, len(last.total))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,12 @@ def similar(
     store: Store, source: str, vector: NDArray[np.float32], *, model: str, limit: int = 10
 ) -> list[Match]:
     """Patterns nearest in meaning to an embedded line, (dim,); patterns of another model are left out."""
-    patterns = [pattern for pattern in store.patterns(source) if pattern.model == model]
+    size = 2 * len(vector)
+    patterns = [
+        pattern
+        for pattern in store.patterns(source)
+        if pattern.model == model and len(pattern.vector) == size
+    ]
     if not patterns:
         return []
     vectors = np.stack([np.frombuffer(pattern.vector, dtype="<f2") for pattern in patterns])

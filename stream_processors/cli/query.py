@@ -119,7 +119,7 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     question = Question(**options)
     encoder = make_encoder(question.settings)
     vector = encoder.embed([parse(text.encode("utf-8", "surrogateescape")).text])[0]
-    found = find_similar(question.store, question.source, vector, model=encoder.bundle.version, limit=limit)
+    found = find_similar(question.store, question.source, vector, model=encoder.bundle.identity, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 
 
