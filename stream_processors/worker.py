@@ -39,10 +39,10 @@ class LocalBootStrategy(BootStrategy):
 
 
 class App(faust.App):
-    """A Faust app that leaves Kafka to our consumer service, ``stream``."""
+    """A Faust app that leaves Kafka to our consumer service, ``delivery``."""
 
     BootStrategy = LocalBootStrategy
-    stream: StreamService
+    delivery: StreamService
 
     async def on_start(self) -> None:
         """Opens the channels, which Faust does when its own consumer gets partitions."""
@@ -93,7 +93,7 @@ def make_app(settings: Settings) -> App:
     )
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
     service.long_channel = app.channel(maxsize=0)  # no bound
-    app.stream = service
+    app.delivery = service
     app.service(service)  # type: ignore[arg-type]  # Faust takes instances as well as classes
 
     @app.agent(service.channel, name="detect")

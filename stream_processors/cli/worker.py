@@ -49,6 +49,6 @@ def worker(
     try:
         Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()
     except SystemExit:
-        if app.stream.given_up is None:
+        if app.delivery.given_up is None:
             raise
-    raise click.ClickException(f"ended, to be started again: {app.stream.given_up}")
+    raise click.ClickException(f"ended, to be started again: {app.delivery.given_up}")
