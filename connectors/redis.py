@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -180,6 +180,43 @@ class RedisSettings(BaseModel):
                     raise ValueError(f"redis.{setting}: no such file: {path}")
                 kwargs[option] = str(path) if path is not None else None
         return kwargs
+
+
+def without_overridden(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's settings of the store without those that a higher layer says in another way.
+
+    ``host`` stands for the whole ``url``, and the other way round; a user or password stands for the one inside the
+    URL below, and one inside a URL for those below.
+    """
+    kept = dict(lower)
+    if higher.get("host") is not None:
+        kept.pop("url", None)
+    if higher.get("url") is not None:
+        parts = urlsplit_or_none(higher["url"])
+        given = (
+            "host",
+            "port",
+            "db",
+            *(("username", "password") if parts and parts.password is not None else ()),
+        )
+        return {name: value for name, value in kept.items() if name not in given}
+    parts = urlsplit_or_none(kept.get("url"))
+    if parts is None or "@" not in parts.netloc:
+        return kept
+    user = None if higher.get("username") is not None else parts.username
+    password = None if higher.get("password") is not None else parts.password
+    login = f"{user or ''}{'' if password is None else ':' + password}"
+    host = parts.netloc.rpartition("@")[2]
+    kept["url"] = parts._replace(netloc=f"{login}@{host}" if login else host).geturl()
+    return kept
+
+
+def urlsplit_or_none(url: object) -> SplitResult | None:
+    """A URL's parts; None for what is none, which is told when the settings are checked."""
+    try:
+        return urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return None
 
 
 class LazyCluster:
