@@ -8,7 +8,8 @@ from kafka.errors import KafkaError
 from connectors.embedded import EmbeddedServerError
 from connectors.kafka import BrokerUnreachable, TopicError
 from connectors.kafka.producer import DeliveryError
-from connectors.redis import StoreUnreachable
+from connectors.redis import StoreRefused, StoreUnreachable
+from connectors.store import Occupied
 from encoder_core import BundleError
 from stream_processors.demo import DemoError
 from stream_processors.settings import SettingsError
@@ -17,6 +18,8 @@ WRONG_INPUT = (SettingsError, BundleError, TopicError)
 FAILURES = (
     BrokerUnreachable,
     StoreUnreachable,
+    StoreRefused,
+    Occupied,
     EmbeddedServerError,
     DeliveryError,
     DemoError,

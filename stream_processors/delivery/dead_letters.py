@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Iterator
+from functools import partial
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -62,7 +63,7 @@ class DeadLetters:
         name = f"dead letter of {name_of(at)}@{failed.line.offset}"
         for message in forms(failed, at, self._model):
             try:
-                await self._retrying.call(lambda form=message: self._deliver(form), name, KafkaError)
+                await self._retrying.call(partial(self._deliver, message), name, KafkaError)
             except _TooLarge:
                 log.warning("%s is over the limit of topic %s: sent with less of the line", name, self.topic)
             else:

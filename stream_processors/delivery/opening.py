@@ -202,7 +202,9 @@ class Opener:
         With ``start = latest`` that is where the group began before the store lost its data, else the topic's end now.
         A partition that is added later is not pinned: it is read from its beginning.
         """
-        if self._settings.stream.start != "latest" or await asyncio.to_thread(self._store.applied, source):
+        if self._settings.stream.start != "latest":
+            return False
+        if await asyncio.to_thread(self._store.applied, source):
             return False
         starts = topic.starts
         if not starts:

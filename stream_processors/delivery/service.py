@@ -20,7 +20,8 @@ from mode import Service
 
 from connectors.kafka.streaming import make_consumer, missing_codecs
 from connectors.records import Changes
-from connectors.store import Fenced, Store, StoreRefused
+from connectors.redis import StoreRefused
+from connectors.store import Fenced, Store
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition, line_from, name_of
 from stream_processors.delivery.dead_letters import DeadLetters
