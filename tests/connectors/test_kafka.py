@@ -14,7 +14,6 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from pydantic import ValidationError
 
 from connectors.backoff import Deadline, backoff, retry
-from connectors.embedded import free_port
 from connectors.kafka import (
     BrokerUnreachable,
     KafkaSettings,
@@ -26,6 +25,7 @@ from connectors.kafka import (
     wait_until_reachable,
 )
 from connectors.kafka.producer import DeliveryError, LineProducer
+from stream_processors.demo.servers import free_port
 from tests.servers import PASSWORD, USER
 
 SECRET = "s3cret-of-the-test"

@@ -12,7 +12,6 @@ import pytest
 import redis
 from pydantic import ValidationError
 
-from connectors.embedded import StoreServer
 from connectors.records import Anomaly, Changes, Pattern, SourceStats, WindowPart
 from connectors.redis import RedisSettings, connect
 from connectors.store import (
@@ -27,6 +26,7 @@ from connectors.store import (
     StoreRefused,
     bucket,
 )
+from stream_processors.demo.servers import StoreServer
 
 BINARY = bytes(range(256)) * 4
 NOW = 1_700_000_000.0

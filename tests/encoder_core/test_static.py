@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors.scenario import scenario
 from encoder_core import Bundle, Encoder, static_bundle_path
+from stream_processors.demo.scenario import scenario
 
 LIMIT = 10 * 10**6
 

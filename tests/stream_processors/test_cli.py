@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from connectors.embedded import free_port
 from connectors.redis import connect
 from connectors.store import RedisStore
 from stream_processors.cli import main, options
+from stream_processors.demo.servers import free_port
 from stream_processors.detector import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Pipeline
 from tests.fakes import changes_of, make_lines

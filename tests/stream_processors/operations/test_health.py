@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from connectors.embedded import free_port
+from stream_processors.demo.servers import free_port
 from stream_processors.operations import health
 from stream_processors.operations.health import Health, HealthSettings
 from stream_processors.settings import Settings, known_names

@@ -155,8 +155,8 @@ def test_a_broker_that_goes_away_is_told_once_for_each_cause(clock):
     pytest.importorskip("confluent_kafka")
     from aiokafka import AIOKafkaConsumer
 
-    from connectors.embedded import embedded_broker
     from connectors.kafka import KafkaSettings
+    from stream_processors.demo.servers import embedded_broker
 
     everything, limited = Written(), Written()
     limit_repeats([limited], RepeatFilter(clock=clock))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.scenario import ATTACK_STEPS, START, SYSTEMS, LabelledLine, scenario
+from stream_processors.demo.scenario import ATTACK_STEPS, START, SYSTEMS, LabelledLine, scenario
 
 ROOT = Path(__file__).parents[2]
 JSON_SYSTEMS = {"windows", "cloudtrail", "kubernetes"}
@@ -37,7 +37,7 @@ def test_same_arguments_give_the_same_lines():
 
 def test_lines_do_not_depend_on_hash_randomisation_locale_or_time_zone():
     code = (
-        "import locale, hashlib; from connectors.scenario import scenario\n"
+        "import locale, hashlib; from stream_processors.demo.scenario import scenario\n"
         "try: locale.setlocale(locale.LC_ALL, '')\n"
         "except locale.Error: pass\n"
         "print(hashlib.sha256(repr(list(scenario(lines=1500))).encode()).hexdigest())"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connectors.scenario import cast
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
-from connectors.scenario.template import System, Writer
+from stream_processors.demo.scenario import cast
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
+from stream_processors.demo.scenario.template import System, Writer
 
 NGINX = System("nginx", share=0.25, swing=0.3)
 DNS = System("dns", share=0.14, swing=0.25)

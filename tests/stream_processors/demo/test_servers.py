@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from connectors.embedded import (
+from connectors.kafka import KafkaSettings, end_offsets
+from connectors.kafka.producer import LineProducer
+from connectors.redis import RedisSettings, connect
+from stream_processors.demo.servers import (
     EmbeddedServerError,
     StoreServer,
     embedded_broker,
@@ -17,9 +20,6 @@ from connectors.embedded import (
     free_port,
     store_binary,
 )
-from connectors.kafka import KafkaSettings, end_offsets
-from connectors.kafka.producer import LineProducer
-from connectors.redis import RedisSettings, connect
 
 
 def listens(port: int) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from connectors.scenario import cast
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
-from connectors.scenario.template import System, Writer
+from stream_processors.demo.scenario import cast
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
+from stream_processors.demo.scenario.template import System, Writer
 
 SSHD = System("sshd", share=0.045, swing=0.5)
 AUDITD = System("auditd", share=0.10, swing=0.1)

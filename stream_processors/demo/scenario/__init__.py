@@ -16,15 +16,15 @@ from functools import lru_cache
 from itertools import accumulate
 from math import fsum
 
-from connectors.scenario.attack import Beat, Intrusion, story
-from connectors.scenario.cloudtrail import CLOUDTRAIL
-from connectors.scenario.draw import Draw
-from connectors.scenario.java import JAVA
-from connectors.scenario.kubernetes import KUBERNETES
-from connectors.scenario.linux import AUDITD, SSHD
-from connectors.scenario.moment import Moment
-from connectors.scenario.network import DNS, NGINX
-from connectors.scenario.windows import WINDOWS
+from stream_processors.demo.scenario.attack import Beat, Intrusion, story
+from stream_processors.demo.scenario.cloudtrail import CLOUDTRAIL
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.java import JAVA
+from stream_processors.demo.scenario.kubernetes import KUBERNETES
+from stream_processors.demo.scenario.linux import AUDITD, SSHD
+from stream_processors.demo.scenario.moment import Moment
+from stream_processors.demo.scenario.network import DNS, NGINX
+from stream_processors.demo.scenario.winlog import WINDOWS
 
 __all__ = ["ATTACK_STEPS", "START", "SYSTEMS", "LabelledLine", "scenario"]
 

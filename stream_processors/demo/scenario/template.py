@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
 
 Writer = Callable[[Draw, Moment], str]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connectors.scenario import cast
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
-from connectors.scenario.template import System, Writer, compact_json
+from stream_processors.demo.scenario import cast
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
+from stream_processors.demo.scenario.template import System, Writer, compact_json
 
 CLOUDTRAIL = System("cloudtrail", share=0.08, swing=0.2)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from connectors.scenario import cast, cloudtrail, kubernetes, linux, network, windows
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
+from stream_processors.demo.scenario import cast, cloudtrail, kubernetes, linux, network, winlog
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
 
 _GUESSES = ("admin", "oracle", "test", "ubuntu", "postgres", "guest", "git", "hadoop", "minecraft", "pi")
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -133,20 +133,20 @@ def _crontab(_: Draw, now: Moment, it: Intrusion) -> str:
 
 
 def _windows_service(_: Draw, now: Moment, it: Intrusion) -> str:
-    data = windows.service_fields(it.unit, rf"%COMSPEC% /Q /c C:\Windows\Temp\{it.unit}.exe -s {it.address}")
-    return windows.event_line(now, windows.SERVICE_INSTALLED, "FS-01", data)
+    data = winlog.service_fields(it.unit, rf"%COMSPEC% /Q /c C:\Windows\Temp\{it.unit}.exe -s {it.address}")
+    return winlog.event_line(now, winlog.SERVICE_INSTALLED, "FS-01", data)
 
 
 def _windows_service_audited(_: Draw, now: Moment, it: Intrusion) -> str:
     data = {
-        **windows.system_fields("FS-01"),
+        **winlog.system_fields("FS-01"),
         "ServiceName": it.unit,
         "ServiceFileName": rf"C:\Windows\Temp\{it.unit}.exe",
         "ServiceType": "0x10",
         "ServiceStartType": "2",
         "ServiceAccount": "LocalSystem",
     }
-    return windows.event_line(now, windows.AUDITED_SERVICE_INSTALLED, "FS-01", data)
+    return winlog.event_line(now, winlog.AUDITED_SERVICE_INSTALLED, "FS-01", data)
 
 
 def _api(api: str, parameters: Callable[[Intrusion], cloudtrail.Parameters]) -> BeatWriter:

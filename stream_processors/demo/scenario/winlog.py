@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from connectors.scenario import cast
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
-from connectors.scenario.template import System, Writer, compact_json
+from stream_processors.demo.scenario import cast
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
+from stream_processors.demo.scenario.template import System, Writer, compact_json
 
 WINDOWS = System("windows", share=0.17, swing=0.35)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from connectors.scenario.draw import Draw
+from stream_processors.demo.scenario.draw import Draw
 
 _KEYS = Draw(2025)
 _BASE64 = string.ascii_letters + string.digits + "+/"

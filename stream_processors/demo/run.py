@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.embedded import embedded_broker, embedded_store
 from connectors.kafka import KafkaSettings, end_offsets, ensure_topic
 from connectors.kafka.producer import LineProducer
 from connectors.redis import RedisSettings, connect
 from connectors.store import RedisStore
+from stream_processors.demo.servers import embedded_broker, embedded_store
 
 TOPIC = "logs"
 PARTITIONS = 4

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from connectors.scenario import cast
-from connectors.scenario.draw import Draw
-from connectors.scenario.moment import Moment
-from connectors.scenario.template import System, Writer, compact_json
+from stream_processors.demo.scenario import cast
+from stream_processors.demo.scenario.draw import Draw
+from stream_processors.demo.scenario.moment import Moment
+from stream_processors.demo.scenario.template import System, Writer, compact_json
 
 KUBERNETES = System("kubernetes", share=0.15, swing=0.0)
 
