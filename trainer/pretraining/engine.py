@@ -1,15 +1,14 @@
-"""What does one step of training: plain torch in one process, or DeepSpeed over any number of them.
+"""What an engine of training is, and what all of them share: the loss, the optimizer and the state by name.
 
-Both start from the same checkpoint and give the same one back, so a run may move between them, between ZeRO stages
+Engines start from the same checkpoint and give the same one back, so a run may move between them, between ZeRO stages
 and between numbers of processes. DeepSpeed's own checkpoints, the universal one too, are pickles and can't do that.
 GPUs are taken where torch sees them; only CPUs were tested.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -88,73 +87,3 @@ def fill_state(state: dict[Any, dict[str, Tensor]], parameters: Iterable[Tensor]
     for parameter in parameters:
         state[parameter] = {"step": torch.tensor(float(updates))}
         state[parameter] |= {kind: torch.zeros_like(parameter) for kind in MOMENTS}
-
-
-class LocalEngine:
-    """One process with plain torch."""
-
-    rank, world = 0, 1
-
-    def __init__(
-        self,
-        lm: DebertaV2ForMaskedLM,
-        settings: PretrainSettings,
-        tensors: Mapping[str, Tensor],
-        updates: int,
-    ) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.lm = cast("DebertaV2ForMaskedLM", cast("nn.Module", lm).to(self.device))
-        self.clip_norm = settings.clip_norm
-        objective = Objective(self.lm, bf16=settings.bf16)
-        self.objective = torch.compile(objective, dynamic=True) if settings.compile else objective
-        self.optimizer = make_optimizer(self.lm, settings)
-        fill_state(self.optimizer.state, self.lm.parameters(), updates)
-        if tensors:
-            for name, parameter in self.lm.named_parameters():
-                for kind in MOMENTS:
-                    self.optimizer.state[parameter][kind].copy_(tensors[f"{kind}.{name}"])
-
-    def backward(self, inputs: Tensor, segments: Tensor, labels: Tensor, *, predictions: int) -> float:
-        """See ``Engine``."""
-        loss = self.objective(*(tensor.to(self.device) for tensor in (inputs, segments, labels)))
-        (loss / max(predictions, 1)).backward()
-        return loss.item()
-
-    def total(self, value: float) -> float:
-        """See ``Engine``."""
-        return value
-
-    def step(self, rate: float) -> float:
-        """See ``Engine``."""
-        norm = torch.nn.utils.clip_grad_norm_(self.lm.parameters(), self.clip_norm).item()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        if norm < float("inf"):
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return norm
-
-    def tensors(self) -> dict[str, Tensor]:
-        """See ``Engine``."""
-        found = {f"{WEIGHTS}.{name}": p.detach() for name, p in self.lm.named_parameters()}
-        for name, parameter in self.lm.named_parameters():
-            found |= {f"{kind}.{name}": self.optimizer.state[parameter][kind] for kind in MOMENTS}
-        return {name: tensor.float().cpu().contiguous() for name, tensor in found.items()}
-
-
-def distributed(settings: PretrainSettings) -> bool:
-    """Whether this process is one of several, or was asked for DeepSpeed."""
-    return settings.deepspeed is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def make_engine(
-    lm: DebertaV2ForMaskedLM, settings: PretrainSettings, tensors: Mapping[str, Tensor], updates: int
-) -> Engine:
-    """The engine that the settings and the launcher ask for, continuing from a checkpoint's tensors if any."""
-    if tensors:
-        load_weights(lm, tensors)
-    if distributed(settings):
-        from trainer.pretraining.zero import DeepSpeedEngine
-
-        return DeepSpeedEngine(lm, settings, tensors, updates)
-    return LocalEngine(lm, settings, tensors, updates)

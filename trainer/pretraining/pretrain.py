@@ -23,7 +23,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from trainer.pretraining.attention import BLOCK_SCORES
 from trainer.pretraining.dataset import Batch, epoch_rows, frame_rows
-from trainer.pretraining.engine import WEIGHTS, Engine, load_weights, make_engine
+from trainer.pretraining.engine import WEIGHTS, Engine, load_weights
+from trainer.pretraining.engine_choice import make_engine
 from trainer.pretraining.masking import mask_tokens
 from trainer.pretraining.memory import map_large_blocks, release_memory
 from trainer.pretraining.model import make_config, make_model
