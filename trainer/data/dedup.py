@@ -18,8 +18,9 @@ import zstandard
 from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trainer.data.corpus import CorpusError, Rejected, Source, list_sources, read_records
+from trainer.data.corpus import CorpusError, Source, list_sources
 from trainer.data.lsh import EXACT, KEPT, NEAR, Deduplicator, batches, hash_lines
+from trainer.data.records import Rejected, read_records
 from trainer.data.report import SourceCounts, read_report, totals, write_report
 from trainer.settings import CorpusSettings, DedupSettings
 from trainer.stages.manifest import read_json, write_json

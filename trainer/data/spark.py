@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.corpus import Record, Source, read_records
+from trainer.data.corpus import Source
 from trainer.data.lsh import BATCH_LINES, EXACT, KEPT, NEAR, Deduplicator, batches, hash_lines
 from trainer.data.minhash import Sketcher
+from trainer.data.records import Record, read_records
 from trainer.settings import DedupSettings
 from trainer.stages.manifest import StageError
 
