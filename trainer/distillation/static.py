@@ -18,8 +18,8 @@ from encoder_core import Encoder
 from encoder_core.bundle import write_manifest
 from trainer.distillation.student import FRAME, Student, student_graph
 from trainer.export.bundle import make_readable, write_tokenizer_config
-from trainer.export.graph import quantize_rows
 from trainer.export.loaded import PARITY_LENGTH, ParityError, cosine_of_rows
+from trainer.export.quantization import quantize_rows
 from trainer.stages.stage import new_bundle, swap
 
 INT8_COSINE = 0.999

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from trainer.export.graph import quantize_rows
+from trainer.export.quantization import quantize_rows
 
 OPSET = 18
 FRAME = 2

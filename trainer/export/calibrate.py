@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from encoder_core.batching import pad_rows, token_budget_batches
-from trainer.export.graph import Ranges
+from trainer.export.quantization import Ranges
 
 VALUES = 65_536
 """Values of each activation that its range is chosen on, drawn evenly from all batches."""

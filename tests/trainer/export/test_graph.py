@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import DebertaV2Config, DebertaV2Model
 
-import trainer.export.graph
+import trainer.export.attention_graph
 from trainer.export.calibrate import activation_ranges, best_range, squared_error
 from trainer.export.graph import activation_names, build_graph
 from trainer.stages.manifest import StageError
@@ -106,8 +106,8 @@ def test_long_rows_compute_the_same_on_both_sides_of_the_threshold(shape):
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_blocks_of_queries_change_nothing(shape, monkeypatch):
     encoder = make_encoder(**shape)
-    monkeypatch.setattr(trainer.export.graph, "BLOCK_SCORES", 0)
-    monkeypatch.setattr(trainer.export.graph, "BLOCK_QUERIES", 8)
+    monkeypatch.setattr(trainer.export.attention_graph, "BLOCK_SCORES", 0)
+    monkeypatch.setattr(trainer.export.attention_graph, "BLOCK_QUERIES", 8)
     graph = opened(build_graph(encoder))
     for length in (8, 9, 15, 16, 17, 100):
         assert max(differences(encoder, graph, length)) <= TOLERANCE, length
