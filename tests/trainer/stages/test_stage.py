@@ -323,7 +323,8 @@ from trainer.stages.stage import run_stage
 def make(part):
     with open(sys.argv[2], "a") as log:
         log.write("made\\n")
-    time.sleep(float(sys.argv[3]))
+    while not Path(sys.argv[3]).exists():
+        time.sleep(0.02)
     (part / "out.txt").write_text("x")
     return {}
 
@@ -331,8 +332,9 @@ print(run_stage(Path(sys.argv[1]), settings={}, inputs=[], make=make)[1])
 """
 
 
-def slow_stage(folder: Path, log: Path, seconds: float) -> subprocess.Popen:
-    command = [sys.executable, "-c", SLOW, str(folder), str(log), str(seconds)]
+def slow_stage(folder: Path, log: Path, end: Path) -> subprocess.Popen:
+    """A process that makes a stage, and is at it until there is a file ``end``."""
+    command = [sys.executable, "-c", SLOW, str(folder), str(log), str(end)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -344,25 +346,24 @@ def wait_for(path: Path) -> None:
 
 
 def test_of_two_processes_one_makes_the_stage_and_the_other_finds_it_made(folder, tmp_path):
-    log = tmp_path / "log"
-    first = slow_stage(folder, log, 1.0)
+    log, end = tmp_path / "log", tmp_path / "end"
+    first = slow_stage(folder, log, end)
     wait_for(log)
-    second = slow_stage(folder, log, 0.0)
-    assert second.communicate(timeout=60) == (
-        "False\n",
-        f"{folder}: waiting for another process that works on it\n",
-    )
+    second = slow_stage(folder, log, log)
+    assert second.stderr.readline() == f"{folder}: waiting for another process that works on it\n"
+    end.touch()
+    assert second.communicate(timeout=60) == ("False\n", "")
     assert first.communicate(timeout=60)[0] == "True\n"
     assert log.read_text() == "made\n"
 
 
 def test_a_killed_process_frees_its_stage(folder, tmp_path):
     log = tmp_path / "log"
-    first = slow_stage(folder, log, 100.0)
+    first = slow_stage(folder, log, tmp_path / "never")
     wait_for(log)
     first.send_signal(signal.SIGKILL)
     first.communicate(timeout=60)
-    assert slow_stage(folder, log, 0.0).communicate(timeout=60)[0] == "True\n"
+    assert slow_stage(folder, log, log).communicate(timeout=60)[0] == "True\n"
     assert (folder / "out.txt").exists()
 
 
