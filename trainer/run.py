@@ -1,6 +1,6 @@
 """From raw logs to a verified bundle: each stage with the files it reads, in order.
 
-``trainer.export.publish`` has the last two. Stages import what they need when they run.
+``evaluation.measure`` and ``export.publish`` have the last two. Stages import what they need when they run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from encoder_core import Bundle
-from trainer.export.publish import evaluate, export
+from trainer.evaluation.measure import evaluate
+from trainer.export.publish import export
 from trainer.settings import PretrainSettings, RunSettings
 from trainer.stages.manifest import StageError
 from trainer.stages.stage import join_stage, replaceable_bundle, require, run_stage

@@ -96,10 +96,10 @@ def check_parity(
 def token_rows(tokenizer: Tokenizer, lines: Sequence[str]) -> list[NDArray[np.int64]]:
     """Token ids of each line, int64 (tokens,), cut to ``PARITY_LENGTH``."""
     encodings = tokenizer.encode_batch(list(lines))
-    return [np.array(truncated(encoding.ids), dtype=np.int64) for encoding in encodings]
+    return [np.array(cut(encoding.ids), dtype=np.int64) for encoding in encodings]
 
 
-def truncated(ids: list[int]) -> list[int]:
+def cut(ids: list[int]) -> list[int]:
     """A framed line cut to ``PARITY_LENGTH`` tokens, its last token kept."""
     return ids if len(ids) <= PARITY_LENGTH else [*ids[: PARITY_LENGTH - 1], ids[-1]]
 
