@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -816,6 +818,19 @@ def test_a_permission_that_is_missing_is_named_before_anything_is_read(
     assert "\n" not in str(caught.value)
     if command != "del":
         assert not list(client.scan_iter(match=f"*{redis_settings.env}*", count=1_000))
+
+
+def test_the_permissions_that_the_documentation_lists_are_enough(limited, redis_settings):
+    text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
+    (listed,) = re.findall(r"```\n(\+evalsha.*?)```", text, flags=re.DOTALL)
+    keys = f"~{redis_settings.prefix}:{redis_settings.env}:*"
+    store = limited("resetkeys", keys, "-@all", *listed.split())
+    store.check("logs")
+    store.apply(full_step(None, 10))
+    for one in listed.split():
+        if one not in ("+ping", "+info"):  # one less is one too few
+            with pytest.raises(StoreRefused):
+                limited("-@all", *(other for other in listed.split() if other != one)).check("logs")
 
 
 def test_a_check_does_without_info(limited):

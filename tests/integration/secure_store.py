@@ -11,8 +11,8 @@ from pathlib import Path
 
 import trustme
 
-from connectors.embedded import LOOPBACK, StoreServer, free_port
 from connectors.redis import RedisSettings, connect
+from stream_processors.demo.servers import LOOPBACK, StoreServer, free_port
 
 USER, PASSWORD = "worker", "only-for-tests-of-the-store"
 PROBE_SECONDS = 2.0
