@@ -787,7 +787,7 @@ def test_a_check_leaves_nothing_behind(redis_store, redis_settings, client):
         "xadd",
         "xdel",
         "hincrby",
-        "hsetnx",
+        "hmget",
         "hset",
         "hdel",
         "zadd",
