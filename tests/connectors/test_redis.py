@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import sys
 import threading
 import time
 from pathlib import Path
@@ -327,6 +328,20 @@ def test_a_cluster_that_is_not_known_as_one_is_told_by_the_setting(nodes):
     ):
         with pytest.raises(StoreRefused, match=r"redis\.cluster"):
             call()
+
+
+def test_a_query_to_a_cluster_that_is_not_known_as_one_ends_with_one_line(
+    nodes, no_settings, monkeypatch, capsys
+):
+    from stream_processors.cli import main
+
+    arguments = ["query", "sources", "--redis-url", nodes[0].url]
+    monkeypatch.setattr(sys, "argv", ["secencoder", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    told = capsys.readouterr().err
+    assert (stop.value.code, len(told.splitlines())) == (1, 1)
+    assert "redis.cluster" in told
 
 
 def test_a_server_that_is_no_cluster_is_told_by_the_setting(redis_settings):
