@@ -124,12 +124,14 @@ class Case(Stream):
         wait_until(self.seen(number), f"{number} lines", seconds=seconds, state=self.state)
 
     def wait_until_placed(self, *, seconds: float = SETTLE_SECONDS) -> None:
-        """Returns once a worker has said for every partition, in Kafka or the store, where it begins."""
+        """Returns once a worker with ``start = latest`` has said, in Kafka or the store, where it begins."""
 
         def placed() -> bool:
             known = self.committed().keys() | self.applied().keys()
             return len(known) == self.source.partitions
 
+        assert self.sampler is not None
+        self.sampler.begin = self.ends()
         wait_until(placed, "a beginning in every partition", seconds=seconds, state=self.state)
 
     def state(self) -> str:

@@ -145,12 +145,16 @@ def twice(case: Case) -> list[str]:
     """Anomalies that came more than once, or are in one place only."""
     entries = case.client.xrange(case.store.key(case.topic, "feed"))
     feed = Counter((int(fields[b"partition"]), int(fields[b"offset"])) for _, fields in entries)
-    ranked = Counter((a.partition, a.offset) for a in case.store.anomalies(case.topic, order="time", limit=ALL))
+    ranked = Counter(
+        (a.partition, a.offset) for a in case.store.anomalies(case.topic, order="time", limit=ALL)
+    )
     problems = []
     for name, found in (("feed", feed), ("ranking by time", ranked)):
         if more := {place: times for place, times in found.items() if times > 1}:
             problems.append(f"{len(more)} anomalies more than once in the {name}: {list(more)[:SHOWN]}")
     if feed.keys() != ranked.keys():
         different = feed.keys() ^ ranked.keys()
-        problems.append(f"{len(different)} anomalies in the feed or the ranking only: {list(different)[:SHOWN]}")
+        problems.append(
+            f"{len(different)} anomalies in the feed or the ranking only: {list(different)[:SHOWN]}"
+        )
     return problems

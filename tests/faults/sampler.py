@@ -24,6 +24,8 @@ class Sampler:
         self, bootstrap: str, group: str, partitions: Callable[[], list[tuple[str, int]]],
         applied: Callable[[], dict[int, int]],
     ) -> None:  # fmt: skip
+        self.begin: dict[int, int] = {}
+        """Where ``start = latest`` began: committed, although nothing is applied yet."""
         self.samples = 0
         self.broken: list[str] = []
         self.last = ""
@@ -54,5 +56,8 @@ class Sampler:
         applied = self._applied()
         self.samples += 1
         self.last = f"committed {committed}, applied {applied}"
-        if any(at > applied.get(partition, 0) for partition, at in committed.items()):
+        known = {
+            partition: max(applied.get(partition, 0), self.begin.get(partition, 0)) for partition in committed
+        }
+        if any(at > known[partition] for partition, at in committed.items()):
             self.broken.append(self.last)

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tests.integration.harness import SECONDS
 
 WORD = re.compile(r"\bid([a-z]{5})\b")
 DELIVERY_MS = 120_000
 LETTERS = 26
+UNKNOWN_PARTITION = KafkaError._UNKNOWN_PARTITION
 
 
 def spelled(number: int) -> str:
@@ -68,6 +69,7 @@ class Source:
                 "message.timeout.ms": DELIVERY_MS,
                 "message.max.bytes": 9 << 20,
                 "reconnect.backoff.max.ms": 1_000,
+                "topic.metadata.refresh.interval.ms": 1_000,
                 "log_level": 0,
                 **options,
             }
@@ -150,8 +152,13 @@ class Source:
                     timestamp=timestamp_ms,
                     headers=list(headers),
                 )
-            except BufferError:
-                producer.poll(0.1)
+            except (BufferError, KafkaException) as error:
+                unknown = isinstance(error, KafkaException) and error.args[0].code() == UNKNOWN_PARTITION
+                if not unknown and not isinstance(error, BufferError):
+                    raise
+                producer.poll(
+                    0.1
+                )  # a full queue, or a partition so new that the producer has not heard of it
             else:
                 producer.poll(0)
                 return
