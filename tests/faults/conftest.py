@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from connectors.redis import RedisSettings
 from tests import servers
 from tests.faults.case import Case
 
@@ -30,6 +31,12 @@ def store_server(tmp_path) -> Iterator[object]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def redis_settings(store_server) -> RedisSettings:
+    """Settings that point to the case's store; it goes with all that is in it."""
+    return RedisSettings(url=store_server.url, prefix="se", env="faults")
 
 
 @pytest.fixture

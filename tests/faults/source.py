@@ -126,13 +126,7 @@ class Source:
         producer: Producer | None = None,
     ) -> None:
         """Sends one message; without a word it is counted only."""
-        with self._lock:
-            if word is None:
-                self.nameless += fate == "applied"
-            elif fate == "applied":
-                self.applied.add(word)
-            elif fate == "dead":
-                self.dead.add(word)
+        self._expect(word, fate)
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -162,6 +156,14 @@ class Source:
             else:
                 producer.poll(0)
                 return
+
+    def _expect(self, word: str | None, fate: str) -> None:
+        """Notes what must become of a line: ``applied``, ``dead`` or ``never``."""
+        with self._lock:
+            if word is None:
+                self.nameless += fate == "applied"
+            elif fate != "never":
+                (self.applied if fate == "applied" else self.dead).add(word)
 
     def flush(self, producer: Producer | None = None) -> None:
         """Returns once the broker has every line that was sent."""

@@ -111,21 +111,11 @@ def without_its_master(client: redis.Redis) -> None:
     client.replicaof("127.0.0.1", 1)
 
 
-def no_disk(client: redis.Redis) -> None:
-    """What a failing snapshot to disk leads to: MISCONF."""
-    directory = client.config_get("dir")[b"dir"].decode()
-    client.config_set("save", "3600 1")
-    client.config_set("dbfilename", "no-such-folder.rdb")
-    with suppress(redis.RedisError):
-        client.execute_command("DEBUG", "SLEEP", 0)
-    assert directory
-
-
 def busy(client: redis.Redis) -> None:
     """Another client's script that does not end."""
     client.config_set("busy-reply-threshold", 50)
-    settings = client.connection_pool.connection_kwargs | {"socket_timeout": 60}
-    other = redis.Redis(**settings)
+    address = client.connection_pool.connection_kwargs
+    other = redis.Redis(address["host"], address["port"])
 
     def run() -> None:
         with suppress(redis.RedisError):

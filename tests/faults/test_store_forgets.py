@@ -41,8 +41,6 @@ class OlderCopy:
     "when", [name if name == "idle" else pytest.param(name, marks=pytest.mark.faults) for name in WHEN]
 )
 def test_what_the_store_lost_is_done_again(case_factory, store_server, tmp_path, when, left):
-    if (when, left) == ("idle", "nothing"):
-        pass
     case = case_factory(2)
     copy = OlderCopy(store_server, tmp_path)
     case.send(600)
