@@ -26,11 +26,11 @@ from benchmarks.detection import measure as measure_detection
 from benchmarks.timing import Work, measure, progress, ratio
 from connectors.formats import FORMATS, parse
 from connectors.records import Line
-from connectors.scenario import scenario
 from encoder_core import Encoder
 from encoder_core.cache import VectorCache
 from encoder_core.canonical import canonical
 from encoder_core.tokenizer import Tokenizer
+from stream_processors.demo.scenario import scenario
 from stream_processors.scan import BATCH_LINES
 from trainer.minhash import mask_volatile
 

@@ -27,7 +27,7 @@ from datasketch import MinHash, MinHashLSH
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from connectors.scenario import scenario
+from stream_processors.demo.scenario import scenario
 from trainer.corpus import list_sources, read_file
 from trainer.dedup import dedup
 from trainer.lsh import KEPT, Deduplicator, batches

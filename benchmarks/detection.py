@@ -23,9 +23,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from connectors.formats import parse
 from connectors.records import Changes, Line
-from connectors.scenario import LabelledLine, scenario
 from encoder_core import Encoder, static_bundle_path
 from stream_processors.cascade import Cascade
+from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.detector import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Pipeline
 from stream_processors.scan import BATCH_LINES

@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from connectors.scenario import scenario
 from encoder_core import Bundle, Encoder
+from stream_processors.demo.scenario import scenario
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 SLICE_BYTES = 20_000_000

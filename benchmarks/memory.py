@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from connectors.scenario import scenario
 from encoder_core import Encoder, default_bundle_path
 from encoder_core.tokenizer import Tokenizer
+from stream_processors.demo.scenario import scenario
 
 RESULTS = Path(__file__).parent / "results" / "memory.csv"
 LIMIT = 12 << 30

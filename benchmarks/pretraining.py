@@ -23,8 +23,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer
 
-from connectors.scenario import scenario
 from encoder_core import default_bundle_path
+from stream_processors.demo.scenario import scenario
 from trainer.dataset import FRAME, epoch_rows
 from trainer.model import make_config, make_model
 from trainer.pretrain import Pretraining

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from connectors.scenario import scenario
+from stream_processors.demo.scenario import scenario
 from trainer.settings import TokenizerSettings
 from trainer.shards import Shard, list_shards, save_index, write_shard
 from trainer.tokenizer import LINE_LIMIT, learn

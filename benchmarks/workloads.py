@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from connectors.scenario import scenario
 from encoder_core.batching import token_budget_batches
+from stream_processors.demo.scenario import scenario
 
 BESIDE = Path(__file__).parents[2] / "shared" / "eval"
 SETS = ("idts", "odts")

@@ -63,3 +63,10 @@ def retry(attempt: Callable[[float], str | None], deadline: Deadline, on_retry: 
             on_retry(failure, wait)
         time.sleep(wait)
     raise AssertionError("backoff() has no end")
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text}" if text and name not in text else text or name

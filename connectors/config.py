@@ -71,6 +71,17 @@ def assign(model: type[BaseModel], values: dict[str, Any], dotted: str, value: A
     table[name] = value
 
 
+def merged(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of two layers of settings as one; the higher one's settings win. Raises SettingsError."""
+    values = dict(lower)
+    for section, table in higher.items():
+        below = values.get(section, {})
+        if isinstance(table, dict) and not isinstance(below, dict):
+            raise SettingsError(f"{section}: expected a table of settings, got {type(below).__name__}")
+        values[section] = {**below, **table} if isinstance(table, dict) else table
+    return values
+
+
 def is_list(model: type[BaseModel], section: str) -> bool:
     """Whether a section is a list of tables, such as ``[[corpus]]``."""
     return str(model.model_fields[section].annotation).startswith("list")

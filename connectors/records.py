@@ -123,6 +123,8 @@ class Changes:
     """Lines that the topic's retention removed before they were read."""
     topic_id: str | None = None
     """Kafka's id of the topic (KIP-516), where the broker has one: a topic made anew has another."""
+    model: str = ""
+    """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
     patterns: list[Pattern] = field(default_factory=list)
     windows: list[WindowPart] = field(default_factory=list)

@@ -15,6 +15,8 @@ MANIFEST = "manifest.json"
 ONNX_FILES = ("onnx/model_qint8.onnx", "onnx/model.onnx")
 """The graphs a worker can run, preferred first."""
 REQUIRED = ("config.json", "tokenizer.json")
+IDENTITY_DIGITS = 12
+"""Hex digits of the bundle's hash in its identity."""
 
 
 class BundleError(ValueError):
@@ -58,7 +60,7 @@ def write_manifest(folder: Path, record: dict[str, Any]) -> Path:
     files = {
         path.relative_to(folder).as_posix(): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path != folder / MANIFEST
     }
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps({"format": FORMAT, **record, "files": files}, indent=2) + "\n")
@@ -102,8 +104,13 @@ class Bundle:
 
     @property
     def version(self) -> str:
-        """The model's version; vectors of different versions are not comparable."""
+        """The model's version, as its makers count; two trainings may share one."""
         return str(self.manifest.get("version", "0"))
+
+    @property
+    def identity(self) -> str:
+        """``name@version#hash``: vectors and counts of two identities are not comparable."""
+        return f"{self.name}@{self.version}#{self.sha256[:IDENTITY_DIGITS]}"
 
     @property
     def dim(self) -> int:
@@ -125,7 +132,7 @@ class Bundle:
 
 
 def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
-    """Re-hashes every file the manifest lists and checks that no required one is unlisted."""
+    """Re-hashes every file the manifest lists; BundleError also for a file that it does not list."""
     files = manifest.get("files")
     if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
         raise BundleError(f"{folder / MANIFEST}: 'files' is missing or malformed")
@@ -140,3 +147,7 @@ def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
             raise BundleError(f"{path}: is listed in {MANIFEST} but missing")
         if (found := sha256_of(path)) != entry.get("sha256"):
             raise BundleError(f"{path}: sha256 is {found}, {MANIFEST} says {entry.get('sha256')}")
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name not in files and name != MANIFEST and (path.is_symlink() or not path.is_dir()):
+            raise BundleError(f"{path}: is not listed in {MANIFEST}")

@@ -91,4 +91,5 @@ def make_store(settings: Settings) -> RedisStore:
         prefix=settings.redis.prefix,
         env=settings.redis.env,
         retention=settings.retention,
+        group=settings.stream.group,
     )

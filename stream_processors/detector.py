@@ -23,7 +23,7 @@ from stream_processors.quantile import SlidingQuantile
 from stream_processors.selection import unit_rows
 from stream_processors.windows import WindowSampler
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 TEXT_CHARACTERS = 4_000
 """Characters of a line kept with an anomaly or as a pattern's example."""
 
@@ -76,12 +76,14 @@ class Waiting:
     line: Line
     features: NDArray[np.float32]
     pattern: str
+    known: bool
+    """Whether it was scored in an earlier life of the worker: it counts for the threshold, and is not flagged again."""
 
 
 def display_text(line: Line) -> str:
     """The line as it came, for people: undecodable bytes replaced, cut to a few kilobytes."""
     if line.value is None:
-        return line.record.text[:TEXT_CHARACTERS]
+        return line.record.text[:TEXT_CHARACTERS].encode("utf-8", "replace").decode()
     return line.value[: 4 * TEXT_CHARACTERS].decode("utf-8", "replace")[:TEXT_CHARACTERS]
 
 
@@ -105,8 +107,12 @@ class PartitionDetector:
             seed=settings.seed,
         )
         self._quantile = SlidingQuantile(settings.alert_rate)
-        self._patterns = PatternTable(dim, threshold=settings.pattern_threshold, limit=settings.pattern_limit)
-        self._windows = WindowSampler(dim, seconds=settings.window_seconds, k=settings.window_lines)
+        self._patterns = PatternTable(
+            dim, threshold=settings.pattern_threshold, limit=settings.pattern_limit, model=model
+        )
+        self._windows = WindowSampler(
+            dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
+        )
         self._waiting: list[Waiting] = []
 
     @property
@@ -125,26 +131,42 @@ class PartitionDetector:
         changes.lines += len(lines)
         changes.cut += sum(line.cut for line in lines)
         changes.parse_errors += sum(line.record.parse_error is not None for line in lines)
-        changes.warming_up = len(self._waiting)
-        if not lines:
-            return
-        units, assignment, anomalies = self._learn(lines, unit_rows(vectors), refinement)
-        changes.anomalies += anomalies
-        changes.warming_up = len(self._waiting)
-        changes.patterns += self._pattern_changes(lines, assignment)
-        changes.windows += self._sample(lines, units)
+        if lines:
+            units, assignment, features = self._learn(lines, unit_rows(vectors), refinement)
+            changes.anomalies += self._score(lines, features, assignment.ids)
+            changes.patterns += self._pattern_changes(lines, assignment)
+            changes.windows += self._sample(lines, units)
+        self._describe(changes)
 
     def relearn(
-        self, lines: Sequence[Line], vectors: NDArray[np.float32], refinement: Refinement | None = None
+        self,
+        lines: Sequence[Line],
+        vectors: NDArray[np.float32],
+        refinement: Refinement | None = None,
+        *,
+        waiting_from: int | None = None,
     ) -> None:
-        """Takes lines between the snapshot and the applied offset: their effects are in the store already."""
-        if lines:
-            self._learn(lines, unit_rows(vectors), refinement)
+        """Takes lines between the snapshot and the applied offset: their effects are in the store already.
+
+        waiting_from: offset of the first line that was not scored (``Changes.waiting_from``); None when all were.
+        Lines before it are never flagged again; the others wait for the end of the warm-up.
+        """
+        if not lines:
+            return
+        _, assignment, features = self._learn(lines, unit_rows(vectors), refinement)
+        first = lines[-1].offset + 1 if waiting_from is None else waiting_from
+        if self._forest.ready:
+            self._quantile.update(self._forest.score(features))
+        else:
+            self._wait(lines, features, assignment.ids, first)
+        self._forest.learn(features)
+        if self._forest.ready and not self._unscored():
+            self._score_waiting()
 
     def _learn(
         self, lines: Sequence[Line], units: NDArray[np.float32], refinement: Refinement | None
-    ) -> tuple[NDArray[np.float32], Assignment, list[Anomaly]]:
-        """The unit vectors that counted in the end, the lines' patterns, and those to flag."""
+    ) -> tuple[NDArray[np.float32], Assignment, NDArray[np.float32]]:
+        """The unit vectors that counted in the end, the lines' patterns, and what the forest sees of them."""
         if len(lines) != len(units):
             raise ValueError(f"{len(lines)} lines but {len(units)} vectors")
         surprises = [self._counts.surprises(line.record) for line in lines]
@@ -152,7 +174,7 @@ class PartitionDetector:
             units = self._refined(units, surprises, refinement)
         assignment = self._patterns.assign(units, [line.record.text for line in lines])
         features = feature_rows(self._recent.distances(units), assignment.rarity, surprises)
-        return units, assignment, self._score(lines, features, assignment)
+        return units, assignment, features
 
     def _refined(
         self, units: NDArray[np.float32], surprises: Sequence[Surprises], refinement: Refinement
@@ -173,32 +195,58 @@ class PartitionDetector:
     def finish(self, changes: Changes) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
         if self._waiting and self._forest.seen >= 2:
-            self._forest.fit()
+            if not self._forest.ready:
+                self._forest.fit()
             changes.anomalies += self._score_waiting()
-        changes.warming_up = len(self._waiting)
+        self._describe(changes)
+
+    def _describe(self, changes: Changes) -> None:
+        """Says of which model the changes are, and which lines wait."""
+        unscored = self._unscored()
+        changes.model = self.model
+        changes.warming_up = len(unscored)
+        changes.waiting_from = unscored[0].line.offset if unscored else None
+
+    def _unscored(self) -> list[Waiting]:
+        """Lines that were never scored."""
+        return [entry for entry in self._waiting if not entry.known]
 
     def _score(
-        self, lines: Sequence[Line], features: NDArray[np.float32], assignment: Assignment
+        self, lines: Sequence[Line], features: NDArray[np.float32], names: Sequence[str]
     ) -> list[Anomaly]:
-        names = assignment.ids
-        if self._forest.ready:
-            scores = self._forest.score(features)
-            self._quantile.update(scores)
+        if not self._forest.ready:
+            self._wait(lines, features, names, lines[0].offset)
             self._forest.learn(features)
-            return self._flag(lines, names, scores)
-        self._waiting += [Waiting(*entry) for entry in zip(lines, features, names, strict=True)]
+            return self._score_waiting() if self._forest.ready else []
+        late = self._score_waiting()  # of a warm-up that ended while relearning
+        scores = self._forest.score(features)
+        self._quantile.update(scores)
         self._forest.learn(features)
-        return self._score_waiting() if self._forest.ready else []
+        return late + self._flag(lines, names, scores)
+
+    def _wait(
+        self, lines: Sequence[Line], features: NDArray[np.float32], names: Sequence[str], unscored_from: int
+    ) -> None:
+        self._waiting += [
+            Waiting(line, row, name, known=line.offset < unscored_from)
+            for line, row, name in zip(lines, features, names, strict=True)
+        ]
 
     def _score_waiting(self) -> list[Anomaly]:
+        if not self._waiting:
+            return []
         waiting, self._waiting = self._waiting, []
         scores = self._forest.score(np.stack([entry.features for entry in waiting]))
         self._quantile.update(scores)
-        return self._flag([entry.line for entry in waiting], [entry.pattern for entry in waiting], scores)
+        new = [row for row, entry in enumerate(waiting) if not entry.known]
+        return self._flag(
+            [waiting[row].line for row in new], [waiting[row].pattern for row in new], scores[new]
+        )
 
     def _flag(
         self, lines: Sequence[Line], names: Sequence[str], scores: NDArray[np.float64]
     ) -> list[Anomaly]:
+        """The lines whose scores reach the threshold."""
         threshold = self._quantile.threshold()
         return [
             Anomaly(
@@ -211,6 +259,7 @@ class PartitionDetector:
                 format=lines[row].record.format,
                 pattern=names[row],
                 cut=lines[row].cut,
+                model=self.model,
             )
             for row in np.flatnonzero(scores.astype(np.float32) >= threshold).tolist()
         ]
@@ -236,13 +285,12 @@ class PartitionDetector:
         return changes
 
     def _sample(self, lines: Sequence[Line], units: NDArray[np.float32]) -> list[WindowPart]:
-        changed = self._windows.add(
+        return self._windows.add(
             np.array([line.timestamp for line in lines], dtype=np.float64),
             units,
             [display_text(line) for line in lines],
             [line.offset for line in lines],
         )
-        return [self._windows.part(start, self.partition) for start in changed]
 
     def snapshot(self, offset: int) -> bytes | None:
         """All but the windows, as safetensors bytes, at ``offset``; None while warming up."""
@@ -256,23 +304,27 @@ class PartitionDetector:
             "counts": self._counts.state(),
         }
         tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-        metadata = {"version": str(STATE_VERSION), "offset": str(offset), "model": self.model}
+        metadata = self._kind() | {"offset": str(offset)}
         return safetensors.numpy.save(tensors, metadata=metadata)
 
+    def _kind(self) -> dict[str, str]:
+        """What must agree for a snapshot to be usable."""
+        return {"version": str(STATE_VERSION), "model": self.model, "dim": str(self._dim)}
+
     def restore(self, snapshot: bytes) -> int:
-        """Takes up a snapshot and returns its offset. Raises ValueError when it is not one of ours."""
+        """Takes up a snapshot and returns its offset. Raises ValueError, in one line, when it is not one of ours."""
         metadata = snapshot_metadata(snapshot)
-        found = (metadata.get("version"), metadata.get("model"))
-        if found != (str(STATE_VERSION), self.model):
-            raise ValueError(
-                f"detector state of {self.source}/{self.partition} has (version, model) {found}, "
-                f"expected {(str(STATE_VERSION), self.model)}"
-            )
+        for name, expected in self._kind().items():
+            if metadata.get(name) != expected:
+                raise ValueError(
+                    f"detector state of {self.source}/{self.partition} has {name} {metadata.get(name)!r}, "
+                    f"expected {expected!r}"
+                )
         try:
             self._take_up(safetensors.numpy.load(snapshot))
-        except (safetensors.SafetensorError, KeyError) as error:
-            raise ValueError(f"not a detector state: {error}") from error
-        return int(metadata["offset"])
+            return int(metadata["offset"])
+        except (safetensors.SafetensorError, KeyError, ValueError) as error:
+            raise ValueError(f"not a detector state: {str(error).splitlines()[0]}") from error
 
     def _take_up(self, tensors: dict[str, NDArray]) -> None:
         parts: dict[str, dict[str, NDArray]] = {"forest": {}, "quantile": {}, "patterns": {}}
@@ -287,8 +339,8 @@ class PartitionDetector:
         self._counts.restore(tensors["counts"])
 
     def restore_windows(self, parts: Sequence[WindowPart]) -> None:
-        """Goes on with the store's windows of this partition."""
-        self._windows.restore([part for part in parts if part.partition == self.partition])
+        """Goes on with the store's windows of this partition; parts of another model or length are set aside."""
+        self._windows.restore(parts)
 
 
 def snapshot_metadata(snapshot: bytes) -> dict[str, str]:

@@ -22,12 +22,14 @@ def template_of(text: str) -> str:
     return _VARIABLE.sub("*", text[:TEMPLATE_CHARACTERS])
 
 
-def pattern_id(text: str) -> str:
-    """The id of the pattern that ``text`` founds: 16 hex digits of its template's hash.
+def pattern_id(text: str, model: str = "") -> str:
+    """The id of the pattern that ``text`` founds: 16 hex digits of its template's and the model identity's hash.
 
-    Founders that differ only in numbers get one id, so patterns of different partitions meet in the store.
+    Founders that differ only in numbers get one id, so patterns of different partitions meet in the store; two models'
+    patterns never do, since neither their vectors nor their counts go together.
     """
-    return hashlib.blake2b(template_of(text).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    founder = f"{model}\n{template_of(text)}".encode("utf-8", "replace")
+    return hashlib.blake2b(founder, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,12 @@ class Assignment:
 class PatternTable:
     """Bounded set of pattern vectors with counts."""
 
-    def __init__(self, dim: int, *, threshold: float = 0.9, limit: int = 1_000) -> None:
+    def __init__(self, dim: int, *, threshold: float = 0.9, limit: int = 1_000, model: str = "") -> None:
         if not -1 <= threshold <= 1:
             raise ValueError(f"threshold is a cosine between -1 and 1, got {threshold}")
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
-        self._threshold, self._limit = threshold, limit
+        self._threshold, self._limit, self._model = threshold, limit, model
         self.vectors = np.zeros((limit, dim), dtype=np.float32)
         self.ids: list[str] = []
         self.counts = np.zeros(limit, dtype=np.int64)
@@ -118,7 +120,7 @@ class PatternTable:
 
     def _found(self, vector: NDArray[np.float32], text: str) -> int:
         """The row of a new pattern: a free one, or that of the pattern unused for longest."""
-        name = pattern_id(text)
+        name = pattern_id(text, self._model)
         if len(self) < self._limit:
             row = len(self)
             self.ids.append(name)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.backoff import reason_of
 from connectors.formats import parse
 from connectors.records import Changes, Line, Record
 from stream_processors.cascade import Cascade, finite
@@ -17,6 +20,11 @@ from stream_processors.detector import PartitionDetector, Refinement
 if TYPE_CHECKING:
     from encoder_core.encoder import Embedded
 
+FEW_LINES = 8
+"""Lines of one batch that may be given up at once; when more fail, the batch is tried again with fewer lines."""
+KNOWN_GOOD = "Jun 14 15:16:01 web1 sshd[4721]: Accepted publickey for %s from 192.0.2.7 port 50022 ssh2"
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+"""Numbers are spelled in letters: a key of the encoder's cache may leave digits out."""
 UNPARSED = Record(text="", format="raw")
 """The record of a line that comes straight from Kafka."""
 
@@ -53,12 +61,20 @@ def parse_lines(
     return parsed, failed
 
 
+class OurFault(RuntimeError):  # noqa: N818
+    """A batch failed, and so does a known good line: what is broken is ours, and no line may be given up for it."""
+
+
+class TooManyFailed(RuntimeError):  # noqa: N818
+    """More than FEW_LINES lines of a batch can't be processed: it is to be tried again with fewer."""
+
+
 def embed_lines(
-    lines: Sequence[Line], encoder: Embedder
+    lines: Sequence[Line], encoder: Embedder, probe: Callable[[], None] = lambda: None
 ) -> tuple[list[Line], NDArray[np.float32], list[Failed]]:
     """Lines, those that were cut marked so, with their vectors; lines that the encoder can't take apart.
 
-    The latter are found by halving the batch.
+    The latter are found by halving the batch, after ``probe()``, which raises when the encoder itself is broken.
     """
     if not lines:
         return [], np.empty((0, encoder.dim), dtype=np.float32), []
@@ -67,6 +83,7 @@ def embed_lines(
         marked = [replace(line, cut=True) if over else line for line, over in zip(lines, cut, strict=True)]
         return marked, finite(vectors), []
     except Exception as error:
+        probe()
         if len(lines) == 1:
             return [], np.empty((0, encoder.dim), dtype=np.float32), [Failed(lines[0], error)]
     middle = len(lines) // 2
@@ -83,22 +100,66 @@ class Pipeline:
 
     def __init__(self, encoder: Embedder, parser: Callable[[bytes | None], Record] = parse) -> None:
         self._encoder, self._parser = encoder, parser
+        self._probes = count()
 
     def process(self, lines: Sequence[Line], detector: PartitionDetector, changes: Changes) -> list[Failed]:
-        """Adds to ``changes`` what the lines change; returns those that belong in the dead-letter topic."""
+        """Adds to ``changes`` what the lines change; returns those that belong in the dead-letter topic.
+
+        Raises OurFault or TooManyFailed when that would be no verdict on the lines, and what detection raises.
+        """
         good, vectors, failed = self._embed(lines)
+        if len(failed) > FEW_LINES:
+            raise TooManyFailed(
+                f"{len(failed)} of {len(lines)} lines failed, the first with: {failed[0].error}"
+            )
         detector.process(good, vectors, changes, self._refinement(good, vectors))
         changes.dead_letters += len(failed)
         return failed
 
-    def relearn(self, lines: Sequence[Line], detector: PartitionDetector) -> None:
-        """Takes lines into the detector's memory whose effects are in the store already."""
+    def relearn(
+        self, lines: Sequence[Line], detector: PartitionDetector, *, waiting_from: int | None = None
+    ) -> None:
+        """Takes lines into the detector's memory whose effects are in the store already.
+
+        One that detection can't take is left out: it was a dead letter before. waiting_from: offset of the first line
+        that is still to be scored.
+        """
         good, vectors, _ = self._embed(lines)
-        detector.relearn(good, vectors, self._refinement(good, vectors))
+        try:
+            self._relearn(good, vectors, detector, waiting_from)
+        except Exception:
+            for row, line in enumerate(good):
+                with suppress(Exception):
+                    self._relearn([line], vectors[row : row + 1], detector, waiting_from)
+
+    def _relearn(
+        self,
+        lines: Sequence[Line],
+        vectors: NDArray[np.float32],
+        detector: PartitionDetector,
+        waiting: int | None,
+    ) -> None:
+        detector.relearn(lines, vectors, self._refinement(lines, vectors), waiting_from=waiting)
+
+    def probe(self, detector: PartitionDetector | None = None) -> None:
+        """Takes a known good line, never twice the same, the whole way; raises OurFault when it fails.
+
+        detector: one that has nothing else to do; detection is left out without.
+        """
+        text = KNOWN_GOOD % str(next(self._probes)).translate(LETTERS)
+        try:
+            line = Line(offset=0, timestamp=0.0, record=self._parser(text.encode()), value=text.encode())
+            vectors = finite(self._encoder.embed_and_flag([line.record.text]).vectors)
+            if detector is not None:
+                detector.process([line], vectors, Changes("", 0, expected=None, end=1))
+        except Exception as error:
+            raise OurFault(f"a known good line fails too: {reason_of(error)}") from error
 
     def _embed(self, lines: Sequence[Line]) -> tuple[list[Line], NDArray[np.float32], list[Failed]]:
         parsed, unparsed = parse_lines(lines, self._parser)
-        embedded, vectors, unembedded = embed_lines(parsed, self._encoder)
+        if unparsed:
+            self.probe()
+        embedded, vectors, unembedded = embed_lines(parsed, self._encoder, self.probe)
         return embedded, vectors, unparsed + unembedded
 
     def _refinement(self, lines: Sequence[Line], vectors: NDArray[np.float32]) -> Refinement | None:

@@ -45,14 +45,15 @@ def scan(
     store: MemoryStore,
     *,
     source: str,
+    model: str = "",
 ) -> Iterator[list[Failed]]:
     """Feeds lines through detection into the store; yields once a batch, with the lines that failed.
 
+    model: identity of the encoder's model.
     The whole input is one window. Warm-up lines are scored when the warm-up, or the input, ends.
     """
-    detector = PartitionDetector(
-        source, 0, encoder.dim, settings.model_copy(update={"window_seconds": WHOLE_FILE})
-    )
+    whole = settings.model_copy(update={"window_seconds": WHOLE_FILE})
+    detector = PartitionDetector(source, 0, encoder.dim, whole, model=model)
     pipeline = Pipeline(encoder)
     applied: int | None = None
     for lines in batched(numbered_lines(values), BATCH_LINES):

@@ -17,9 +17,10 @@ from typing_extensions import Self
 from connectors import config as tables
 from connectors.config import SettingsError
 from connectors.kafka import KafkaSettings
-from connectors.redis import RedisSettings
+from connectors.redis import RedisSettings, without_overridden
 from connectors.store import RetentionSettings
 from stream_processors.detector import DetectionSettings
+from stream_processors.operations.health import HealthSettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]
 
@@ -105,6 +106,7 @@ class Settings(BaseModel):
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
 
 
 def load_settings(
@@ -119,14 +121,20 @@ def load_settings(
     environ = os.environ if environ is None else environ
     if config is None and environ.get(CONFIG_VARIABLE):
         config = Path(environ[CONFIG_VARIABLE])
-    values = tables.read_config(config) if config else {}
+    environment: dict[str, Any] = {}
     for name, value in environ.items():
         if name.startswith(PREFIX) and not name.startswith(IGNORED_PREFIXES):
             dotted = name.removeprefix(PREFIX).lower().replace("__", ".")
-            tables.assign(Settings, values, dotted, value, origin=name)
+            tables.assign(Settings, environment, dotted, value, origin=name)
+    given: dict[str, Any] = {}
     for dotted, value in (overrides or {}).items():
         if value is not None:
-            tables.assign(Settings, values, dotted, value, origin=dotted)
+            tables.assign(Settings, given, dotted, value, origin=dotted)
+    values = tables.read_config(config) if config else {}
+    for layer in (environment, given):
+        if isinstance(values.get("redis"), dict):
+            values = values | {"redis": without_overridden(values["redis"], layer.get("redis", {}))}
+        values = tables.merged(values, layer)
     return tables.validated(Settings, values)
 
 

@@ -3,11 +3,14 @@
 A partition keeps k candidates a window, chosen by Max-Min from its candidates so far and the lines of the new
 batch. Farthest-point selections are composable core-sets for this objective (Indyk et al., 2014), so Max-Min over
 the union of the partitions' candidates keeps a constant-factor guarantee.
+
+Every line counts in exactly one window, however stray the times: a window that comes again after it was closed is
+opened as a further part, told apart by the offset of the line that opened it, and parts are merged when read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,31 +20,43 @@ from connectors.records import WindowPart
 from stream_processors.selection import max_min
 
 OPEN_WINDOWS = 4
-"""Windows a partition keeps open: lines that come later than that are counted in none."""
+"""Windows a partition keeps open between batches: those touched last, of equally recent ones those of most lines."""
+NEW_WINDOWS = 64
+"""Windows that one batch may open, those of its most lines; lines of its others count in the nearest one, so that
+times without order cost a bounded step of the store."""
 TEXT_CHARACTERS = 2_000
 """Characters of a sampled line kept in the store."""
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999; times beyond, and before its negative, count as then."""
 
 
 @dataclass(slots=True)
 class OpenWindow:
     """One partition's running share of a window."""
 
+    opened: int
+    """Offset of the line that opened it."""
     total: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+    """Unit vectors of the kept lines, (lines, dim)."""
+    touched: int = 0
+    """The last offset of the latest batch that it had lines in."""
     count: int = 0
     offsets: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
 
 
 class WindowSampler:
-    """The open windows of one partition."""
+    """The open windows of one partition, of vectors of one model."""
 
-    def __init__(self, dim: int, *, seconds: int = 60, k: int = 10) -> None:
+    def __init__(
+        self, dim: int, *, seconds: int = 60, k: int = 10, partition: int = 0, model: str = ""
+    ) -> None:
         if seconds < 1 or k < 1:
             raise ValueError(f"seconds and k must be at least 1, got {seconds} and {k}")
         self._dim, self._seconds, self._k = dim, seconds, k
+        self._partition, self._model = partition, model
         self._open: dict[int, OpenWindow] = {}
-        self._closed: int | None = None
 
     def add(
         self,
@@ -49,25 +64,45 @@ class WindowSampler:
         vectors: NDArray[np.float32],
         texts: Sequence[str],
         offsets: Sequence[int],
-    ) -> list[int]:
-        """Takes lines with unit vectors, float32 (lines, dim); returns the starts of the windows that changed."""
-        starts = (timestamps // self._seconds).astype(np.int64) * self._seconds
+    ) -> list[WindowPart]:
+        """Takes lines with unit vectors, float32 (lines, dim); returns the parts that changed, by start."""
+        starts = self._placed(self._starts(timestamps))
         changed = []
         for start in np.unique(starts).tolist():
             rows = np.flatnonzero(starts == start)
             if start not in self._open:
-                if len(self._open) >= OPEN_WINDOWS and start < min(self._open):
-                    continue
-                if self._closed is not None and start <= self._closed:
-                    continue  # opened again, it would overwrite the store's larger count
-                self._open[start] = OpenWindow(np.zeros(self._dim, dtype=np.float32))
+                self._open[start] = OpenWindow(
+                    opened=offsets[rows[0]],
+                    total=np.zeros(self._dim, dtype=np.float32),
+                    vectors=np.empty((0, self._dim), dtype=np.float32),
+                )
             self._extend(self._open[start], rows, vectors, texts, offsets)
-            changed.append(start)
-        for start in sorted(self._open)[:-OPEN_WINDOWS]:
-            if start not in changed:
-                del self._open[start]
-                self._closed = start if self._closed is None else max(start, self._closed)
+            changed.append(self._part(start))
+        self._close()
         return changed
+
+    def _starts(self, timestamps: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The start of each line's own window; a time that is no number counts as 0."""
+        times = np.clip(np.nan_to_num(timestamps), -LAST_SECOND, LAST_SECOND)
+        return (times // self._seconds).astype(np.int64) * self._seconds
+
+    def _placed(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The start of the window that each line counts in: its own, unless the batch would open too many."""
+        distinct, counts = np.unique(starts, return_counts=True)
+        new = ~np.isin(distinct, list(self._open))
+        if new.sum() <= NEW_WINDOWS:
+            return starts
+        by_lines = np.lexsort((distinct[new], counts[new]))  # of equal counts the latest come last
+        allowed = np.union1d(distinct[new][by_lines[-NEW_WINDOWS:]], list(self._open)).astype(np.int64)
+        after = np.searchsorted(allowed, starts).clip(max=len(allowed) - 1)
+        before = (after - 1).clip(min=0)
+        return np.where(starts - allowed[before] <= allowed[after] - starts, allowed[before], allowed[after])
+
+    def _close(self) -> None:
+        """Forgets all but the windows touched last. A stray time can therefore not close the stream's own."""
+        order = sorted(self._open, key=lambda start: (self._open[start].touched, self._open[start].count))
+        for start in order[:-OPEN_WINDOWS]:
+            del self._open[start]
 
     def _extend(
         self,
@@ -78,9 +113,9 @@ class WindowSampler:
         offsets: Sequence[int],
     ) -> None:
         window.count += len(rows)
+        window.touched = offsets[-1]
         window.total = window.total + vectors[rows].sum(axis=0)
-        kept = window.vectors.reshape(-1, self._dim)
-        pool = np.concatenate([kept, vectors[rows]])
+        pool = np.concatenate([window.vectors, vectors[rows]])
         pool_texts = window.texts + [texts[row][:TEXT_CHARACTERS] for row in rows]
         pool_offsets = window.offsets + [offsets[row] for row in rows]
         chosen = max_min(pool, self._k, window.total / np.float32(window.count))
@@ -88,30 +123,52 @@ class WindowSampler:
         window.texts = [pool_texts[index] for index in chosen]
         window.offsets = [pool_offsets[index] for index in chosen]
 
-    def part(self, start: int, partition: int) -> WindowPart:
-        """An open window as the store keeps it."""
+    def _part(self, start: int) -> WindowPart:
         window = self._open[start]
         return WindowPart(
             start=start,
-            partition=partition,
+            partition=self._partition,
             count=window.count,
             total=window.total.astype("<f4").tobytes(),
             offsets=tuple(window.offsets),
             texts=tuple(window.texts),
             vectors=window.vectors.astype("<f2").tobytes(),
+            opened=window.opened,
+            model=self._model,
         )
 
-    def restore(self, parts: Sequence[WindowPart]) -> None:
-        """Goes on with windows as the store keeps them."""
-        for part in sorted(parts, key=lambda part: part.start)[-OPEN_WINDOWS:]:
-            vectors = np.frombuffer(part.vectors, dtype="<f2").astype(np.float32).reshape(-1, self._dim)
-            self._open[part.start] = OpenWindow(
-                total=np.frombuffer(part.total, dtype="<f4").copy(),
-                count=part.count,
-                offsets=list(part.offsets),
-                texts=list(part.texts),
-                vectors=vectors,
-            )
+    def restore(self, parts: Iterable[WindowPart]) -> None:
+        """Goes on with windows as the store keeps them; those of others, and of other models, are set aside.
+
+        May be called once for each window. Of several parts of one window the one opened last goes on.
+        """
+        for part in filter(self._ours, parts):
+            known = self._open.get(part.start)
+            if known is None or known.opened < part.opened:
+                self._open[part.start] = OpenWindow(
+                    opened=part.opened,
+                    total=np.frombuffer(part.total, dtype="<f4").copy(),
+                    vectors=_vectors_of(part).reshape(-1, self._dim),
+                    touched=max(part.opened, *part.offsets),
+                    count=part.count,
+                    offsets=list(part.offsets),
+                    texts=list(part.texts),
+                )
+        self._close()
+
+    def _ours(self, part: WindowPart) -> bool:
+        """Whether a part is this partition's, of this model, and whole."""
+        lines = len(part.offsets)
+        return (
+            (part.partition, part.model) == (self._partition, self._model)
+            and len(part.total) == 4 * self._dim
+            and len(part.vectors) == 2 * self._dim * lines
+            and len(part.texts) == lines > 0
+        )
+
+
+def _vectors_of(part: WindowPart) -> NDArray[np.float32]:
+    return np.frombuffer(part.vectors, dtype="<f2").astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +181,9 @@ class Sample:
 
 
 def merge(parts: Sequence[WindowPart], k: int) -> Sample:
-    """Max-Min over the union of the partitions' candidates of one window."""
+    """Max-Min over the union of the parts' candidates of one window; all of one model, of any number of partitions."""
     if not parts:
-        raise ValueError("a window needs at least one partition's part")
+        raise ValueError("a window needs at least one part")
     count = sum(part.count for part in parts)
     lines = [
         (part.partition, offset, text)
@@ -134,6 +191,6 @@ def merge(parts: Sequence[WindowPart], k: int) -> Sample:
         for offset, text in zip(part.offsets, part.texts, strict=True)
     ]
     total = np.sum([np.frombuffer(part.total, dtype="<f4") for part in parts], axis=0)
-    vectors = np.concatenate([np.frombuffer(part.vectors, dtype="<f2") for part in parts])
-    chosen = max_min(vectors.astype(np.float32).reshape(-1, len(total)), k, total / np.float32(max(count, 1)))
+    vectors = np.concatenate([_vectors_of(part) for part in parts]).reshape(-1, len(total))
+    chosen = max_min(vectors, k, total / np.float32(max(count, 1)))
     return Sample(parts[0].start, count, tuple(lines[index] for index in chosen))

@@ -17,9 +17,10 @@ import faust
 from faust.app.base import BootStrategy
 
 from stream_processors.assembly import limit_blas, make_embedder, make_store
-from stream_processors.metrics import EncoderMetrics
+from stream_processors.delivery.service import StreamService
+from stream_processors.operations.logs import limit_repeats
+from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.pipeline import Pipeline
-from stream_processors.service import StreamService
 from stream_processors.settings import Settings
 
 log = logging.getLogger("secencoder.worker")
@@ -38,9 +39,10 @@ class LocalBootStrategy(BootStrategy):
 
 
 class App(faust.App):
-    """A Faust app that leaves Kafka to our consumer service."""
+    """A Faust app that leaves Kafka to our consumer service, ``delivery``."""
 
     BootStrategy = LocalBootStrategy
+    delivery: StreamService
 
     async def on_start(self) -> None:
         """Opens the channels, which Faust does when its own consumer gets partitions."""
@@ -49,7 +51,11 @@ class App(faust.App):
 
 
 class Worker(faust.Worker):
-    """A Faust worker whose shutdown is bounded in time."""
+    """A Faust worker whose log stays readable in an outage and whose shutdown is bounded in time."""
+
+    def _setup_logging(self) -> None:
+        super()._setup_logging()
+        limit_repeats()
 
     def _schedule_shutdown(self, signal: Any) -> None:
         timer = threading.Timer(SHUTDOWN_SECONDS, _exit_now)
@@ -66,7 +72,7 @@ def _exit_now() -> None:
     os._exit(1)
 
 
-def make_app(settings: Settings) -> faust.App:
+def make_app(settings: Settings) -> App:
     """The Faust app: two channels, an agent over each, and the service that feeds them."""
     limit_blas()
     encoder, store = make_embedder(settings), make_store(settings)
@@ -82,11 +88,12 @@ def make_app(settings: Settings) -> faust.App:
         Pipeline(encoder),
         store,
         dim=encoder.dim,
-        model=encoder.bundle.version,
+        model=encoder.bundle.identity,
         metrics=EncoderMetrics(encoder),
     )
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
     service.long_channel = app.channel(maxsize=0)  # no bound
+    app.delivery = service
     app.service(service)  # type: ignore[arg-type]  # Faust takes instances as well as classes
 
     @app.agent(service.channel, name="detect")

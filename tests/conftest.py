@@ -14,10 +14,10 @@ import pytest
 from tests import servers
 
 if TYPE_CHECKING:
-    from connectors.embedded import StoreServer
     from connectors.kafka import KafkaSettings
     from connectors.redis import RedisSettings
     from encoder_core import Bundle
+    from stream_processors.demo.servers import StoreServer
     from tests.fakes import TrigramEmbedder
 
 USED = {"broker": "none was asked for", "store": "none was asked for"}
@@ -113,8 +113,8 @@ def topic_factory(kafka_settings) -> Callable[..., str]:
 def embedded_kafka() -> Iterator[KafkaSettings]:
     """Settings of the broker in this process, for fast tests; never for fault tests."""
     pytest.importorskip("confluent_kafka")
-    from connectors.embedded import embedded_broker
     from connectors.kafka import KafkaSettings
+    from stream_processors.demo.servers import embedded_broker
 
     with embedded_broker() as bootstrap:
         yield KafkaSettings(bootstrap_servers=bootstrap, api_version=(2, 1))

@@ -113,7 +113,7 @@ class RealKafka:
     """
 
     def __init__(self, java: str, libs: Path, directory: Path) -> None:
-        from connectors.embedded import free_port
+        from stream_processors.demo.servers import free_port
 
         self.directory = directory
         self.log = directory / "kafka.log"
@@ -313,7 +313,7 @@ def fetch_kafka(maven: str, version: str) -> Path:
 
 def find_store(directory: Path) -> object:
     """A store with AOF to test against, not yet started: StoreServer or NamedServer. Raises Unavailable."""
-    from connectors.embedded import EmbeddedServerError, StoreServer
+    from stream_processors.demo.servers import EmbeddedServerError, StoreServer
 
     named = os.environ.get("SECENCODER_TEST_REDIS")
     if named:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import redis
 from kafka.errors import KafkaError
 
-from connectors.embedded import EmbeddedServerError
 from connectors.kafka import BrokerUnreachable, TopicError
-from connectors.producer import DeliveryError
-from connectors.redis import StoreUnreachable
+from connectors.kafka.producer import DeliveryError
+from connectors.redis import StoreRefused, StoreUnreachable
+from connectors.store import Occupied
 from encoder_core import BundleError
-from stream_processors.demo import DemoError
+from stream_processors.demo.run import DemoError
+from stream_processors.demo.servers import EmbeddedServerError
 from stream_processors.settings import SettingsError
 
 WRONG_INPUT = (SettingsError, BundleError, TopicError)
 FAILURES = (
     BrokerUnreachable,
     StoreUnreachable,
+    StoreRefused,
+    Occupied,
     EmbeddedServerError,
     DeliveryError,
     DemoError,

@@ -103,11 +103,9 @@ def scan(
                 advance(len(line) + 1)
                 yield line
 
-        failed = [
-            failure
-            for batch in scan_lines(counted(), encoder, detection, store, source=source)
-            for failure in batch
-        ]
+        model = encoder.bundle.identity
+        batches = scan_lines(counted(), encoder, detection, store, source=source, model=model)
+        failed = [failure for batch in batches for failure in batch]
     for failure in failed:
         click.echo(f"secencoder: line {failure.line.offset + 1}: {failure.error}", err=True)
     stats, seconds = store.stats(source), monotonic() - started
@@ -183,7 +181,7 @@ def embed(
         "output": str(output),
         "lines": len(vectors),
         "dim": encoder.dim,
-        "model": encoder.bundle.version,
+        "model": encoder.bundle.identity,
     }
     report.show_facts(facts, as_json)
 
@@ -215,7 +213,7 @@ def produce(
     from time import monotonic, sleep
 
     from connectors import kafka
-    from connectors.producer import LineProducer
+    from connectors.kafka.producer import LineProducer
 
     settings = settings_from(config, assignments, **shortcuts)
     kafka.wait_until_reachable(settings.kafka, 30.0, note_retry("Kafka"))

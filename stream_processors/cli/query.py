@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from stream_processors.cli.options import (
     store_from,
 )
 from stream_processors.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from stream_processors.queries import PartitionLag
 
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,6 +58,13 @@ class Question:
                 f"{self.settings.redis.env!r} (setting redis.env); has a worker run?"
             )
         raise SettingsError(f"--source is needed: the store has {', '.join(known)}")
+
+    @property
+    def topics(self) -> list[str]:
+        """The source that was named, whether or not the store has it yet, or all that there may be."""
+        if self._source is not None:
+            return [self._source]
+        return sorted({*self.store.sources(), *self.settings.stream.topics})
 
 
 @click.group()
@@ -109,7 +119,7 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     question = Question(**options)
     encoder = make_encoder(question.settings)
     vector = encoder.embed([parse(text.encode("utf-8", "surrogateescape")).text])[0]
-    found = find_similar(question.store, question.source, vector, model=encoder.bundle.version, limit=limit)
+    found = find_similar(question.store, question.source, vector, model=encoder.bundle.identity, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 
 
@@ -125,20 +135,41 @@ def sources(limit: int, as_json: bool, **options: Any) -> None:
 @query.command()
 @query_options
 def lag(limit: int, as_json: bool, **options: Any) -> None:
-    """Per partition: applied in the store, committed in Kafka, end of the topic."""
+    """Per partition: applied in the store, committed in Kafka, end of the topic.
+
+    Of the source that is named, or else of every one in the store and in stream.topics. When there are more partitions
+    than --limit, those that are furthest behind.
+    """
+    from connectors import kafka
+
+    question = Question(**options)
+    kafka.wait_until_reachable(question.settings.kafka, 5.0)
+    found: list[PartitionLag] = []
+    missing: kafka.TopicError | None = None
+    for source in question.topics:
+        try:
+            found += lags_of(question, source)
+        except kafka.TopicError as error:
+            missing = error
+            if len(question.topics) > 1:
+                click.echo(f"secencoder: {error} (setting stream.topics)", err=True)
+    if missing is not None and not found:
+        raise missing
+    furthest = sorted(found, key=lambda row: row.lag, reverse=True)[:limit]
+    shown = [row for row in found if row in furthest]
+    if as_json:
+        report.print_json([asdict(row) | {"lag": row.lag} for row in shown])
+    else:
+        report.show_lags(shown, len(found))
+
+
+def lags_of(question: Question, source: str) -> list[PartitionLag]:
+    """One row per partition of a topic. Raises TopicError when Kafka does not have it."""
     from connectors import kafka
     from stream_processors.queries import partition_lags
 
-    question = Question(**options)
-    settings, source = question.settings, question.source
-    kafka.wait_until_reachable(settings.kafka, 5.0)
-    found = partition_lags(
-        source,
-        question.store.applied(source),
-        kafka.committed(settings.kafka, settings.stream.group, source),
-        kafka.end_offsets(settings.kafka, source),
-    )[:limit]
-    if as_json:
-        report.print_json([asdict(row) | {"lag": row.lag} for row in found])
-    else:
-        report.show_lags(found)
+    settings = question.settings
+    beginnings = kafka.beginning_offsets(settings.kafka, source)
+    applied = question.store.applied(source)  # before the ends, which only grow
+    committed = kafka.committed(settings.kafka, settings.stream.group, source)
+    return partition_lags(source, applied, committed, beginnings, kafka.end_offsets(settings.kafka, source))

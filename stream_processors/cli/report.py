@@ -136,10 +136,17 @@ def show_sources(sources: Sequence[SourceStats]) -> None:
     show_table("Sources", columns, rows)
 
 
-def show_lags(lags: Sequence[PartitionLag]) -> None:
-    """Offsets of every partition."""
-    rows = [(g.source, g.partition, _dash(g.applied), _dash(g.committed), g.end, g.lag) for g in lags]
-    show_table("Lag", ["source", "partition", "applied", "committed", "end", "lag"], rows)
+def show_lags(lags: Sequence[PartitionLag], total: int) -> None:
+    """Offsets of partitions, out of ``total``; one that was never applied says so."""
+    rows = [
+        (
+            *(g.source, g.partition, "never" if g.applied is None else g.applied),
+            *(_dash(g.committed), g.beginning, g.end, f"{g.lag:,}"),
+        )
+        for g in lags
+    ]
+    title = "Lag" if len(lags) == total else f"Lag (the furthest behind, {len(lags)} of {total} partitions)"
+    show_table(title, ["source", "partition", "applied", "committed", "beginning", "end", "lag"], rows)
 
 
 def _dash(offset: int | None) -> str:

@@ -38,10 +38,17 @@ def worker(
     app = make_app(settings)
     seconds = settings.stream.startup_seconds
     redis.wait_until_reachable(settings.redis, seconds, note_retry("Redis"))
+    for warning in redis.store_warnings(redis.connect(settings.redis)):
+        click.echo(f"secencoder: warning: {warning}", err=True)
     kafka.wait_until_reachable(settings.kafka, seconds, note_retry("Kafka"))
     for topic in settings.stream.topics:
         try:
             kafka.end_offsets(settings.kafka, topic)
         except kafka.TopicError as error:
             click.echo(f"secencoder: waiting for it: {error} (setting stream.topics)", err=True)
-    Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()
+    try:
+        Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()
+    except SystemExit:
+        if app.delivery.given_up is None:
+            raise
+    raise click.ClickException(f"ended, to be started again: {app.delivery.given_up}")

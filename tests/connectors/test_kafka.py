@@ -14,17 +14,18 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from pydantic import ValidationError
 
 from connectors.backoff import Deadline, backoff, retry
-from connectors.embedded import free_port
 from connectors.kafka import (
     BrokerUnreachable,
     KafkaSettings,
     TopicError,
+    beginning_offsets,
     committed,
     end_offsets,
     ensure_topic,
     wait_until_reachable,
 )
-from connectors.producer import DeliveryError, LineProducer
+from connectors.kafka.producer import DeliveryError, LineProducer
+from stream_processors.demo.servers import free_port
 from tests.servers import PASSWORD, USER
 
 SECRET = "s3cret-of-the-test"
@@ -235,6 +236,33 @@ def test_an_unknown_topic_is_an_error_and_is_not_created(kafka_settings):
             end_offsets(kafka_settings, "nowhere")
 
 
+def test_the_end_is_what_a_reader_of_committed_messages_reaches(kafka_settings, topic_factory):
+    topic = topic_factory()
+    producer = KafkaProducer(**kafka_settings.client_kwargs(), transactional_id=topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    for _ in range(5):
+        producer.send(topic, b"line")
+    producer.flush()
+    assert end_offsets(kafka_settings, topic) == {0: 0}
+    producer.commit_transaction()
+    assert end_offsets(kafka_settings, topic) == {0: 6}  # with the marker of its end
+    producer.close()
+
+
+def test_the_beginning_is_the_first_message_that_is_kept(kafka_settings, topic_factory):
+    topic = topic_factory(2)
+    with LineProducer(kafka_settings, topic) as producer:
+        for number in range(20):
+            producer.send(b"line", key=b"%d" % number)
+    ends = end_offsets(kafka_settings, topic)
+    admin = KafkaAdminClient(**kafka_settings.client_kwargs())
+    admin.delete_records({TopicPartition(topic, 1): ends[1] - 1})
+    admin.close()
+    assert beginning_offsets(kafka_settings, topic) == {0: 0, 1: ends[1] - 1}
+    assert end_offsets(kafka_settings, topic) == ends
+
+
 def test_committed_offsets_are_read_without_joining_the_group(kafka_settings, topic_factory):
     topic = topic_factory(2)
     assert committed(kafka_settings, f"group-{topic}", topic) == {}
@@ -273,7 +301,7 @@ def test_a_missing_topic_fails_in_bounded_time(kafka_settings):
 
 
 def test_send_waits_while_too_much_is_unacknowledged(kafka_settings, topic_factory, monkeypatch):
-    monkeypatch.setattr("connectors.producer.MAX_OUTSTANDING_BYTES", 20_000)
+    monkeypatch.setattr("connectors.kafka.producer.MAX_OUTSTANDING_BYTES", 20_000)
     with LineProducer(kafka_settings, topic_factory()) as producer:
         for _ in range(500):
             producer.send(b"x" * 1000)

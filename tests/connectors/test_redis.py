@@ -9,8 +9,8 @@ import pytest
 import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from connectors.embedded import StoreServer, free_port
 from connectors.redis import RedisSettings, StoreUnreachable, connect, wait_until_reachable
+from stream_processors.demo.servers import StoreServer, free_port
 
 SECRET = "s3cret-of-the-test"
 

@@ -76,6 +76,40 @@ def test_a_required_file_must_be_listed(bundle_copy, name):
     assert name in refusal(Bundle.load, bundle_copy)
 
 
+@pytest.mark.parametrize(
+    "name", ["notes.txt", ".README.md.swp", "onnx/model.onnx.data", "a/deep/place.bin", "onnx/manifest.json"]
+)
+def test_a_file_that_the_manifest_does_not_list_is_named(bundle_copy, name):
+    path = bundle_copy / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    assert f"{path}: is not listed in {MANIFEST}" in refusal(Bundle.load, bundle_copy)
+    rehash(bundle_copy)
+    Bundle.load(bundle_copy)
+
+
+@pytest.mark.parametrize("target", ["folder", "nowhere"])
+def test_an_unlisted_link_is_named_wherever_it_leads(bundle_copy, tmp_path, target):
+    (tmp_path / "folder").mkdir()
+    (bundle_copy / "link").symlink_to(tmp_path / target)
+    assert f"{bundle_copy / 'link'}: is not listed" in refusal(Bundle.load, bundle_copy)
+
+
+def test_an_empty_folder_is_no_file(bundle_copy):
+    (bundle_copy / "empty").mkdir()
+    Bundle.load(bundle_copy)
+
+
+def test_two_trainings_of_one_name_and_version_have_two_identities(bundle_copy):
+    before = Bundle.load(bundle_copy)
+    assert before.identity == f"copy@test#{before.sha256[:12]}"
+    (bundle_copy / "README.md").write_text("trained again")
+    rehash(bundle_copy)
+    again = Bundle.load(bundle_copy)
+    assert (again.name, again.version) == (before.name, before.version)
+    assert again.identity != before.identity
+
+
 @pytest.mark.parametrize("name", ["../outside.txt", "{tmp}/outside.txt"])
 def test_a_manifest_reaches_no_file_outside_its_folder(bundle_copy, tmp_path, name):
     (tmp_path / "outside.txt").write_text("not ours")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors.scenario import scenario
 from encoder_core import Bundle, Encoder, static_bundle_path
+from stream_processors.demo.scenario import scenario
 
 LIMIT = 10 * 10**6
 
@@ -23,7 +23,7 @@ def test_the_shipped_student_is_small_and_is_not_taken_for_its_teacher(bundle):
     student = Bundle.load(static_bundle_path())
     assert sum(path.stat().st_size for path in student.path.rglob("*") if path.is_file()) <= LIMIT
     assert student.dim == bundle.dim
-    assert student.version != bundle.version, "memories of two spaces are kept apart by version"
+    assert student.identity != bundle.identity, "memories of two spaces are kept apart"
 
 
 def test_its_vectors_are_near_the_teachers(static, lines, bundle):

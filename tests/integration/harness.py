@@ -20,7 +20,7 @@ from connectors import kafka
 from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings, connect
 from connectors.store import RedisStore
-from stream_processors.demo import worker_environment
+from stream_processors.demo.run import worker_environment
 
 ROOT = Path(__file__).parents[2]
 WORKER = (sys.executable, "-m", "stream_processors.cli", "worker")

@@ -50,7 +50,7 @@ def test_a_long_line_holds_up_no_other_partition_and_comes_in_its_place(stream, 
         gate.touch()
         stream.wait_until_done()
         opened = sorted(worker.opened(), key=lambda entry: entry[0])
-        assert opened == [(0, None, None), (1, None, None)], "no fence, no failure: the order held"
+        assert opened == [(0, None, 0), (1, None, 0)], "no fence, no failure: the order held"
         stream.produce(
             [*log_lines(100, distinct=50, seed=2), LONG, *log_lines(101, distinct=50)], partitions=2
         )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from connectors.embedded import free_port
 from connectors.redis import connect
 from connectors.store import RedisStore
 from stream_processors.cli import main, options
+from stream_processors.demo.servers import free_port
 from stream_processors.detector import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Pipeline
 from tests.fakes import changes_of, make_lines
@@ -69,7 +69,7 @@ def filled(redis_settings, bundle):
     store = RedisStore(connect(redis_settings), prefix=redis_settings.prefix, env=redis_settings.env)
     encoder = Encoder(bundle, threads=1, max_tokens=32)
     detection = DetectionSettings(warmup=16, window_lines=5, alert_rate=0.05)
-    detector = PartitionDetector("logs", 0, encoder.dim, detection, model=bundle.version)
+    detector = PartitionDetector("logs", 0, encoder.dim, detection, model=bundle.identity)
     lines = make_lines(LINES)
     changes = changes_of(lines)
     Pipeline(encoder).process(lines, detector, changes)
@@ -197,7 +197,7 @@ def test_embed_writes_a_float32_row_a_line(secencoder, log_file, tmp_path, bundl
     vectors = np.load(target, allow_pickle=False)
     assert vectors.shape == (len(LINES), bundle.dim) == (facts["lines"], facts["dim"])
     assert vectors.dtype == np.float32
-    assert facts["model"] == bundle.version
+    assert facts["model"] == bundle.identity
 
 
 def test_embed_of_nothing_is_an_empty_array(secencoder, tmp_path, bundle):

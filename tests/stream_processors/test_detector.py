@@ -238,7 +238,7 @@ def test_a_batch_without_lines_changes_nothing_and_keeps_those_that_wait(make, p
     process(detector, make_lines(crowd(10)))
     changes = Changes("logs", 0, expected=10, end=12)
     detector.process([], np.empty((0, 64), dtype=np.float32), changes)
-    assert changes == Changes("logs", 0, expected=10, end=12, warming_up=10)
+    assert changes == Changes("logs", 0, expected=10, end=12, warming_up=10, waiting_from=0, model="m1")
 
 
 def test_another_number_of_vectors_is_refused(make):
@@ -298,12 +298,90 @@ def test_a_restored_detector_goes_on_with_its_windows(make, process):
     (first,) = process(whole, lines[:50])
     (expected,) = process(whole, lines[50:])
     restored = make()
-    foreign = process(PartitionDetector("logs", 1, 64, DetectionSettings()), lines)[0].windows
-    restored.restore_windows([*foreign, *first.windows])
+    foreign = process(PartitionDetector("logs", 1, 64, DetectionSettings(), model="m1"), lines)[0].windows
+    other = process(PartitionDetector("logs", 0, 64, DetectionSettings(), model="m2"), lines)[0].windows
+    wide = [replace(part, total=part.total * 2, vectors=part.vectors * 2) for part in first.windows]
+    for parts in (foreign, first.windows, other, wide):
+        restored.restore_windows(parts)
     (found,) = process(restored, lines[50:])
     assert [(p.start, p.count, p.offsets) for p in found.windows] == [
         (p.start, p.count, p.offsets) for p in expected.windows
     ]
+
+
+def relearn(detector: PartitionDetector, embedder, lines, waiting_from: int | None) -> None:
+    detector.relearn(lines, embedder.embed([line.record.text for line in lines]), waiting_from=waiting_from)
+
+
+@pytest.mark.parametrize("relearned", [10, 50, 63, 64, 100])
+def test_lines_that_were_scored_before_are_not_flagged_again_when_a_later_warm_up_ends(
+    make, process, embedder, relearned
+):
+    """An unusable snapshot, and so few lines left before the applied offset that they end no warm-up."""
+    texts = crowd(300)
+    texts[5] = texts[150] = OUTLIER
+    lines = make_lines(texts)
+    detector = make(alert_rate=0.5)
+    relearn(detector, embedder, lines[:relearned], None)
+    found = process(detector, lines[relearned:])
+    assert all(changes.warming_up <= changes.end - relearned for changes in found)
+    offsets = [anomaly.offset for anomaly in anomalies_of(found)]
+    assert len(offsets) == len(set(offsets))
+    assert min(offsets) >= relearned
+    assert 150 in offsets
+
+
+def test_lines_that_waited_when_the_worker_ended_are_flagged_after_its_restart(make, process, embedder):
+    texts = crowd(200)
+    texts[5] = texts[45] = OUTLIER
+    lines = make_lines(texts)
+    detector = make(alert_rate=0.05)
+    relearn(detector, embedder, lines[:30], 20)
+    relearn(detector, embedder, lines[30:50], 20)
+    assert detector.snapshot(50) is None
+    (first, *later) = process(detector, lines[50:])
+    assert [changes.warming_up for changes in (first, *later)] == [0, 0, 0]
+    offsets = [anomaly.offset for anomaly in first.anomalies]
+    assert 45 in offsets
+    assert min(offsets) >= 20
+    assert not {anomaly.offset for anomaly in anomalies_of(later)} & set(range(50))
+
+
+@pytest.mark.parametrize("end", ["process", "finish"])
+def test_lines_that_wait_are_flagged_also_when_the_warm_up_ends_while_relearning(
+    make, process, embedder, end
+):
+    """As with a shorter warm-up than before: relearning itself can flag nothing."""
+    texts = crowd(130)
+    texts[45] = OUTLIER
+    lines = make_lines(texts)
+    detector = make(alert_rate=0.05)
+    relearn(detector, embedder, lines[:50], 40)
+    relearn(detector, embedder, lines[50:100], 40)
+    assert detector.warm
+    assert detector.snapshot(100) is None, "it would lose those that wait"
+    changes = Changes("logs", 0, expected=100, end=100)
+    if end == "finish":
+        detector.finish(changes)
+    else:
+        (changes,) = process(detector, lines[100:])
+    assert 45 in [anomaly.offset for anomaly in changes.anomalies]
+    assert (changes.warming_up, changes.waiting_from) == (0, None)
+    assert detector.snapshot(130) is not None
+
+
+def test_changes_say_from_which_offset_lines_wait(make, process, embedder):
+    lines = make_lines(crowd(100), first=1_000)
+    whole = make()
+    assert [changes.waiting_from for changes in process(whole, lines, batch=30)] == [1_000, 1_000, None, None]
+    restarted = make()
+    relearn(restarted, embedder, lines[:30], 1_007)
+    (changes,) = process(restarted, lines[30:40])
+    assert (changes.waiting_from, changes.warming_up) == (1_007, 33)
+    empty = make()
+    relearn(empty, embedder, lines[:30], None)
+    (changes,) = process(empty, lines[30:40])
+    assert (changes.waiting_from, changes.warming_up) == (1_030, 10)
 
 
 def test_there_is_no_snapshot_while_lines_wait_to_be_scored(make, process):
@@ -323,8 +401,36 @@ def test_a_snapshot_of_another_model_is_refused(make, process):
     detector = make()
     process(detector, make_lines(crowd(100)))
     other = PartitionDetector("logs", 0, 64, DetectionSettings(), model="m2")
-    with pytest.raises(ValueError, match=r"m1.*expected.*m2"):
+    with pytest.raises(ValueError, match=r"^detector state of logs/0 has model 'm1', expected 'm2'$"):
         other.restore(detector.snapshot(100))
+
+
+def test_a_snapshot_of_another_dimension_is_refused(make, process):
+    detector = make()
+    process(detector, make_lines(crowd(100)))
+    other = PartitionDetector("logs", 0, 63, DetectionSettings(), model="m1")
+    with pytest.raises(ValueError, match=r"^detector state of logs/0 has dim '64', expected '63'$"):
+        other.restore(detector.snapshot(100))
+
+
+def test_all_that_a_batch_changes_names_the_model(make, process):
+    batches = process(make(), make_lines([*crowd(200), OUTLIER]))
+    for changes in batches:
+        assert changes.model == "m1"
+        assert {pattern.model for pattern in changes.patterns} == {"m1"}
+        assert {part.model for part in changes.windows} == {"m1"}
+    assert {anomaly.model for anomaly in anomalies_of(batches)} == {"m1"}
+    last = Changes("logs", 0, expected=201, end=201)
+    make().finish(last)
+    assert last.model == "m1"
+
+
+def test_two_models_share_no_pattern(embedder, process):
+    ours, theirs = (
+        PartitionDetector("logs", 0, embedder.dim, DetectionSettings(), model=model) for model in "ab"
+    )
+    lines = make_lines(crowd(100))
+    assert not pattern_counts(process(ours, lines)).keys() & pattern_counts(process(theirs, lines)).keys()
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "header only", "other tensors"])

@@ -114,6 +114,14 @@ def test_founders_that_differ_only_in_numbers_have_one_id(one, other):
     assert pattern_id(one) == pattern_id(other)
 
 
+def test_two_models_have_two_ids_for_one_text():
+    assert pattern_id("session closed", "a@1#0") != pattern_id("session closed", "b@1#0")
+    assert pattern_id("session closed", "a@1#0") == pattern_id("session closed", "a@1#0")
+    tables = [PatternTable(2, model=model) for model in ("a@1#0", "a@1#1")]
+    one, other = (table.assign(at_angle(0), names("session closed")).ids for table in tables)
+    assert one != other
+
+
 def test_founders_that_differ_in_words_have_two_ids():
     assert pattern_id("session opened") != pattern_id("session closed")
     assert template_of("session opened") == "session opened"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from connectors.records import Changes, Pattern
+from connectors.records import Changes, Pattern, SourceStats, WindowPart
 from connectors.store import MemoryStore
 from stream_processors.queries import PartitionLag, partition_lags, samples, similar
 from stream_processors.windows import WindowSampler
@@ -18,13 +18,13 @@ def pattern(name: str, vector: np.ndarray, *, model: str = "m1") -> Pattern:
     return Pattern(name, 1, 0.0, 0.0, name, vector.astype("<f2").tobytes(), model)
 
 
-def parts(partition: int, starts: list[int], *, lines: int = 20):
-    sampler = WindowSampler(DIM, seconds=60, k=5)
+def parts(partition: int, starts: list[int], *, lines: int = 20, model: str = "m1") -> list[WindowPart]:
+    sampler = WindowSampler(DIM, seconds=60, k=5, partition=partition, model=model)
     vectors = unit(np.random.default_rng(partition).normal(size=(lines, DIM)))
     found = []
     for start in starts:
-        sampler.add(np.full(lines, start), vectors, [f"line {n}" for n in range(lines)], list(range(lines)))
-        found.append(sampler.part(start, partition))
+        texts = [f"line {n}" for n in range(lines)]
+        found += sampler.add(np.full(lines, start), vectors, texts, list(range(lines)))
     return found
 
 
@@ -50,15 +50,44 @@ def test_more_windows_than_there_are_gives_all(store):
     assert samples(MemoryStore(), "logs") == []
 
 
-def test_a_window_that_expired_between_two_reads_is_left_out(store):
-    class Expiring(MemoryStore):
-        def windows(self, source):
-            return [180, *store.windows(source)]
+class WindowStore(MemoryStore):
+    """Windows by start, as they are given."""
 
-        def window(self, source, start):
-            return store.window(source, start)
+    def __init__(self, parts: dict[int, list[WindowPart]], *, newest: str = "") -> None:
+        super().__init__()
+        self.parts, self.newest = parts, newest
 
-    assert [sample.start for sample in samples(Expiring(), "logs", windows=2)] == [120]
+    def windows(self, source: str) -> list[int]:
+        return sorted(self.parts, reverse=True)
+
+    def window(self, source: str, start: int) -> list[WindowPart]:
+        return self.parts[start]
+
+    def stats(self, source: str) -> SourceStats:
+        return SourceStats(source, model=self.newest)
+
+
+def test_windows_without_lines_are_passed_over():
+    empty = [replace(part, count=0) for part in parts(0, [180])]
+    store = WindowStore({0: parts(0, [0]), 60: parts(0, [60]), 120: [], 180: empty, 240: []})
+    assert [sample.start for sample in samples(store, "logs", windows=2)] == [60, 0]
+
+
+def test_a_window_of_two_models_is_sampled_of_the_newest(store):
+    old, new = parts(0, [0], lines=20, model="old"), parts(0, [0], lines=7, model="new")
+    wide = [replace(part, total=part.total * 2, vectors=part.vectors * 2) for part in old]
+    later = [replace(part, opened=500) for part in new]
+    for newest, found in (("new", [*new, *wide]), ("", [*wide, *later]), ("gone", [*later, *wide])):
+        (sample,) = samples(WindowStore({0: found}, newest=newest), "logs")
+        assert sample.count == 7
+    (sample,) = samples(WindowStore({0: wide}, newest="new"), "logs")
+    assert sample.count == 20, "a window of an older model alone is an answer too"
+
+
+def test_parts_of_one_partition_that_were_opened_one_after_the_other_are_one_window():
+    first, again = parts(0, [0]), [replace(part, opened=900) for part in parts(0, [0], lines=3)]
+    (sample,) = samples(WindowStore({0: [*first, *again]}), "logs")
+    assert sample.count == 23
 
 
 def test_the_most_similar_pattern_comes_first():
@@ -82,7 +111,33 @@ def test_patterns_of_another_model_are_not_compared():
     assert similar(MemoryStore(), "logs", axes[0], model="m1") == []
 
 
-def test_lag_is_told_for_every_partition_of_the_topic():
-    rows = partition_lags("logs", {0: 90}, {0: 80, 1: 5}, {1: 10, 0: 100})
-    assert rows == [PartitionLag("logs", 0, 90, 80, 100), PartitionLag("logs", 1, None, 5, 10)]
-    assert [row.lag for row in rows] == [10, 10]
+def test_a_vector_of_another_length_is_not_compared():
+    store = MemoryStore()
+    found = [pattern("x", np.eye(DIM)[0]), pattern("wide", np.eye(DIM + 1)[0])]
+    store.apply(Changes("logs", 0, None, 1, patterns=found))
+    assert [match.pattern.id for match in similar(store, "logs", np.eye(DIM)[0], model="m1")] == ["x"]
+
+
+def test_lag_is_told_for_every_partition_of_the_topic_applied_or_not():
+    rows = partition_lags("logs", {0: 90}, {0: 80}, {0: 0, 1: 0, 2: 0}, {1: 10, 0: 100, 2: 0})
+    assert rows == [
+        PartitionLag("logs", 0, 90, 80, 0, 100),
+        PartitionLag("logs", 1, None, None, 0, 10),
+        PartitionLag("logs", 2, None, None, 0, 0),
+    ]
+    assert [row.lag for row in rows] == [10, 10, 0]
+
+
+@pytest.mark.parametrize(
+    ("applied", "committed", "beginning", "lag"),
+    [
+        (None, None, 70, 30),  # never applied: what retention removed is not waiting
+        (40, 40, 70, 30),
+        (100, 90, 100, 0),
+        (None, 60, 0, 40),  # started with the latest lines
+        (0, 60, 0, 100),
+        (120, 120, 0, -20),  # of a topic that was made anew
+    ],
+)
+def test_lag_counts_the_lines_that_are_still_to_come(applied, committed, beginning, lag):
+    assert PartitionLag("logs", 0, applied, committed, beginning, 100).lag == lag

@@ -104,6 +104,14 @@ def test_the_whole_input_is_one_window(embedder):
     assert len(sample.lines) == 4
 
 
+def test_what_a_scan_finds_names_the_model(embedder):
+    store = MemoryStore()
+    list(scan(GOOD[:300], embedder, DetectionSettings(), store, source="file", model="m@1#0"))
+    found = [*store.anomalies("file"), *store.patterns("file"), *store.window("file", 0)]
+    assert {one.model for one in found} == {"m@1#0"}
+    assert store.anomalies("file")
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_next_to_nothing_is_a_file_too(embedder, count):
     store, failed = scanned(GOOD[:count], embedder)

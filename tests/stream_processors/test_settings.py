@@ -48,6 +48,65 @@ def test_overrides_win_over_the_environment_and_that_over_the_file(config):
     assert load_settings(path, {}, {}).stream.group == "file"
 
 
+def test_the_host_of_a_higher_layer_stands_in_for_the_url_below_and_the_other_way_round(config):
+    url = config(f'[redis]\nurl = "rediss://user:{SECRET}@file:1/2"\nprefix = "mine"\n')
+    host = config('[redis]\nhost = "file"\nport = 1\ndb = 2\n', ".2.toml")
+    environ = {"SECENCODER_REDIS__HOST": "environment", "SECENCODER_REDIS__PORT": "7"}
+    for settings in (
+        load_settings(url, {}, environ),
+        load_settings(url, {"redis.host": "environment", "redis.port": 7}, {}),
+    ):
+        assert settings.redis.endpoint == ("environment", 7, 0)
+        assert (settings.redis.username, settings.redis.password, settings.redis.tls) == (None, None, False)
+        assert settings.redis.prefix == "mine"
+    given = {"redis.url": "redis://given:9/3"}
+    assert load_settings(host, given, environ).redis.endpoint == ("given", 9, 3)
+    assert load_settings(host, {}, {"SECENCODER_REDIS__URL": "redis://given:9/3"}).redis.endpoint == (
+        "given",
+        9,
+        3,
+    )
+    assert load_settings(host, {"redis.port": "8"}, {}).redis.endpoint == ("file", 8, 2)
+
+
+def test_a_url_and_a_host_in_one_layer_contradict_each_other(config):
+    both = config('[redis]\nurl = "redis://one:1"\nhost = "two"\n')
+    names = {"redis.url": "redis://one:1", "redis.host": "two"}
+    variables = {"SECENCODER_REDIS__URL": "redis://one:1", "SECENCODER_REDIS__HOST": "two"}
+    for message in (refusal(both, {}, {}), refusal(None, names, {}), refusal(None, {}, variables)):
+        assert "redis.url and redis.host are both set" in message
+
+
+@pytest.mark.parametrize(
+    ("file", "higher", "user", "password"),
+    [
+        ("url = 'redis://old:old@store'", {"password": "new"}, "old", "new"),
+        ("url = 'redis://old:old@store'", {"username": "new", "password": "new"}, "new", "new"),
+        ("url = 'redis://:old@[::1]:7'", {"password": "new"}, None, "new"),
+        ("url = 'redis://old:o%40d@store'", {"username": "new"}, "new", "o@d"),
+        ("url = 'redis://store'\nusername = 'old'\npassword = 'old'", {"password": "new"}, "old", "new"),
+        ("username = 'old'\npassword = 'old'", {"url": "redis://new:new@store"}, "new", "new"),
+        ("username = 'old'\npassword = 'old'", {"url": "redis://:new@store"}, None, "new"),
+        ("username = 'old'\npassword = 'old'", {"url": "redis://store"}, "old", "old"),
+    ],
+)
+def test_credentials_of_a_higher_layer_win_wherever_the_lower_one_has_them(
+    config, file, higher, user, password
+):
+    path = config(f"[redis]\n{file}\n")
+    environ = {f"SECENCODER_REDIS__{name.upper()}": value for name, value in higher.items()}
+    by_environment = load_settings(path, {}, environ).redis
+    by_override = load_settings(path, {f"redis.{name}": value for name, value in higher.items()}, {}).redis
+    assert by_environment == by_override
+    kwargs = by_environment.client_kwargs()
+    assert (kwargs["username"], kwargs["password"]) == (user, password)
+
+
+@pytest.mark.parametrize("url", ["5", "'redis://[bad:6379'", f"'redis://:{SECRET}@[bad'"])
+def test_a_url_that_is_none_is_refused_whatever_is_above_it(config, url):
+    assert "redis.url" in refusal(config(f"[redis]\nurl = {url}\n"), {"redis.password": SECRET}, {})
+
+
 @pytest.mark.parametrize("suffix", [".yaml", ".yml"])
 def test_yaml_says_the_same_as_toml(config, suffix):
     toml = config('[kafka]\nbootstrap_servers = "a:1,b:2"\n[stream]\ntopics = ["x", "y"]\n')

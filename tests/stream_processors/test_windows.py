@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.records import WindowPart
 from stream_processors.selection import max_min
-from stream_processors.windows import OPEN_WINDOWS, TEXT_CHARACTERS, WindowSampler, merge
+from stream_processors.windows import NEW_WINDOWS, OPEN_WINDOWS, TEXT_CHARACTERS, WindowSampler, merge
 from tests.fakes import unit
 
 DIM = 3
@@ -18,15 +20,39 @@ def vectors_of(rows: int, *, seed: int = 0) -> np.ndarray:
     return unit(np.random.default_rng(seed).normal(size=(rows, DIM)))
 
 
-def add(
-    sampler: WindowSampler, *timestamps: float, first: int = 0, vectors: np.ndarray | None = None
-) -> list[int]:
-    """Adds one line a timestamp, offsets from ``first``; the starts that changed."""
-    offsets = list(range(first, first + len(timestamps)))
-    vectors = vectors_of(len(timestamps), seed=first) if vectors is None else vectors
-    return sampler.add(
-        np.array(timestamps, dtype=np.float64), vectors, [f"line {n}" for n in offsets], offsets
-    )
+class Kept:
+    """A sampler and what a store keeps of it: the last state of every part."""
+
+    def __init__(self, dim: int = DIM, **options) -> None:
+        self.sampler = WindowSampler(dim, **options)
+        self.parts: dict[tuple[int, int], WindowPart] = {}
+        self.lines = 0
+
+    def add(
+        self, *timestamps: float, first: int | None = None, vectors: np.ndarray | None = None
+    ) -> list[int]:
+        """One batch of a line a timestamp; the starts of the windows that changed."""
+        first = self.lines if first is None else first
+        offsets = list(range(first, first + len(timestamps)))
+        vectors = vectors_of(len(timestamps), seed=first) if vectors is None else vectors
+        texts = [f"line {n}" for n in offsets]
+        return self.take(self.sampler.add(np.array(timestamps, dtype=np.float64), vectors, texts, offsets))
+
+    def take(self, changed: list[WindowPart]) -> list[int]:
+        for part in changed:
+            before = self.parts.get((part.start, part.opened))
+            assert before is None or before.count <= part.count, "a part never loses lines"
+            self.parts[part.start, part.opened] = part
+        self.lines = sum(part.count for part in self.parts.values())
+        return [part.start for part in changed]
+
+    def part(self, start: int) -> WindowPart:
+        """The latest part of a window."""
+        return self.parts[max(key for key in self.parts if key[0] == start)]
+
+    def count(self, start: int) -> int:
+        """Lines of a window over all its parts."""
+        return sum(part.count for key, part in self.parts.items() if key[0] == start)
 
 
 def smallest_distance(rows: np.ndarray) -> float:
@@ -34,89 +60,148 @@ def smallest_distance(rows: np.ndarray) -> float:
 
 
 def test_a_window_holds_the_lines_from_its_start_to_just_before_the_next():
-    sampler = WindowSampler(DIM, seconds=60)
-    assert add(sampler, 0, 59.999, 60, 119.5, 180) == [0, 60, 180]
-    assert [sampler.part(start, 0).count for start in (0, 60, 180)] == [2, 2, 1]
-    assert sampler.part(60, 0).offsets in {(2, 3), (3, 2)}
+    sampler = Kept(seconds=60)
+    assert sampler.add(0, 59.999, 60, 119.5, 180) == [0, 60, 180]
+    assert [sampler.part(start).count for start in (0, 60, 180)] == [2, 2, 1]
+    assert sampler.part(60).offsets in {(2, 3), (3, 2)}
 
 
 def test_times_before_the_epoch_fall_into_windows_too():
-    sampler = WindowSampler(DIM, seconds=60)
-    assert add(sampler, -1, -60, -61) == [-120, -60]
-    assert sampler.part(-60, 0).count == 2
+    sampler = Kept(seconds=60)
+    assert sampler.add(-1, -60, -61) == [-120, -60]
+    assert sampler.part(-60).count == 2
 
 
 def test_counts_and_centre_are_exact_over_batches():
-    sampler = WindowSampler(DIM, seconds=1_000, k=4)
+    sampler = Kept(seconds=1_000, k=4, partition=3)
     vectors = vectors_of(200)
     for first in range(0, 200, 50):
-        add(sampler, *range(50), first=first, vectors=vectors[first : first + 50])
-    part = sampler.part(0, 3)
+        sampler.add(*range(50), first=first, vectors=vectors[first : first + 50])
+    part = sampler.part(0)
     assert (part.start, part.partition, part.count) == (0, 3, 200)
     np.testing.assert_allclose(np.frombuffer(part.total, "<f4"), vectors.sum(axis=0), atol=1e-4)
 
 
 def test_a_window_keeps_k_candidates_however_many_lines_pass():
-    sampler = WindowSampler(DIM, seconds=1_000, k=4)
+    sampler = Kept(seconds=1_000, k=4)
     for first in range(0, 400, 100):
-        add(sampler, *range(100), first=first)
-        part = sampler.part(0, 0)
+        sampler.add(*range(100), first=first)
+        part = sampler.part(0)
         assert len(part.offsets) == len(part.texts) == 4
         assert len(part.vectors) == 4 * DIM * 2
 
 
 def test_one_batch_is_cut_to_the_max_min_choice():
     vectors = vectors_of(30)
-    sampler = WindowSampler(DIM, seconds=1_000, k=5)
-    add(sampler, *range(30), vectors=vectors)
-    assert list(sampler.part(0, 0).offsets) == max_min(vectors, 5)
+    sampler = Kept(seconds=1_000, k=5)
+    sampler.add(*range(30), vectors=vectors)
+    assert list(sampler.part(0).offsets) == max_min(vectors, 5)
 
 
 def test_texts_stay_with_their_offsets_and_are_cut():
-    sampler = WindowSampler(DIM, seconds=60, k=5)
-    sampler.add(np.zeros(2), np.eye(2, DIM, dtype=np.float32), ["short", "x" * 10_000], [7, 8])
-    part = sampler.part(0, 0)
+    (part,) = WindowSampler(DIM, seconds=60, k=5).add(
+        np.zeros(2), np.eye(2, DIM, dtype=np.float32), ["short", "x" * 10_000], [7, 8]
+    )
     assert dict(zip(part.offsets, part.texts, strict=True)) == {7: "short", 8: "x" * TEXT_CHARACTERS}
 
 
 def test_late_lines_of_an_open_window_are_counted_in_it():
-    sampler = WindowSampler(DIM, seconds=60)
-    add(sampler, 0, 60, 120, 180)
-    assert add(sampler, 30, first=4) == [0]
-    assert sampler.part(0, 0).count == 2
+    sampler = Kept(seconds=60)
+    sampler.add(0, 60, 120, 180)
+    assert sampler.add(30, first=4) == [0]
+    assert sampler.part(0).count == 2
 
 
-def test_lines_of_a_closed_window_are_counted_in_none():
-    sampler = WindowSampler(DIM, seconds=60)
-    add(sampler, 0)
-    add(sampler, *(60 * n for n in range(1, OPEN_WINDOWS + 1)), first=1)
-    assert add(sampler, 30, first=9) == []
-    assert add(sampler, 240, 30, first=9) == [240]
+def test_a_window_that_comes_again_after_it_was_closed_is_a_further_part():
+    sampler = Kept(seconds=60)
+    sampler.add(0, 0)
+    sampler.add(*(60 * n for n in range(1, OPEN_WINDOWS + 1)))
+    assert sampler.add(30) == [0]
+    assert [(part.opened, part.count) for key, part in sorted(sampler.parts.items()) if key[0] == 0] == [
+        (0, 2),
+        (2 + OPEN_WINDOWS, 1),
+    ]
+    assert sampler.count(0) == 3
 
 
-def test_a_closed_window_never_opens_again_with_a_smaller_count():
-    sampler = WindowSampler(DIM, seconds=60)
-    add(sampler, 0, 60, 120)
-    add(sampler, 0, 180, 240, 300, first=3)  # 60 is closed; 0, which is older, just changed and stays
-    assert add(sampler, 60, first=7) == []
+def test_a_window_goes_by_when_it_was_touched_and_not_by_its_time():
+    sampler = Kept(seconds=60)
+    for _ in range(20):
+        sampler.add(*[30] * 5, *(10_000 * n for n in range(1, OPEN_WINDOWS + 3)))
+    assert len([key for key in sampler.parts if key[0] == 0]) == 1, "later times did not close it"
+    assert sampler.part(0).count == 100
+
+
+def test_of_windows_touched_together_those_of_most_lines_stay_open():
+    sampler = Kept(seconds=60)
+    sampler.add(0, *[60] * 9, 120, 180, 240, *[300] * 9)
+    sampler.add(60, 300)
+    assert (sampler.part(60).count, sampler.part(300).count) == (10, 10)
+
+
+@pytest.mark.parametrize("batch", [1, 50, 500])
+def test_a_hundredth_of_lines_from_the_future_and_the_past_costs_the_others_nothing(batch):
+    rng = np.random.default_rng(4)
+    times = np.arange(10_000) / 20  # twenty lines a second: 1,200 a window
+    stray = rng.random(10_000) < 0.01
+    times[stray] += rng.choice([-86_400, 3_600, 1e9], stray.sum()) + rng.integers(0, 600, stray.sum())
+    sampler = Kept(seconds=60, k=3)
+    for start in range(0, 10_000, batch):
+        sampler.add(*times[start : start + batch])
+    assert sampler.lines == 10_000
+    for start in range(0, 480, 60):
+        assert sampler.count(start) == (times // 60 * 60 == start).sum()
+    assert len(sampler.parts) <= 9 + stray.sum() + OPEN_WINDOWS, "about a part a window, and one a stray line"
+
+
+def test_a_batch_without_order_opens_a_bounded_number_of_windows_and_loses_no_line():
+    times = np.random.default_rng(5).integers(0, 10**9, 2_000)
+    times[:50] = 777
+    sampler = Kept(seconds=60, k=3)
+    sampler.add(-600)
+    assert len(sampler.add(*times)) <= NEW_WINDOWS + 1
+    assert sampler.lines == 2_001
+    assert sampler.count(720) >= 50, "the windows of most lines are opened"
+
+
+def test_lines_beyond_the_bound_count_in_the_nearest_window():
+    sampler = Kept(seconds=60)
+    pairs = [600 * n for n in range(NEW_WINDOWS)]
+    sampler.add(*pairs, *pairs, 10_000_000, 660, 1_140)
+    assert sampler.count(600 * (NEW_WINDOWS - 1)) == 3
+    assert [sampler.count(start) for start in (600, 660, 1_140, 1_200)] == [3, 0, 0, 3]
+
+
+@pytest.mark.parametrize("time", [np.nan, np.inf, -np.inf, 1e300, -1e300])
+def test_a_time_that_is_none_is_a_line_of_some_window(time):
+    sampler = Kept(seconds=60)
+    sampler.add(time, 30)
+    sampler.add(time, 30)
+    assert (sampler.lines, sampler.part(0).count >= 2) == (4, True)
+
+
+def test_a_part_says_of_which_partition_and_model_it_is():
+    sampler = Kept(seconds=60, partition=3, model="m1")
+    sampler.add(0, first=5)
+    assert (sampler.part(0).partition, sampler.part(0).model, sampler.part(0).opened) == (3, "m1", 5)
 
 
 def test_the_number_of_open_windows_is_bounded_between_batches():
-    sampler = WindowSampler(DIM, seconds=1)
+    sampler = Kept(seconds=1)
     for first in range(0, 500, 50):
-        add(sampler, *range(first, first + 50), first=first)
-    add(sampler, 500, first=500)
-    assert len(sampler._open) <= OPEN_WINDOWS + 1
+        sampler.add(*range(first, first + 50))
+    assert len(sampler.sampler._open) == OPEN_WINDOWS
 
 
 def test_a_restored_sampler_goes_on_as_one_never_interrupted():
-    sampler, restored = WindowSampler(DIM, seconds=60, k=5), WindowSampler(DIM, seconds=60, k=5)
-    add(sampler, *range(0, 180, 2))
-    restored.restore([sampler.part(start, 0) for start in (120, 0, 60)])
+    sampler, restored = Kept(seconds=60, k=5), Kept(seconds=60, k=5)
+    sampler.add(*range(0, 180, 2))
+    for start in (120, 0, 60):
+        restored.sampler.restore([sampler.part(start)])
     for one in (sampler, restored):
-        add(one, *range(100, 240, 3), first=90)
+        one.add(*range(100, 240, 3), first=90)
     for start in (60, 120, 180):
-        left, right = sampler.part(start, 0), restored.part(start, 0)
+        left, right = sampler.part(start), restored.part(start)
         assert left.count == right.count
         assert left.offsets == right.offsets
         assert left.texts == right.texts
@@ -125,12 +210,39 @@ def test_a_restored_sampler_goes_on_as_one_never_interrupted():
         )
 
 
-def test_a_restored_sampler_knows_which_windows_are_closed():
-    sampler = WindowSampler(DIM, seconds=60)
-    add(sampler, 60, 120, 180, 240)
-    restored = WindowSampler(DIM, seconds=60)
-    restored.restore([sampler.part(start, 0) for start in (60, 120, 180, 240)])
-    assert add(restored, 0, first=4) == []
+def test_a_restored_sampler_goes_on_with_the_windows_touched_last_and_their_latest_parts():
+    sampler, restored = Kept(seconds=60), Kept(seconds=60)
+    for start in (600, 60, 120, 180, 240, 600):
+        sampler.add(start)
+    restored.sampler.restore(sampler.parts.values())
+    restored.parts = dict(sampler.parts)
+    assert restored.add(600, 120, first=6) == [120, 600]
+    assert (restored.part(600).opened, restored.part(600).count) == (5, 2)
+    assert (restored.part(120).opened, restored.part(120).count) == (2, 2)
+    restored.add(60, first=8)
+    assert restored.part(60).opened == 8
+
+
+def test_parts_of_others_are_set_aside():
+    ours = Kept(seconds=60, model="m1")
+    ours.add(0, 0, 0)
+    part = ours.part(0)
+    wide = Kept(DIM + 1, seconds=60, model="m1")
+    wide.add(0, vectors=np.eye(1, DIM + 1, dtype=np.float32))
+    restored = Kept(seconds=60, model="m1")
+    restored.sampler.restore(
+        [
+            wide.part(0),
+            replace(part, model="m2"),
+            replace(part, model=""),
+            replace(part, partition=1),
+            replace(part, vectors=part.vectors[:-1]),
+            replace(part, total=b""),
+            replace(part, offsets=(), texts=(), vectors=b""),
+        ]
+    )
+    restored.add(0, first=100)
+    assert (restored.part(0).opened, restored.part(0).count) == (100, 1)
 
 
 @settings(max_examples=50, derandomize=True)
@@ -139,9 +251,8 @@ def test_merged_partitions_keep_a_constant_factor_of_the_best_choice_of_all_line
     vectors = vectors_of(12, seed=seed)
     parts = []
     for partition, rows in enumerate(np.split(np.arange(12), [split])):
-        sampler = WindowSampler(DIM, seconds=1_000, k=k)
-        sampler.add(np.zeros(len(rows)), vectors[rows], [str(row) for row in rows], rows.tolist())
-        parts.append(sampler.part(0, partition))
+        sampler = WindowSampler(DIM, seconds=1_000, k=k, partition=partition)
+        parts += sampler.add(np.zeros(len(rows)), vectors[rows], [str(row) for row in rows], rows.tolist())
     sample = merge(parts, k)
     chosen = vectors[[offset for _, offset, _ in sample.lines]]
     optimum = max(smallest_distance(vectors[list(choice)]) for choice in combinations(range(12), k))
@@ -152,9 +263,9 @@ def test_merged_partitions_keep_a_constant_factor_of_the_best_choice_of_all_line
 def test_a_merge_counts_all_partitions_and_says_where_each_line_is():
     parts = []
     for partition in range(3):
-        sampler = WindowSampler(DIM, seconds=60, k=2)
-        add(sampler, *[0] * 10, first=100 * partition)
-        parts.append(sampler.part(0, partition))
+        sampler = Kept(seconds=60, k=2, partition=partition)
+        sampler.add(*[0] * 10, first=100 * partition)
+        parts.append(sampler.part(0))
     sample = merge(parts, 4)
     assert (sample.start, sample.count, len(sample.lines)) == (0, 30, 4)
     for partition, offset, text in sample.lines:
@@ -163,25 +274,32 @@ def test_a_merge_counts_all_partitions_and_says_where_each_line_is():
 
 
 def test_a_merge_starts_at_the_line_nearest_the_centre_of_all_lines():
-    crowd, stranger = WindowSampler(2, seconds=60, k=3), WindowSampler(2, seconds=60, k=3)
+    crowd, stranger = WindowSampler(2, k=3), WindowSampler(2, k=3, partition=1)
     east = np.tile(np.array([[1, 0]], dtype=np.float32), (50, 1))
-    crowd.add(np.zeros(50), east, ["crowd"] * 50, list(range(50)))
-    stranger.add(np.zeros(1), np.array([[0, 1]], dtype=np.float32), ["stranger"], [0])
-    sample = merge([stranger.part(0, 1), crowd.part(0, 0)], 2)
+    parts = crowd.add(np.zeros(50), east, ["crowd"] * 50, list(range(50)))
+    parts += stranger.add(np.zeros(1), np.array([[0, 1]], dtype=np.float32), ["stranger"], [0])
+    sample = merge(parts[::-1], 2)
     assert [text for _, _, text in sample.lines] == ["crowd", "stranger"]
 
 
 def test_equal_lines_of_two_partitions_are_sampled_once():
     parts = []
     for partition in range(2):
-        sampler = WindowSampler(DIM, seconds=60, k=3)
-        sampler.add(np.zeros(1), np.eye(1, DIM, dtype=np.float32), ["the same"], [partition])
-        parts.append(sampler.part(0, partition))
+        sampler = WindowSampler(DIM, k=3, partition=partition)
+        parts += sampler.add(np.zeros(1), np.eye(1, DIM, dtype=np.float32), ["the same"], [partition])
     assert len(merge(parts, 3).lines) == 1
 
 
+def test_a_merge_of_the_parts_of_one_partition_is_the_whole_window():
+    sampler = Kept(seconds=60, k=2)
+    for start in (0, 60, 120, 180, 240, 0):
+        sampler.add(*[start] * 7)
+    sample = merge([part for key, part in sampler.parts.items() if key[0] == 0], 4)
+    assert (sample.start, sample.count, len(sample.lines)) == (0, 14, 4)
+
+
 def test_a_merge_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="at least one partition"):
+    with pytest.raises(ValueError, match="at least one part"):
         merge([], 3)
 
 

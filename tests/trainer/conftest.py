@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from connectors.scenario import SYSTEMS, scenario
+from stream_processors.demo.scenario import SYSTEMS, scenario
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.scenario import SYSTEMS
+from stream_processors.demo.scenario import SYSTEMS
 from trainer.dataset import frame_rows
 from trainer.masking import IGNORED, mask_tokens
 from trainer.pretrain import predicted_tokens

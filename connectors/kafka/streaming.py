@@ -1,0 +1,69 @@
+"""The worker's own Kafka clients, of aiokafka: a consumer that loses nothing and a producer of dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import aiokafka.client
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, codec
+from aiokafka.protocol.metadata import MetadataRequest
+
+from connectors.kafka.settings import KafkaSettings
+
+FETCH_BYTES = 16 << 20
+"""Of one partition and fetch; above any sensible ``max.message.bytes``."""
+MAX_POLL_SECONDS = 3_600
+"""How long a slow batch may hold up the consumer before the group gives its partitions away."""
+METADATA_SECONDS = 10
+"""A partition that was added, or a topic that was made, is seen within this time."""
+RETRY_MS = 500
+"""Between two attempts at a broker that does not answer; aiokafka logs each."""
+CODECS: dict[str, Callable[[], bool]] = {
+    "gzip": codec.has_gzip,
+    "snappy": codec.has_snappy,
+    "lz4": codec.has_lz4,
+    "zstd": codec.has_zstd,
+}
+
+
+def missing_codecs() -> list[str]:
+    """Compressions that can't be read here, for want of the package cramjam."""
+    return [name for name, present in CODECS.items() if not present()]
+
+
+def forbid_topic_creation() -> None:
+    """Makes aiokafka ask for topics without creating them; it has no setting for that.
+
+    A broker with ``auto.create.topics.enable`` would else make a missing topic with one partition and its defaults.
+    """
+    aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)  # type: ignore[misc]
+
+
+def make_consumer(settings: KafkaSettings, group: str, *, session_seconds: float) -> AIOKafkaConsumer:
+    """A consumer of committed transactions that never commits or moves by itself.
+
+    An offset out of the log's range is raised as an error, so that whoever reads can say what is gone.
+    """
+    forbid_topic_creation()
+    return AIOKafkaConsumer(
+        **settings.aiokafka_kwargs(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        max_poll_interval_ms=MAX_POLL_SECONDS * 1_000,
+        metadata_max_age_ms=METADATA_SECONDS * 1_000,
+        retry_backoff_ms=RETRY_MS,
+        session_timeout_ms=int(session_seconds * 1_000),
+        heartbeat_interval_ms=int(session_seconds * 1_000 / 5),
+    )
+
+
+def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """A producer whose messages are acknowledged by all replicas."""
+    forbid_topic_creation()
+    options: dict[str, Any] = {"acks": "all", "max_request_size": FETCH_BYTES, "retry_backoff_ms": RETRY_MS}
+    return AIOKafkaProducer(**settings.aiokafka_kwargs(), **options)

@@ -1,0 +1,104 @@
+"""Open partitions and the batches of their messages, in the order in which they must take effect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connectors.records import Line
+from encoder_core.session import LONG_TOKENS
+from stream_processors.detector import PartitionDetector
+from stream_processors.pipeline import UNPARSED
+
+LONG_BYTES = 4 * LONG_TOKENS
+"""A longer message may take the encoder long. A token has 2.3 bytes on average, so most are over LONG_TOKENS."""
+
+
+@dataclass(slots=True)
+class Partition:
+    """An open partition: its memory, where the store stands, and what was handed out."""
+
+    at: TopicPartition
+    detector: PartitionDetector
+    applied: int | None
+    position: int
+    """Offset after everything handed out as batches, or where reading begins."""
+    snapshot_at: int | None = None
+    """Offset of the last snapshot; None before the first."""
+    waiting_from: int | None = None
+    """Offset of the first line that the store says waits for the end of the warm-up."""
+    topic_id: str | None = None
+    start: int | None = None
+    """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
+    expired: int = 0
+    """Lines that the topic's retention removed before they were read, not yet counted in the store."""
+    unfinished: int = 0
+    """Batches handed out that are not done."""
+    latest: asyncio.Event | None = None
+    """Set when the batch that was made last is done; None before the first."""
+
+    @property
+    def name(self) -> str:
+        """``topic/partition``, for messages."""
+        return name_of(self.at)
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is something to apply although no message may come: offsets without lines, or lost lines."""
+        return self.expired > 0 or (self.applied is not None and self.position > self.applied)
+
+    def next_batch(self, messages: Sequence[ConsumerRecord], end: int) -> Batch:
+        """The batch that comes after all that were made before; ``end`` is the offset after it."""
+        batch = Batch(self, messages, end, before=self.latest)
+        self.latest, self.position = batch.done, end
+        self.unfinished += 1
+        return batch
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of one partition in offset order, fetched while it was ours; none when only offsets went by."""
+
+    partition: Partition
+    messages: Sequence[ConsumerRecord]
+    end: int
+    """Where the consumer stands after it: past control records, aborted transactions and compacted offsets."""
+    before: asyncio.Event | None = None
+    """Set when the batch before it in the partition is done; None for the first one."""
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def last(self) -> bool:
+        """Whether no batch of the partition comes after it, so far."""
+        return self.partition.latest is self.done
+
+    def long(self, max_tokens: int) -> bool:
+        """Whether it may hold a line over LONG_TOKENS for an encoder that reads ``max_tokens``."""
+        return max_tokens > LONG_TOKENS and any(
+            len(message.value or b"") > LONG_BYTES for message in self.messages
+        )
+
+
+def name_of(at: TopicPartition) -> str:
+    """``topic/partition``, for messages."""
+    return f"{at.topic}/{at.partition}"
+
+
+def line_from(message: ConsumerRecord, now: float) -> Line:
+    """A Kafka message as a line that is not parsed yet.
+
+    now: seconds since the epoch. A time after it, or none, counts as now: Kafka takes any time that a producer states,
+    and none may close windows, push out other lines or live longer than now allows.
+    """
+    stated = (message.timestamp or 0) / 1_000
+    return Line(
+        offset=message.offset,
+        timestamp=min(stated, now) if stated > 0 else now,
+        record=UNPARSED,
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+    )

@@ -1,0 +1,143 @@
+"""Fetching: what the consumer has of each open partition goes onto the channels as batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError
+
+from connectors.backoff import reason_of
+from stream_processors.delivery.batches import Batch, Partition, name_of
+from stream_processors.delivery.troubles import Troubles
+
+log = logging.getLogger("secencoder.worker")
+
+IDLE_SECONDS = 0.05
+"""Until the consumer is looked at again when it had nothing."""
+OPENED_TOGETHER = 16
+"""Partitions that are opened at a time."""
+
+
+class Fetcher:
+    """The open partitions, and the order in which their messages leave the consumer.
+
+    Each partition is asked for on its own: asked for together, a partition that can't be read would take away what
+    the consumer has already given of others (aiokafka's ``getmany`` moves on all the same).
+    """
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        troubles: Troubles,
+        open_partition: Callable[[TopicPartition], Awaitable[Partition]],
+        queue: Callable[[Batch], Awaitable[None]],
+        *,
+        batch_lines: int,
+    ) -> None:
+        self._consumer, self._troubles = consumer, troubles
+        self._open_partition, self._queue = open_partition, queue
+        self._batch_lines = batch_lines
+        self.partitions: dict[TopicPartition, Partition] = {}
+        self._opening: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._together = asyncio.Semaphore(OPENED_TOGETHER)
+
+    def owns(self, partition: Partition) -> bool:
+        """Whether the partition is still open as this object: neither taken away nor reopened since."""
+        return self.partitions.get(partition.at) is partition
+
+    def close(self, partition: Partition) -> None:
+        """Forgets an open partition, which is then opened anew from the store; one reopened since stays."""
+        if self.owns(partition):
+            del self.partitions[partition.at]
+
+    async def round(self) -> None:
+        """Opens what is assigned and not open, and queues what there is of each open partition; waits if nothing."""
+        self._open_missing()
+        moved = False
+        for partition in list(self.partitions.values()):
+            moved |= await self._fetch(partition)
+        if not moved:
+            await asyncio.sleep(IDLE_SECONDS)
+
+    async def _fetch(self, partition: Partition) -> bool:
+        """Whether the consumer had anything of the partition: messages, or offsets without lines."""
+        at = partition.at
+        if not self.owns(partition):
+            return False  # reopened while another partition's batch waited for room
+        try:
+            fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
+            end = await self._consumer.position(at)
+        except IllegalStateError:
+            return False  # no longer assigned: the listener says so
+        except Exception as error:
+            if self.owns(partition):
+                self.close(partition)
+                self._troubles.add(at, f"can't be read at {partition.position}: {reason_of(error)}")
+            return False
+        messages = fetched.get(at, [])
+        if not self.owns(partition) or not (messages or end > partition.position or self._behind(partition)):
+            return False
+        await self._queue(partition.next_batch(messages, end))
+        return True
+
+    def _behind(self, partition: Partition) -> bool:
+        """Whether the store is to learn of offsets without lines that the partition was opened past."""
+        return partition.behind and not partition.unfinished
+
+    def _most_lines(self, partition: Partition) -> int:
+        """Lines that are only learnt again are not narrowed: what is narrowed are those after the applied offset."""
+        again = (partition.applied or 0) - partition.position
+        if again > 0:
+            return min(self._batch_lines, again)
+        return self._troubles.limit(partition.at, self._batch_lines)
+
+    def _open_missing(self) -> None:
+        for at in self._consumer.assignment() - self.partitions.keys() - self._opening.keys():
+            if not self._troubles.waits(at):
+                self._opening[at] = asyncio.ensure_future(self._open(at))
+
+    async def _open(self, at: TopicPartition) -> None:
+        try:
+            async with self._together:
+                partition = await self._open_partition(at)
+            if at in self._consumer.assignment():
+                self.partitions[at] = partition
+        except Exception as error:
+            if at in self._consumer.assignment():
+                self._troubles.add(at, f"can't be opened: {reason_of(error)}")
+        finally:
+            if self._opening.get(at) is asyncio.current_task():
+                del self._opening[at]
+
+    def forget(self, at: TopicPartition) -> None:
+        """A partition was taken away: its batches that are still queued are dropped."""
+        self.partitions.pop(at, None)
+        self._troubles.forget(at)
+        if (task := self._opening.pop(at, None)) is not None:
+            task.cancel()
+
+    @property
+    def unopened(self) -> set[TopicPartition]:
+        """Assigned partitions that are not open."""
+        return set(self._consumer.assignment() - self.partitions.keys())
+
+
+class Assignment(ConsumerRebalanceListener):
+    """Tells the fetcher which partitions were taken away; assigned ones are opened by its next round."""
+
+    def __init__(self, forget: Callable[[TopicPartition], None]) -> None:
+        self._forget = forget
+        self.joined = False
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Called before a rebalance."""
+        for at in revoked:
+            self._forget(at)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Called after a rebalance."""
+        self.joined = True
+        log.info("assigned: %s", ", ".join(sorted(map(name_of, assigned))) or "nothing")

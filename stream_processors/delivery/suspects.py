@@ -1,0 +1,65 @@
+"""Whose fault is it when a batch of one line fails: the line's, the partition's memory's, or ours?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from aiokafka import TopicPartition
+
+from connectors.backoff import reason_of
+from connectors.records import Changes, Line
+from stream_processors.delivery.batches import name_of
+from stream_processors.detector import PartitionDetector
+from stream_processors.pipeline import Failed, OurFault, Pipeline
+
+log = logging.getLogger("secencoder.worker")
+
+SURE_TIMES = 2
+"""A line counts as at fault when it failed alone this often."""
+
+
+class Suspects:
+    """What single lines failed with: at most one line a partition, the one that its next batch would fail on."""
+
+    def __init__(
+        self, pipeline: Pipeline, new_detector: Callable[[TopicPartition], PartitionDetector]
+    ) -> None:
+        self._pipeline, self._new_detector = pipeline, new_detector
+        self._of: dict[TopicPartition, tuple[int, int, Exception]] = {}  # offset, times, error
+        self._memory: set[TopicPartition] = set()
+
+    def accuse(self, at: TopicPartition, line: Line, error: Exception) -> None:
+        """Takes note that a batch of ``line`` alone failed.
+
+        When a known good line fails too, it is our fault; when the line does not fail with a new memory, it is the
+        memory's, which is then to be learned anew; else it is the line's.
+        """
+        detector = self._new_detector(at)
+        try:
+            self._pipeline.probe(detector)
+        except OurFault as ours:
+            log.error("%s@%s: %s", name_of(at), line.offset, ours)
+            return
+        try:
+            self._pipeline.process([line], detector, Changes(at.topic, at.partition, expected=None, end=0))
+        except Exception:
+            offset, times, _ = self._of.get(at, (line.offset, 0, error))
+            self._of[at] = line.offset, times + 1 if offset == line.offset else 1, error
+        else:
+            log.error("%s@%s: the partition's memory fails: %s", name_of(at), line.offset, reason_of(error))
+            self._memory.add(at)
+
+    def memory_fails(self, at: TopicPartition) -> bool:
+        """Whether the partition's memory is to be learned anew; asked once, when it is opened."""
+        fails = at in self._memory
+        self._memory.discard(at)
+        return fails
+
+    def part(self, at: TopicPartition, lines: Sequence[Line]) -> tuple[Sequence[Line], list[Failed]]:
+        """The lines to process, and apart the one that is known to be at fault."""
+        offset, times, error = self._of.get(at, (-1, 0, None))
+        if error is None or times < SURE_TIMES:
+            return lines, []
+        guilty = [Failed(line, error) for line in lines if line.offset == offset]
+        return ([line for line in lines if line.offset != offset], guilty) if guilty else (lines, [])

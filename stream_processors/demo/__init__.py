@@ -1,0 +1,1 @@
+"""The whole system on embedded servers, fed with the logs of an invented company."""

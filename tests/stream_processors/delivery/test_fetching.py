@@ -1,0 +1,177 @@
+"""What leaves the consumer, partition by partition; the real one is in ``tests/integration`` and ``tests/faults``."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CorruptRecordException, IllegalStateError
+
+from stream_processors.delivery.batches import Batch, Partition
+from stream_processors.delivery.fetching import Assignment, Fetcher
+from stream_processors.delivery.troubles import Troubles
+
+GOOD, BAD, OTHER = (TopicPartition("logs", number) for number in range(3))
+
+
+class FakeConsumer:
+    """Messages by partition; an exception in their place is raised. Offsets without messages are None."""
+
+    def __init__(self, **logs: list) -> None:
+        self.logs = {TopicPartition("logs", int(number[1:])): log for number, log in logs.items()}
+        self.positions = dict.fromkeys(self.logs, 0)
+        self.asked: list[int] = []
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return frozenset(self.logs)
+
+    def paused(self) -> set[TopicPartition]:
+        return set()
+
+    async def getmany(self, at: TopicPartition, *, timeout_ms: int, max_records: int) -> dict:
+        self.asked.append(max_records)
+        if at not in self.logs:
+            raise IllegalStateError("not assigned")
+        found = []
+        while self.positions[at] < len(self.logs[at]) and len(found) < max_records:
+            value = self.logs[at][self.positions[at]]
+            if isinstance(value, Exception):
+                raise value
+            if value is not None:
+                found.append(SimpleNamespace(offset=self.positions[at], value=value))
+            self.positions[at] += 1
+        return {at: found} if found else {}
+
+    async def position(self, at: TopicPartition) -> int:
+        return self.positions[at]
+
+
+class Desk:
+    """A fetcher, what it queued, and how partitions are opened."""
+
+    def __init__(self, consumer: FakeConsumer, *, applied: int | None = None, batch_lines: int = 500) -> None:
+        self.now = 0.0
+        self.consumer, self.applied = consumer, applied
+        self.troubles = Troubles(lambda: self.now)
+        self.queued: list[Batch] = []
+        self.failures: dict[TopicPartition, Exception] = {}
+        self.fetcher = Fetcher(consumer, self.troubles, self.open, self.queue, batch_lines=batch_lines)
+
+    async def open(self, at: TopicPartition) -> Partition:
+        if at in self.failures:
+            raise self.failures[at]
+        return Partition(at, None, self.applied, position=self.consumer.positions[at])
+
+    async def queue(self, batch: Batch) -> None:
+        self.queued.append(batch)
+
+    async def rounds(self, count: int = 3) -> None:
+        for _ in range(count):
+            await self.fetcher.round()
+
+    def offsets(self, at: TopicPartition) -> list[int]:
+        return [m.offset for batch in self.queued if batch.partition.at == at for m in batch.messages]
+
+
+def test_a_partition_that_cannot_be_read_takes_nothing_from_the_others():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a", b"b"], _1=[CorruptRecordException("Invalid CRC")], _2=[b"c"]))
+        await desk.rounds()
+        assert (desk.offsets(GOOD), desk.offsets(BAD), desk.offsets(OTHER)) == ([0, 1], [], [0])
+        assert "Invalid CRC" in desk.troubles.reason(BAD)
+        assert desk.troubles.reason(GOOD) is None
+        desk.consumer.logs[BAD] = [b"mended"]
+        desk.consumer.logs[OTHER].append(b"d")
+        await desk.rounds()
+        assert desk.offsets(BAD) == [], "it is not tried again at once"
+        desk.now += 60
+        await desk.rounds()
+        assert (desk.offsets(BAD), desk.offsets(OTHER)) == ([0], [0, 1])
+
+    asyncio.run(case())
+
+
+def test_a_partition_that_cannot_be_opened_does_not_hold_up_the_others():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a"], _1=[b"b"]))
+        desk.failures[BAD] = RuntimeError("NOPERM this user has no permissions")
+        await desk.rounds()
+        assert (desk.offsets(GOOD), desk.offsets(BAD)) == ([0], [])
+        assert "NOPERM" in desk.troubles.reason(BAD)
+        assert desk.fetcher.unopened == {BAD}
+        desk.failures.clear()
+        desk.now += 60
+        await desk.rounds()
+        assert desk.offsets(BAD) == [0]
+
+    asyncio.run(case())
+
+
+def test_offsets_without_lines_are_handed_on_so_that_they_are_never_lag():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a", None, None]))
+        await desk.rounds()
+        desk.consumer.logs[GOOD] += [None]
+        await desk.rounds()
+        assert [(len(batch.messages), batch.end) for batch in desk.queued] == [(1, 3), (0, 4)]
+
+    asyncio.run(case())
+
+
+def test_a_partition_opened_past_its_applied_offset_says_so_once_although_no_line_comes():
+    async def case() -> None:
+        consumer = FakeConsumer(_0=[])
+        consumer.positions[GOOD] = 7
+        desk = Desk(consumer, applied=4)
+        await desk.rounds()
+        assert [(len(batch.messages), batch.end) for batch in desk.queued] == [(0, 7)]
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize(("applied", "most"), [(None, 2), (0, 2), (3, 3), (600, 500)])
+def test_only_lines_after_the_applied_offset_are_narrowed(applied, most):
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"x"] * 1_000), applied=applied)
+        desk.troubles.add(GOOD, "failed", narrow_to=2)
+        desk.now += 60
+        await desk.fetcher.round()
+        await desk.fetcher.round()
+        assert desk.consumer.asked[0] == most
+
+    asyncio.run(case())
+
+
+def test_a_stale_batch_does_not_close_the_partition_that_was_reopened_since():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a"]))
+        await desk.rounds()
+        (stale,) = desk.queued
+        desk.fetcher.close(stale.partition)
+        await desk.rounds()
+        reopened = desk.fetcher.partitions[GOOD]
+        desk.fetcher.close(stale.partition)
+        assert desk.fetcher.partitions[GOOD] is reopened is not stale.partition
+
+    asyncio.run(case())
+
+
+def test_a_partition_taken_away_while_it_is_opened_is_not_ours():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a"]))
+        assignment, opened = Assignment(desk.fetcher.forget), asyncio.Event()
+
+        async def slowly(at: TopicPartition) -> Partition:
+            await opened.wait()
+            return Partition(at, None, None, position=0)
+
+        desk.fetcher._open_partition = slowly
+        await desk.fetcher.round()
+        await assignment.on_partitions_revoked({GOOD})
+        opened.set()
+        await asyncio.sleep(0.01)
+        assert desk.fetcher.partitions == {}
+
+    asyncio.run(case())
