@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEEDS ?= 5
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint types bench clean
+.PHONY: demo test faults chaos check lint types bench clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -26,6 +27,12 @@ demo: $(VENV)/.demo  ## Stream logs through embedded Kafka, worker and Redis; IN
 
 test: $(VENV)/.dev  ## Run every test; those that need a server that is not at hand are skipped by name
 	$(BIN)/python -m pytest
+
+faults: $(VENV)/.dev  ## Run the whole fault suite: servers and workers that die, hang, refuse and forget
+	$(BIN)/python -m pytest tests/faults -m 'not chaos'
+
+chaos: $(VENV)/.dev  ## Run faults drawn from seeds and check that nothing is lost; SEEDS=20, or SEEDS=3,17
+	CHAOS_SEEDS='$(SEEDS)' $(BIN)/python -m pytest tests/faults/test_chaos.py -m chaos
 
 check: $(VENV)/.dev lint types test  ## Lint, types and tests
 
