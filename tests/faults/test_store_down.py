@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 import pytest
 import redis
 
-from connectors.embedded import StoreServer
 from connectors.redis import RedisSettings, connect
+from stream_processors.demo.servers import StoreServer
 from tests.faults.case import Case
 from tests.faults.proxy import Proxy
 from tests.integration.harness import wait_until
