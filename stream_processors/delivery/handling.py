@@ -9,6 +9,7 @@ import time
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from connectors.backoff import reason_of
 from connectors.records import Changes
 from connectors.redis import StoreRefused
 from connectors.store import Fenced
@@ -72,7 +73,8 @@ class Handler:
             await self._failed(batch, error)
         else:
             # 4.
-            await self.commit(partition)
+            if self._fetcher.owns(partition):  # else its new owner, or what it was reopened as, commits
+                await self.commit(partition)
 
     def _process(self, batch: Batch) -> tuple[Changes | None, list[Failed]]:
         """Step 1. Lines below the applied offset only rebuild memory; no changes when nothing comes after it."""
@@ -134,9 +136,11 @@ class Handler:
 
     async def commit(self, partition: Partition) -> None:
         """Step 4. A failure is no loss: the store says where to go on."""
-        if partition.applied is None:
+        applied = partition.applied
+        if applied is None:
             return
         try:
-            await self._consumer.commit({partition.at: (partition.applied, start_text(partition.start))})
+            await self._consumer.commit({partition.at: (applied, start_text(partition.start))})
+            partition.committed = applied
         except (KafkaError, ValueError) as error:
-            log.warning("%s: commit of %s failed: %s", partition.name, partition.applied, error)
+            log.warning("%s: commit of %s failed: %s", partition.name, applied, reason_of(error))

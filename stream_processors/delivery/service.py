@@ -21,7 +21,7 @@ from connectors.backoff import reason_of
 from connectors.kafka.streaming import make_consumer, missing_codecs
 from connectors.store import Store
 from stream_processors.delivery.applying import Applier
-from stream_processors.delivery.batches import Batch, Partition, name_of
+from stream_processors.delivery.batches import Batch, Partition
 from stream_processors.delivery.dead_letters import DeadLetters
 from stream_processors.delivery.fetching import Assignment, Fetcher
 from stream_processors.delivery.handling import Handler
@@ -73,7 +73,7 @@ class StreamService(Service):
             settings.kafka, settings.stream.dead_letter_topic, model=model, retrying=self.retrying
         )
         self.suspects = Suspects(pipeline, self.new_detector)
-        self.assignment = Assignment(self.forget)
+        self.assignment = Assignment(self.forget_all)
         self.watchdog = Watchdog(
             stall_seconds=settings.health.stall_seconds, exit_seconds=settings.health.exit_seconds
         )
@@ -137,13 +137,18 @@ class StreamService(Service):
             self.observe()
             try:
                 await self.watcher.look()
+                for partition in list(self.fetcher.partitions.values()):
+                    if partition.uncommitted:
+                        await self.handler.commit(partition)
             except Exception as error:  # whatever it is, lines go on
                 log.warning("looking after the partitions: %s", reason_of(error))
 
     def observe(self) -> None:
         """Tells the watchdog how far each partition is; one that was behind for too long ends the process."""
-        for name, (applied, lag) in self.watcher.lags().items():
+        lags = self.watcher.lags()
+        for name, (applied, lag) in lags.items():
             self.watchdog.observe(name, applied, lag)
+        self.watchdog.keep(lags)
         for stuck in self.watchdog.expired():
             if self.given_up is None:
                 self.given_up = str(stuck)
@@ -194,10 +199,11 @@ class StreamService(Service):
         await self.handler.commit(partition)
         return partition
 
-    def forget(self, at: TopicPartition) -> None:
-        """A partition was taken away."""
-        self.fetcher.forget(at)
-        self.watchdog.forget(name_of(at))
+    def forget_all(self, rebalancing: bool) -> None:
+        """Which partitions are ours is being settled, or was."""
+        self.fetcher.forget_all(rebalancing=rebalancing)
+        if not rebalancing:
+            self.troubles.keep(self.consumer.assignment())
 
     async def queue(self, batch: Batch) -> None:
         """Puts a batch on its channel. The partition of a long one is paused until ``take`` is done with it.
