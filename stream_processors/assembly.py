@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from stream_processors.settings import Settings
 
 if TYPE_CHECKING:
-    from connectors.store import RedisStore
+    from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
     from stream_processors.cascade import Cascade
 
@@ -83,8 +83,7 @@ def load_encoder(settings: Settings, bundle: Path | None, *, cache_bytes: int) -
 
 def make_store(settings: Settings) -> RedisStore:
     """The store of the settings; nothing is asked of the server yet."""
-    from connectors.redis import connect
-    from connectors.store import RedisStore
+    from connectors.redis import RedisStore, connect
 
     return RedisStore(
         connect(settings.redis),

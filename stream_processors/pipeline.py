@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.backoff import reason_of
 from connectors.formats import parse
 from connectors.records import Changes, Line, Record
+from connectors.waiting import reason_of
 from stream_processors.cascade import Cascade, finite
 from stream_processors.detector import PartitionDetector, Refinement
 

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TypeVar
 
 from connectors.formats import parse
+from connectors.memory import MemoryStore
 from connectors.records import Changes, Line
-from connectors.store import MemoryStore
 from stream_processors.detector import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Embedder, Failed, Pipeline
 

@@ -10,9 +10,9 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from typing_extensions import Self
 
-from connectors.backoff import Deadline
 from connectors.kafka.reaching import client
 from connectors.kafka.settings import KafkaSettings
+from connectors.waiting import Deadline
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 """Above any sensible ``max.message.bytes``: the broker refuses a message, not the client."""

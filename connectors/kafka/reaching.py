@@ -8,8 +8,8 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
-from connectors.backoff import Deadline, OnRetry, retry
 from connectors.kafka.settings import KafkaSettings
+from connectors.waiting import Deadline, OnRetry, retry
 
 PROBE_SECONDS = 5.0
 """Longest a single attempt may take while waiting for a broker."""

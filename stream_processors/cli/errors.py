@@ -7,8 +7,8 @@ from kafka.errors import KafkaError
 
 from connectors.kafka import BrokerUnreachable, TopicError
 from connectors.kafka.producer import DeliveryError
-from connectors.redis import StoreRefused, StoreUnreachable
-from connectors.store import Occupied
+from connectors.redis import StoreUnreachable
+from connectors.store import Occupied, StoreRefused
 from encoder_core import BundleError
 from stream_processors.demo.run import DemoError
 from stream_processors.demo.servers import EmbeddedServerError

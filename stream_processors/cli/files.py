@@ -86,7 +86,7 @@ def scan(
     """What a worker would say of FILE (or stdin for -), without any broker."""
     from time import monotonic
 
-    from connectors.store import MemoryStore
+    from connectors.memory import MemoryStore
     from stream_processors.queries import samples
     from stream_processors.scan import scan as scan_lines
 

@@ -12,7 +12,7 @@ from stream_processors.assembly import make_store
 from stream_processors.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
-    from connectors.store import RedisStore
+    from connectors.redis import RedisStore
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
-from connectors.backoff import reason_of
+from connectors.waiting import reason_of
 from stream_processors.delivery.batches import Batch, Partition, name_of
 from stream_processors.delivery.troubles import Troubles
 

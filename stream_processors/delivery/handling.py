@@ -9,10 +9,9 @@ import time
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from connectors.backoff import reason_of
 from connectors.records import Changes
-from connectors.redis import StoreRefused
-from connectors.store import Fenced
+from connectors.store import Fenced, StoreRefused
+from connectors.waiting import reason_of
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition, line_from
 from stream_processors.delivery.dead_letters import DeadLetters

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mode import Service
 
-from connectors.backoff import backoff
+from connectors.waiting import backoff
 
 log = logging.getLogger("secencoder.worker")
 

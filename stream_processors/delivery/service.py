@@ -17,9 +17,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from connectors.backoff import reason_of
 from connectors.kafka.streaming import make_consumer, missing_codecs
 from connectors.store import Store
+from connectors.waiting import reason_of
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition
 from stream_processors.delivery.dead_letters import DeadLetters

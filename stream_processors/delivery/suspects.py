@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import TopicPartition
 
-from connectors.backoff import reason_of
 from connectors.records import Changes, Line
+from connectors.waiting import reason_of
 from stream_processors.delivery.batches import name_of
 from stream_processors.detector import PartitionDetector
 from stream_processors.pipeline import Failed, OurFault, Pipeline

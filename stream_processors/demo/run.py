@@ -14,8 +14,7 @@ from pathlib import Path
 
 from connectors.kafka import KafkaSettings, end_offsets, ensure_topic
 from connectors.kafka.producer import LineProducer
-from connectors.redis import RedisSettings, connect
-from connectors.store import RedisStore
+from connectors.redis import RedisSettings, RedisStore, connect
 from stream_processors.demo.servers import embedded_broker, embedded_store
 
 TOPIC = "logs"

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connectors.backoff import Deadline, backoff
 from connectors.redis import RedisSettings, StoreUnreachable, wait_until_reachable
+from connectors.waiting import Deadline, backoff
 
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_000)

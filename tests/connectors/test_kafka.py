@@ -13,7 +13,6 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 from pydantic import ValidationError
 
-from connectors.backoff import Deadline, backoff, retry
 from connectors.kafka import (
     BrokerUnreachable,
     KafkaSettings,
@@ -25,6 +24,7 @@ from connectors.kafka import (
     wait_until_reachable,
 )
 from connectors.kafka.producer import DeliveryError, LineProducer
+from connectors.waiting import Deadline, backoff, retry
 from stream_processors.demo.servers import free_port
 from tests.servers import PASSWORD, USER
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from connectors.records import Changes
 from connectors.redis import (
     RedisSettings,
+    RedisStore,
     Server,
-    StoreRefused,
     StoreUnreachable,
     connect,
     info_warnings,
@@ -25,7 +25,7 @@ from connectors.redis import (
     translated,
     wait_until_reachable,
 )
-from connectors.store import RedisStore
+from connectors.store import StoreRefused
 from stream_processors.demo.servers import StoreServer, free_port
 
 SECRET = "s3cret-of-the-test"

@@ -14,20 +14,11 @@ import pytest
 import redis
 from pydantic import ValidationError
 
+from connectors.memory import MemoryStore
 from connectors.records import Anomaly, Changes, Pattern, SourceStats, WindowPart
-from connectors.redis import RedisSettings, connect
-from connectors.store import (
-    BUCKET_SECONDS,
-    TAKEOVER_SECONDS,
-    Fenced,
-    MemoryStore,
-    Occupied,
-    RedisStore,
-    RetentionSettings,
-    Stored,
-    StoreRefused,
-    bucket,
-)
+from connectors.redis import RedisSettings, RedisStore, connect
+from connectors.redis.fields import BUCKET_SECONDS, bucket
+from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored, StoreRefused
 from stream_processors.demo.servers import StoreServer
 
 BINARY = bytes(range(256)) * 4

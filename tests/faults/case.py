@@ -14,8 +14,7 @@ import redis
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from connectors.redis import RedisSettings, connect
-from connectors.store import RedisStore
+from connectors.redis import RedisSettings, RedisStore, connect
 from tests.faults import ledger
 from tests.faults.sampler import Sampler
 from tests.faults.source import Source

@@ -18,8 +18,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from connectors import kafka
 from connectors.kafka import KafkaSettings
-from connectors.redis import RedisSettings, connect
-from connectors.store import RedisStore
+from connectors.redis import RedisSettings, RedisStore, connect
 from stream_processors.demo.run import worker_environment
 
 ROOT = Path(__file__).parents[2]

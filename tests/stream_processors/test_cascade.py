@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
+from connectors.memory import MemoryStore
 from connectors.records import Changes
-from connectors.store import MemoryStore
 from encoder_core import BundleError
 from stream_processors.cascade import Cascade, Leaders
 from stream_processors.detector import DetectionSettings, PartitionDetector

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from connectors.redis import connect
-from connectors.store import RedisStore
+from connectors.redis import RedisStore, connect
 from stream_processors.cli import main, options
 from stream_processors.demo.servers import free_port
 from stream_processors.detector import DetectionSettings, PartitionDetector

@@ -9,8 +9,7 @@ from click.testing import CliRunner, Result
 from connectors.producer import LineProducer
 
 from connectors.records import Changes
-from connectors.redis import connect
-from connectors.store import RedisStore
+from connectors.redis import RedisStore, connect
 from stream_processors.cli.query import query
 
 pytestmark = pytest.mark.usefixtures("no_settings")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from connectors.memory import MemoryStore
 from connectors.records import Changes, Pattern, SourceStats, WindowPart
-from connectors.store import MemoryStore
 from stream_processors.queries import PartitionLag, partition_lags, samples, similar
 from stream_processors.windows import WindowSampler
 from tests.fakes import unit

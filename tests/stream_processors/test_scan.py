@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.store import MemoryStore
+from connectors.memory import MemoryStore
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.detector import DetectionSettings
 from stream_processors.queries import samples

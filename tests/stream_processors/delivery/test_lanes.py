@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 
-from connectors.store import MemoryStore
+from connectors.memory import MemoryStore
 from stream_processors.delivery.batches import LONG_BYTES, Batch, Partition
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.service import StreamService

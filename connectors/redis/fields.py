@@ -1,0 +1,84 @@
+"""Records as the fields of hashes and stream entries, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.records import Anomaly, Pattern, WindowPart
+
+BUCKET_SECONDS = 3_600
+"""Anomalies are ranked by score within buckets of an hour, which expire as a whole. ``apply.lua`` knows it too."""
+
+
+def flatten(fields: Mapping[Any, Any]) -> list[Any]:
+    """A hash's fields as the words of a command."""
+    return [word for pair in fields.items() for word in pair]
+
+
+def anomaly_fields(anomaly: Anomaly) -> dict[str, Any]:
+    """An anomaly as the fields of a hash or stream entry."""
+    return {
+        "partition": anomaly.partition,
+        "offset": anomaly.offset,
+        "timestamp": repr(anomaly.timestamp),
+        "score": repr(anomaly.score),
+        "threshold": repr(anomaly.threshold),
+        "text": anomaly.text.encode("utf-8", "replace"),
+        "format": anomaly.format,
+        "pattern": anomaly.pattern,
+        "cut": int(anomaly.cut),
+        "model": anomaly.model,
+    }
+
+
+def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
+    """The inverse of ``anomaly_fields``."""
+    return Anomaly(
+        partition=int(fields[b"partition"]),
+        offset=int(fields[b"offset"]),
+        timestamp=float(fields[b"timestamp"]),
+        score=float(fields[b"score"]),
+        threshold=float(fields[b"threshold"]),
+        text=fields[b"text"].decode(),
+        format=fields[b"format"].decode(),
+        pattern=fields[b"pattern"].decode(),
+        cut=fields.get(b"cut") == b"1",  # neither was there in entries of older versions
+        model=fields.get(b"model", b"").decode(),
+    )
+
+
+def pattern_from(name: str, last_seen: float, fields: dict[bytes, bytes]) -> Pattern:
+    """A pattern from its hash and its place in the sorted set."""
+    return Pattern(
+        id=name,
+        count=int(fields[b"count"]),
+        first_seen=float(fields[b"first_seen"]),
+        last_seen=last_seen,
+        example=fields[b"example"].decode(),
+        vector=fields[b"vector"],
+        model=fields.get(b"model", b"").decode(),
+    )
+
+
+def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
+    """One part of a window from its member of the index and its hash."""
+    start, partition, opened = map(int, member.split(b":"))
+    offsets, texts = json.loads(fields[b"lines"])
+    return WindowPart(
+        start=start,
+        partition=partition,
+        count=int(fields[b"count"]),
+        total=fields[b"total"],
+        offsets=tuple(offsets),
+        texts=tuple(texts),
+        vectors=fields[b"vectors"],
+        opened=opened,
+        model=fields.get(b"model", b"").decode(),
+    )
+
+
+def bucket(seen: float) -> int:
+    """The start of the hour in which an anomaly is ranked by score."""
+    return int(seen // BUCKET_SECONDS) * BUCKET_SECONDS

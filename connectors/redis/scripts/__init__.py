@@ -1,0 +1,23 @@
+"""The Lua scripts of this folder: each is one step of the server, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A Lua script and the name under which a server that ran it once knows it."""
+
+    text: str
+    sha: str
+
+
+def read_script(name: str) -> Script:
+    """A script of this folder."""
+    text = (Path(__file__).parent / f"{name}.lua").read_text()
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+APPLY, BEGIN, RESTART, CLAIM, STORED = map(read_script, ("apply", "begin", "restart", "claim", "stored"))
