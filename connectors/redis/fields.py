@@ -8,9 +8,6 @@ from typing import Any
 
 from connectors.records import Anomaly, Pattern, WindowPart
 
-BUCKET_SECONDS = 3_600
-"""Anomalies are ranked by score within buckets of an hour, which expire as a whole. ``apply.lua`` knows it too."""
-
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
     """A hash's fields as the words of a command."""
@@ -49,6 +46,15 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
     )
 
 
+def founder_fields(pattern: Pattern) -> dict[str, Any]:
+    """What the first line of a pattern gives its hash; its counts and times are the script's."""
+    return {
+        "example": pattern.example.encode("utf-8", "replace"),
+        "vector": pattern.vector,
+        "model": pattern.model,
+    }
+
+
 def pattern_from(name: str, last_seen: float, fields: dict[bytes, bytes]) -> Pattern:
     """A pattern from its hash and its place in the sorted set."""
     return Pattern(
@@ -60,6 +66,17 @@ def pattern_from(name: str, last_seen: float, fields: dict[bytes, bytes]) -> Pat
         vector=fields[b"vector"],
         model=fields.get(b"model", b"").decode(),
     )
+
+
+def window_fields(part: WindowPart) -> dict[str, Any]:
+    """A part of a window as the fields of its hash; its place is in the key."""
+    return {
+        "count": part.count,
+        "total": part.total,
+        "lines": json.dumps([part.offsets, part.texts]).encode(),
+        "vectors": part.vectors,
+        "model": part.model,
+    }
 
 
 def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
@@ -77,8 +94,3 @@ def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
         opened=opened,
         model=fields.get(b"model", b"").decode(),
     )
-
-
-def bucket(seen: float) -> int:
-    """The start of the hour in which an anomaly is ranked by score."""
-    return int(seen // BUCKET_SECONDS) * BUCKET_SECONDS

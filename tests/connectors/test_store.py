@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from connectors.memory import MemoryStore
 from connectors.records import Anomaly, Changes, Pattern, SourceStats, WindowPart
 from connectors.redis import RedisSettings, RedisStore, connect
-from connectors.redis.fields import BUCKET_SECONDS, bucket
+from connectors.redis.keys import BUCKET_SECONDS, bucket
 from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored, StoreRefused
 from stream_processors.demo.servers import StoreServer
 

@@ -1,0 +1,98 @@
+"""The check of a server: every command that the store uses is tried before a line is read."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import Any
+
+import redis
+
+from connectors.records import Anomaly, Changes, Pattern, WindowPart
+from connectors.redis.client import is_passing, reason
+from connectors.redis.commands import Commands
+from connectors.redis.keys import Keys, bucket
+from connectors.redis.server import server_of
+from connectors.store import RetentionSettings, Store, StoreRefused
+
+GROUP = "probe"
+LIMITS = RetentionSettings(anomalies=1, windows=1, patterns=1, anomaly_hours=1, window_hours=1)
+"""So small that a second step leaves the first one's behind, and forgets them."""
+
+
+def check(client: Any, source: str, probe: Store, keys: Keys, now: float) -> None:
+    """Tries everything a store does. Raises StoreRefused with the server's name and the command it refuses.
+
+    client: the one that ``probe`` uses.
+    probe: a store of ``GROUP`` with ``LIMITS``, whose keys are ``keys``: below the source's, its own.
+    """
+    server = server_of(client)
+    if server.too_old:
+        raise StoreRefused(f"the store is {server.name}; Redis >= 6.2 or Valkey is needed")
+    try:
+        try_commands(client, source, probe, keys, now)
+    except StoreRefused as refusal:
+        raise StoreRefused(f"the store ({server.name}) {refusal}") from None
+    except redis.ResponseError as error:
+        if is_passing(error):
+            raise
+        raise StoreRefused(f"the store ({server.name}) refused a command: {reason(error)}") from None
+
+
+def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float) -> None:
+    """Runs them, and removes what they made."""
+    commands, applied, feed = Commands(keys, LIMITS), keys.key(source, "applied"), keys.key(source, "feed")
+    client.smembers(replace(keys, below=()).sources)
+    client.delete(applied)  # before anything is made that would stay
+    client.eval("return 1", 1, applied)
+    made = [keys.key(source, name) for name in ("applied", "stats", "topic_ids", "owner", "feed")]
+    try:
+        probe.claim(source, GROUP, now)
+        probe.begin(source, {0: 0})
+        for end in (1, 2):
+            changes = probe_changes(source, end, now)
+            made += [words[1] for words in commands.of(changes, now, GROUP) if words[0] != "RANK"]
+            made += [
+                keys.key(source, "anomalies", "by_score", bucket(anomaly.timestamp))
+                for anomaly in changes.anomalies
+            ]
+            probe.apply(changes)
+        client.xdel(feed, "0-1")  # what a refused step takes back
+        probe.stored(source, 0, 1)
+        probe.restart(source, 0, expected=2, start=0, topic_id=None)
+        probe.state(source, 0)
+        probe.sources()
+        probe.stats(source)
+        probe.anomalies(source)
+        probe.anomalies(source, order="time")
+        probe.patterns(source)
+        for start in probe.windows(source):
+            probe.window(source, start)
+    finally:
+        made += [keys.key(source, *name) for name in (("patterns",), ("windows",), ("anomalies", "by_time"))]
+        with contextlib.suppress(redis.RedisError):
+            client.delete(*dict.fromkeys(made))
+            client.delete(keys.sources)
+
+
+def probe_changes(source: str, end: int, now: float) -> Changes:
+    """A step that changes all there is; a second one leaves the first one's behind, over the probe's limits."""
+    start, name = int(now) - 86_400 * end, f"probe-{end}"
+    return Changes(
+        source,
+        0,
+        expected=end - 1,
+        end=end,
+        lines=1,
+        dead_letters=1,
+        parse_errors=1,
+        cut=1,
+        expired=1,
+        waiting_from=0 if end == 1 else None,
+        topic_id=name,
+        model=name,
+        anomalies=[Anomaly(0, end, now - 3_600 * (3 - end), 0.5, 0.5, name, "raw", name)],
+        patterns=[Pattern(name, 1, now, now, name, b"", name)],
+        windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
+        snapshot=b"",
+    )

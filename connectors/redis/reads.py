@@ -1,0 +1,158 @@
+"""What queries read of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import redis
+
+from connectors.records import Anomaly, Pattern, SourceStats, WindowPart
+from connectors.redis.client import answered
+from connectors.redis.fields import anomaly_from, pattern_from, window_part_from
+from connectors.redis.keys import Keys, bucket
+from connectors.store import Order, is_living
+
+PAGE = 1_000
+"""Members of an index that one read asks for."""
+
+
+class RedisReads:
+    """The part of the store that only reads; methods are those of ``connectors.store.Store``."""
+
+    def __init__(self, client: redis.Redis | redis.RedisCluster, keys: Keys) -> None:
+        self._redis: Any = client  # redis-py types every answer as "now or awaitable"
+        self._keys = keys
+
+    def key(self, source: str, *parts: object) -> str:
+        """The name of a source's key, e.g. ``se:default:{logs}:applied``."""
+        return self._keys.key(source, *parts)
+
+    @answered
+    def sources(self) -> list[str]:
+        return sorted(name.decode() for name in self._redis.smembers(self._keys.sources))
+
+    @answered
+    def stats(self, source: str) -> SourceStats:
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hgetall(self.key(source, "stats"))
+        pipeline.hgetall(self.key(source, "applied"))
+        pipeline.hmget(self.key(source, "owner"), "group", "model")
+        pipeline.zcard(self.key(source, "patterns"))
+        counts, applied, owner, patterns = pipeline.execute()
+        found = {name.decode(): int(value) for name, value in counts.items()}
+        group, model = ((value or b"").decode() for value in owner)
+        return SourceStats(
+            source=source,
+            lines=found.get("lines", 0),
+            dead_letters=found.get("dead_letters", 0),
+            parse_errors=found.get("parse_errors", 0),
+            cut=found.get("cut", 0),
+            warming_up=sum(value for name, value in found.items() if name.startswith("warming_up:")),
+            patterns=patterns,
+            forgotten_pattern_lines=found.get("forgotten_pattern_lines", 0),
+            expired=found.get("expired", 0),
+            group=group,
+            model=model,
+            applied={int(partition): int(offset) for partition, offset in applied.items()},
+        )
+
+    @answered
+    def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
+        found: list[Anomaly] = []
+        members = self._by_score(source) if order == "score" else self._index(source, "anomalies", "by_time")
+        for page in pages(members, max(limit, 100)):
+            pipeline = self._redis.pipeline(transaction=False)
+            for member in page:
+                pipeline.hgetall(self.key(source, "line", member.decode()))
+            found += [anomaly_from(fields) for fields in pipeline.execute() if fields]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _index(self, source: str, *name: str) -> Iterator[bytes]:
+        """Members of an index, the highest first, read as far as they are asked for."""
+        at, members = 0, [b""]
+        while members:
+            members = self._redis.zrevrange(self.key(source, *name), at, at + PAGE - 1)
+            at += len(members)
+            yield from members
+
+    def _by_score(self, source: str) -> list[bytes]:
+        """Anomalies by score. A bucket may hold some that are gone or were ranked again since: they are left out."""
+        by_time = self._redis.zrange(self.key(source, "anomalies", "by_time"), 0, -1, withscores=True)
+        buckets = {member: bucket(seen) for member, seen in by_time}
+        starts = sorted(set(buckets.values()))
+        pipeline = self._redis.pipeline(transaction=False)
+        for start in starts:
+            pipeline.zrange(self.key(source, "anomalies", "by_score", start), 0, -1, withscores=True)
+        scored = [
+            pair
+            for start, pairs in zip(starts, pipeline.execute(), strict=True)
+            for pair in pairs
+            if buckets.get(pair[0]) == start
+        ]
+        return [member for member, _ in sorted(scored, key=lambda pair: pair[1], reverse=True)]
+
+    @answered
+    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
+        entries = self._redis.zrange(self.key(source, "patterns"), 0, -1, withscores=True)
+        pipeline = self._redis.pipeline(transaction=False)
+        for name, _ in entries:
+            pipeline.hgetall(self.key(source, "pattern", name.decode()))
+        found = [
+            pattern_from(name.decode(), last_seen, fields)
+            for (name, last_seen), fields in zip(entries, pipeline.execute(), strict=True)
+            if fields
+        ]
+        asked = [pattern for pattern in found if model in (None, pattern.model)]
+        return sorted(asked, key=lambda pattern: pattern.count, reverse=True)[:limit]
+
+    @answered
+    def windows(
+        self, source: str, partition: int | None = None, *, model: str | None = None, limit: int | None = None
+    ) -> list[int]:
+        starts: dict[int, None] = {}
+        for page in pages(self._index(source, "windows"), PAGE):
+            members = [m for m in page if is_part(m) and partition in (None, int(m.split(b":")[1]))]
+            pipeline = self._redis.pipeline(transaction=False)
+            for member in members:
+                pipeline.hmget(self.key(source, "window", member.decode()), "count", "model")
+            for member, (count, made_by) in zip(members, pipeline.execute(), strict=True):
+                if int(count or 0) > 0 and model in (None, (made_by or b"").decode()):
+                    starts[int(member.split(b":")[0])] = None
+            if limit is not None and len(starts) >= limit:
+                break
+        return list(starts)[:limit]
+
+    @answered
+    def window(self, source: str, start: int, *, model: str | None = None) -> list[WindowPart]:
+        members = self._redis.zrangebyscore(self.key(source, "windows"), start, start)
+        members = [member for member in members if is_part(member)]
+        pipeline = self._redis.pipeline(transaction=False)
+        for member in members:
+            pipeline.hgetall(self.key(source, "window", member.decode()))
+        parts = [
+            window_part_from(member, fields)
+            for member, fields in zip(members, pipeline.execute(), strict=True)
+            if fields
+        ]
+        living = [part for part in parts if is_living(part, model)]
+        return sorted(living, key=lambda part: (part.partition, part.opened))
+
+
+def is_part(member: bytes) -> bool:
+    """Whether a member of the windows' index has this version's form; two parts are an earlier one's."""
+    return member.count(b":") == 2
+
+
+def pages(members: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Members in lists of at most ``size``."""
+    page: list[bytes] = []
+    for member in members:
+        page.append(member)
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page
