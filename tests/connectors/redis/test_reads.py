@@ -1,0 +1,72 @@
+"""What is read of a source that was forgotten in part, or written by an earlier version."""
+
+from __future__ import annotations
+
+from connectors.redis.keys import BUCKET_SECONDS, bucket
+from tests.connectors.steps import NOW, anomaly, full_step, step, window
+
+
+def test_an_expired_anomaly_is_left_out(redis_store, client):
+    store = redis_store()
+    store.apply(step(None, 3, anomalies=[anomaly(1), anomaly(2)]))
+    client.delete(store.key("logs", "line", "0:1"))
+    assert [a.offset for a in store.anomalies("logs")] == [2]
+    assert [a.offset for a in store.anomalies("logs", order="time")] == [2]
+
+
+def test_what_was_kept_before_lines_were_flagged_as_cut_is_read_as_not_cut(redis_store, client):
+    store = redis_store()
+    store.apply(full_step(None, 10))
+    client.hdel(store.key("logs", "line", "0:9"), "cut")
+    client.hdel(store.key("logs", "stats"), "cut")
+    assert store.anomalies("logs") == [anomaly(9)]
+    assert store.stats("logs").cut == 0
+    store.apply(full_step(10, 20))
+    assert store.stats("logs").cut == 4
+
+
+def test_more_alerts_within_an_hour_than_are_kept_still_give_as_many_as_are_asked_for(redis_store, client):
+    store = redis_store(anomalies=20)
+    for n in range(60):  # the early ones, which go, have the highest scores
+        store.apply(step(n or None, n + 1, anomalies=[anomaly(n, timestamp=NOW + n, score=1 - n / 100)]))
+    assert [a.offset for a in store.anomalies("logs", limit=20)] == list(range(40, 60))
+    assert client.zcard(store.key("logs", "anomalies", "by_score", bucket(NOW))) == 20
+
+
+def test_anomalies_that_are_gone_are_passed_over_until_enough_are_found(redis_store, client):
+    store = redis_store()
+    store.apply(
+        step(None, 300, anomalies=[anomaly(n, score=n / 1_000, timestamp=NOW + n) for n in range(300)])
+    )
+    before = NOW - BUCKET_SECONDS
+    store.apply(step(300, 301, anomalies=[anomaly(300, score=0, timestamp=before)]))
+    client.delete(*(store.key("logs", "line", f"0:{n}") for n in range(50, 300)))
+    # Earlier versions left members in a bucket when they trimmed, and a topic made anew ranks an offset again.
+    client.zadd(
+        store.key("logs", "anomalies", "by_score", bucket(NOW)), {f"0:{n}": 5 for n in range(900, 950)}
+    )
+    client.zadd(store.key("logs", "anomalies", "by_score", bucket(before)), {"0:49": 9, "0:48": 8})
+    newest = list(range(49, 29, -1))
+    assert [a.offset for a in store.anomalies("logs", limit=20)] == newest
+    assert [a.offset for a in store.anomalies("logs", limit=20, order="time")] == newest
+
+
+def test_windows_of_earlier_versions_are_passed_over(redis_store, client):
+    store = redis_store()
+    store.apply(step(None, 1, windows=[window(60)]))
+    client.zadd(store.key("logs", "windows"), {"120:0": 120, "60:0": 60})
+    client.hset(store.key("logs", "window", 120, 0), mapping={"count": 5})
+    assert store.windows("logs") == [60]
+    assert store.window("logs", 120) == []
+    assert store.stored("logs", 0, 5).windows == (window(60),)
+
+
+def test_what_earlier_versions_kept_names_no_model(redis_store, client):
+    store = redis_store()
+    store.apply(full_step(None, 10))
+    client.hdel(store.key("logs", "line", "0:9"), "model")
+    client.hdel(store.key("logs", "pattern", "p1"), "model")
+    client.hdel(store.key("logs", "window", 60, 0, 7), "model")
+    assert store.anomalies("logs")[0].model == ""
+    assert store.patterns("logs")[0].model == ""
+    assert store.window("logs", 60)[0].model == ""

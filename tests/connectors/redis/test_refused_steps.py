@@ -1,0 +1,106 @@
+"""A step that the server refuses half way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from connectors.memory import MemoryStore
+from connectors.redis.keys import BUCKET_SECONDS, bucket
+from connectors.store import StoreRefused
+from tests.connectors.steps import NOW, anomaly, everything, full_step, pattern, step, window
+
+BROKEN = (
+    ("patterns",),
+    ("pattern", "p1"),
+    ("windows",),
+    ("window", 60, 0, 7),
+    ("line", "0:9"),
+    ("anomalies", "by_time"),
+    ("anomalies", "by_score", bucket(NOW)),
+    ("feed",),
+    ("state", 0),
+    ("owner",),
+    ("topic_ids",),
+    ("stats",),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda name: ":".join(map(str, name)))
+def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(redis_store, client, broken):
+    store, clean = redis_store(group="g"), redis_store(group="g")
+    clean.apply(replace(full_step(None, 10), source="clean"))
+    key = store.key("logs", *broken)
+    client.geoadd(key, (1, 1, "of another type")) if broken == ("state", 0) else client.set(key, "a string")
+    for _ in range(3):
+        with pytest.raises(StoreRefused, match="WRONGTYPE") as caught:
+            store.apply(full_step(None, 10))
+        assert key in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert not client.exists(store.key("logs", "applied"))
+    client.delete(key)
+    client.delete(store.key("logs", "feed"))  # an empty stream stays
+    assert list(client.scan_iter(match=store.key("logs", "*"), count=1_000)) == []
+    store.apply(full_step(None, 10))
+    assert replace(store.stats("logs"), source="clean") == clean.stats("clean")
+    assert everything(store)[1:] == everything(clean, "clean")[1:]
+    assert client.xlen(store.key("logs", "feed")) == 1
+
+
+def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
+    store = redis_store(patterns=2, anomalies=2)
+    known = [pattern(f"p{n}", count=3, seen=NOW + n) for n in range(2)]
+    store.apply(step(None, 2, lines=6, patterns=known, anomalies=[anomaly(0), anomaly(1)]))
+    before = everything(store)
+    more = step(
+        2,
+        4,
+        lines=6,
+        patterns=[pattern("p2", count=3, seen=NOW + 9)],
+        anomalies=[anomaly(2, timestamp=NOW + 1)],
+    )
+    client.set(store.key("logs", "windows"), "of another type")  # looked at after the others were trimmed
+    with pytest.raises(StoreRefused, match="windows"):
+        store.apply(more)
+    client.delete(store.key("logs", "windows"))
+    assert everything(store) == before
+    store.apply(more)
+    assert {p.id for p in store.patterns("logs")} == {"p1", "p2"}
+    stats = store.stats("logs")
+    assert (stats.lines, stats.forgotten_pattern_lines) == (12, 3)
+    assert [a.offset for a in store.anomalies("logs", order="time")] == [2, 1]
+
+
+def test_a_user_without_a_permission_loses_nothing(redis_store, limited):
+    denied, store = limited("-xadd"), redis_store()
+    with pytest.raises(StoreRefused, match=r"refused XADD on se:.*feed: (ERR|NOPERM|.*permission)"):
+        denied.apply(full_step(None, 10))
+    assert everything(store) == everything(MemoryStore())
+    store.apply(full_step(None, 10))
+    assert store.stats("logs").lines == 7
+    assert store.patterns("logs") == [pattern("p1", count=7)]
+
+
+def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client):
+    store = redis_store(group="g", clock=lambda: NOW)
+    store.apply(full_step(None, 10))
+    before = everything(store)
+    feed = store.key("logs", "feed")
+    client.rename(feed, "aside")
+    client.set(feed, "of another type")
+    later = anomaly(9, timestamp=NOW - 3 * BUCKET_SECONDS)
+    with pytest.raises(StoreRefused, match="XADD"):
+        store.apply(
+            replace(
+                full_step(10, 30),
+                patterns=[pattern("p1", count=9, seen=NOW - 9), pattern("p2")],
+                windows=[window(60, count=99), window(120)],
+                waiting_from=None,
+                topic_id="topic-2",
+                model="m2",
+                anomalies=[later],
+            )
+        )
+    client.rename("aside", feed)
+    assert everything(store) == before

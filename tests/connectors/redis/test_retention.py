@@ -1,0 +1,103 @@
+"""What a server forgets, and when."""
+
+from __future__ import annotations
+
+from connectors.redis.keys import BUCKET_SECONDS, bucket
+from tests.connectors.steps import NOW, anomaly, full_step, pattern, step, window
+
+WEEK = 7 * 86_400
+
+
+def test_over_the_limit_the_patterns_unused_for_longest_are_forgotten_but_their_lines_counted(
+    redis_store, client
+):
+    store = redis_store(patterns=2)
+    for number, name in enumerate(["old", "kept", "new", "kept"]):
+        store.apply(
+            step(number or None, number + 1, lines=5, patterns=[pattern(name, count=5, seen=NOW + number)])
+        )
+    patterns = {found.id: found.count for found in store.patterns("logs")}
+    stats = store.stats("logs")
+    assert patterns == {"kept": 10, "new": 5}
+    assert (stats.patterns, stats.forgotten_pattern_lines) == (2, 5)
+    assert sum(patterns.values()) + stats.forgotten_pattern_lines == stats.lines
+    assert not client.exists(store.key("logs", "pattern", "old"))
+
+
+def test_only_the_most_recent_anomalies_are_kept(redis_store, client):
+    store = redis_store(anomalies=3)
+    for n in range(6):
+        store.apply(step(n or None, n + 1, anomalies=[anomaly(n, timestamp=NOW + n, score=1 - n / 10)]))
+    assert [a.offset for a in store.anomalies("logs", order="time")] == [5, 4, 3]
+    assert client.zcard(store.key("logs", "anomalies", "by_time")) == 3
+    assert client.zcard(store.key("logs", "anomalies", "by_score", bucket(NOW))) <= 3
+
+
+def test_everything_that_grows_with_time_expires(redis_store, client):
+    store = redis_store(anomaly_hours=2, window_hours=1)
+    store.apply(full_step(None, 10))
+    for name, seconds in {
+        store.key("logs", "line", "0:9"): 7_200,
+        store.key("logs", "anomalies", "by_score", bucket(NOW)): 7_200 + BUCKET_SECONDS,
+        store.key("logs", "window", 60, 0, 7): 3_600,
+    }.items():
+        assert 0 < client.ttl(name) <= seconds
+    for name in ("applied", "stats", "patterns"):
+        assert client.ttl(store.key("logs", name)) == -1
+
+
+def test_the_live_feed_is_bounded(redis_store, client):
+    store = redis_store(feed=100)
+    store.apply(step(None, 1, anomalies=[anomaly(n) for n in range(2_000)]))
+    assert 100 <= client.xlen(store.key("logs", "feed")) < 500
+
+
+def test_what_an_earlier_version_ranked_in_the_future_is_pulled_back_to_now(redis_store, client):
+    store = redis_store(clock=lambda: NOW)
+    store.apply(step(None, 3, anomalies=[anomaly(1), anomaly(2, score=0.9)], patterns=[pattern("p1")]))
+    far = NOW + 1e6
+    client.zadd(store.key("logs", "anomalies", "by_time"), {"0:2": far})
+    client.zrem(store.key("logs", "anomalies", "by_score", bucket(NOW)), "0:2")
+    client.zadd(store.key("logs", "anomalies", "by_score", bucket(far)), {"0:2": 0.9})
+    client.zadd(store.key("logs", "patterns"), {"p1": far})
+    store.apply(step(3, 4))
+    assert client.zscore(store.key("logs", "anomalies", "by_time"), "0:2") == NOW
+    assert client.zscore(store.key("logs", "patterns"), "p1") == NOW
+    assert not client.exists(store.key("logs", "anomalies", "by_score", bucket(far)))
+    assert [a.offset for a in store.anomalies("logs")] == [2, 1]
+
+
+def test_windows_of_a_replay_and_of_the_future_stay_as_long_as_they_live(redis_store, client):
+    store = redis_store(clock=lambda: NOW)
+    past, future = int(NOW) - WEEK, int(NOW) + WEEK
+    store.apply(step(None, 1, windows=[window(past), window(past + 60)]))
+    store.apply(step(1, 2, windows=[window(future)]))
+    store.apply(step(2, 3, windows=[window(int(NOW))]))
+    assert store.windows("logs") == [future, int(NOW), past + 60, past]
+    client.delete(
+        store.key("logs", "window", past, 0, 7), store.key("logs", "window", future, 0, 7)
+    )  # as if expired
+    assert store.windows("logs") == [int(NOW), past + 60]
+    store.apply(step(3, 4))
+    assert client.zrange(store.key("logs", "windows"), 0, -1) == [
+        f"{start}:0:7".encode() for start in (past + 60, int(NOW))
+    ]
+
+
+def test_no_more_window_parts_are_kept_than_the_retention_says(redis_store, client):
+    store = redis_store(windows=3)
+    store.apply(step(None, 1, windows=[window(start) for start in (300, 60, 120, 180, 240)]))
+    assert store.windows("logs") == [300, 240, 180]
+    assert not client.exists(store.key("logs", "window", 60, 0, 7))
+    assert client.zcard(store.key("logs", "windows")) == 3
+
+
+def test_the_longest_retention_is_one_that_a_server_takes(redis_store):
+    most = 10_000_000
+    store = redis_store(
+        anomaly_hours=87_600, window_hours=87_600, anomalies=most, windows=most, feed=most, patterns=most
+    )
+    store.apply(full_step(None, 10))
+    shortest = redis_store(anomaly_hours=1e-9, window_hours=1e-9)
+    shortest.apply(full_step(10, 20))
+    assert store.anomalies("logs")[0].offset in (9, 19)

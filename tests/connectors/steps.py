@@ -1,0 +1,64 @@
+"""Steps of a store, and all that it answers."""
+
+from __future__ import annotations
+
+from connectors.records import Anomaly, Changes, Pattern, WindowPart
+
+BINARY = bytes(range(256)) * 4
+
+NOW = 1_700_000_000.0
+
+
+def anomaly(
+    offset: int, *, score: float = 0.5, timestamp: float = NOW, partition: int = 0, text: str = "x"
+) -> Anomaly:
+    return Anomaly(partition, offset, timestamp, score, 0.4, text, "raw", "p1", model="m1")
+
+
+def pattern(name: str, *, count: int = 1, seen: float = NOW) -> Pattern:
+    return Pattern(name, count, seen, seen, f"example of {name}", BINARY[:64], "m1")
+
+
+def window(
+    start: int, *, partition: int = 0, count: int = 5, opened: int = 7, model: str = "m1"
+) -> WindowPart:
+    texts = ("one \x00", "zwei \u00e4\U0001f600")
+    return WindowPart(start, partition, count, BINARY[:16], (1, 2), texts, BINARY[:16], opened, model)
+
+
+def step(expected: int | None, end: int, *, source: str = "logs", partition: int = 0, **changes) -> Changes:
+    return Changes(source, partition, expected=expected, end=end, **changes)
+
+
+def full_step(expected: int | None, end: int) -> Changes:
+    """A batch that changes everything a batch can change."""
+    return step(
+        expected,
+        end,
+        lines=7,
+        dead_letters=1,
+        parse_errors=2,
+        cut=4,
+        expired=5,
+        warming_up=3,
+        waiting_from=end - 3,
+        topic_id="topic-1",
+        model="m1",
+        anomalies=[anomaly(end - 1)],
+        patterns=[pattern("p1", count=7)],
+        windows=[window(60)],
+        snapshot=BINARY + str(end).encode(),
+    )
+
+
+def everything(store, source: str = "logs") -> tuple:
+    """All that the store answers about a source."""
+    return (
+        store.stats(source),
+        store.applied(source),
+        store.state(source, 0),
+        store.stored(source, 0, 9),
+        store.anomalies(source),
+        store.patterns(source),
+        [store.window(source, start) for start in store.windows(source)],
+    )
