@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from mode import Service
 
 from connectors.kafka.streaming import make_consumer, missing_codecs
+from connectors.sinks.dead_letters import DeadLetterTopic
 from connectors.store import Store
 from connectors.waiting import reason_of
 from stream_processors.delivery.applying import Applier
@@ -69,9 +70,8 @@ class StreamService(Service):
         self.channel: Any = None
         self.long_channel: Any = None
         self.retrying = Retrying(self)
-        self.dead_letters = DeadLetters(
-            settings.kafka, settings.stream.dead_letter_topic, model=model, retrying=self.retrying
-        )
+        dead_letters = DeadLetterTopic(settings.kafka, settings.stream.dead_letter_topic)
+        self.dead_letters = DeadLetters(dead_letters, model=model, retrying=self.retrying)
         self.suspects = Suspects(pipeline, self.new_detector)
         self.assignment = Assignment(self.forget_all)
         self.watchdog = Watchdog(
