@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 import redis
 
-from connectors.embedded import StoreServer
 from connectors.redis import RedisSettings, connect
+from tests import servers
 from tests.faults.case import Case
 from tests.faults.proxy import Proxy
 from tests.integration.harness import wait_until
@@ -32,7 +33,7 @@ FAILOVER_SECONDS = 40.0
 
 
 @contextmanager
-def proxied(server: StoreServer) -> Iterator[Proxy]:
+def proxied(server: Any) -> Iterator[Proxy]:
     """One address in front of the server."""
     proxy = Proxy(server.port)
     try:
@@ -41,6 +42,7 @@ def proxied(server: StoreServer) -> Iterator[Proxy]:
         proxy.close()
 
 
+@pytest.mark.faults
 def test_a_store_that_is_killed_and_down_for_a_while_is_waited_for(case_factory, store_server):
     case = case_factory(2, pause=SLOW)
     with case.worker() as worker:
@@ -192,7 +194,7 @@ def test_a_script_that_the_store_forgot_is_sent_again(case_factory):
 def test_after_a_failover_behind_one_address_the_worker_makes_a_new_connection(
     case_factory, store_server, tmp_path, load
 ):
-    other = StoreServer(tmp_path / "other", aof=True)
+    other = servers.find_store(tmp_path / "other")
     other.start()
     with proxied(store_server) as proxy:
         case = case_factory(2, REDIS__URL=proxy.url)
@@ -216,7 +218,7 @@ def test_after_a_failover_behind_one_address_the_worker_makes_a_new_connection(
             other.stop()
 
 
-def replicate(primary: StoreServer, replica: StoreServer) -> None:
+def replicate(primary: Any, replica: Any) -> None:
     """Returns once the replica has what the primary has."""
     client = connect(RedisSettings(url=replica.url))
     client.replicaof("127.0.0.1", primary.port)
@@ -224,7 +226,7 @@ def replicate(primary: StoreServer, replica: StoreServer) -> None:
     client.close()
 
 
-def fail_over(case: Case, primary: StoreServer, replica: StoreServer, proxy: Proxy) -> None:
+def fail_over(case: Case, primary: Any, replica: Any, proxy: Proxy) -> None:
     """The replica is the primary now, and behind the address; open connections still lead to the old one."""
     old, new = case.client, connect(RedisSettings(url=replica.url))
     new.replicaof("NO", "ONE")
