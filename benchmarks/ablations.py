@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from trainer.evaluate import Unigram, evaluate_lines, load_test_lines
-from trainer.pretrain import load_model, pretrain
+from trainer.evaluation.evaluate import Unigram, evaluate_lines, load_test_lines
+from trainer.pretraining.pretrain import load_model, pretrain
 from trainer.settings import PretrainSettings
-from trainer.tokenizer import content_tokens
-from trainer.tokens import TokenLines
+from trainer.vocabulary.tokenizer import content_tokens
+from trainer.vocabulary.tokens import TokenLines
 
 RESULTS = Path(__file__).parent / "results"
 BOTH = {"pos_att_type": ["c2p", "p2c"]}

@@ -32,7 +32,7 @@ from encoder_core.canonical import canonical
 from encoder_core.tokenizer import Tokenizer
 from stream_processors.demo.scenario import scenario
 from stream_processors.scan import BATCH_LINES
-from trainer.minhash import mask_volatile
+from trainer.data.minhash import mask_volatile
 
 EVALUATION = Path(__file__).parents[2] / "shared" / "eval"
 RESULTS = Path(__file__).parent / "results" / "canonical.csv"
@@ -146,7 +146,9 @@ def speed_rows(sources: Sequence[Source], repeats: int) -> list[list[object]]:
     ours = "canonical"
     contestants = {
         ours: contestant(canonical),
-        "trainer.minhash.mask_volatile": contestant(lambda batch: [mask_volatile(text) for text in batch]),
+        "trainer.data.minhash.mask_volatile": contestant(
+            lambda batch: [mask_volatile(text) for text in batch]
+        ),
         "one substitution a kind": contestant(lambda batch: [chain(text) for text in batch]),
     }
     rates = measure("keys", contestants, repeats)

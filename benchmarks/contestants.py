@@ -36,9 +36,9 @@ from encoder_core.session import Session
 from encoder_core.tokenizer import Tokenizer
 from stream_processors.cascade import Cascade
 from stream_processors.settings import EncoderSettings
-from trainer.export import export_onnx, quantize
-from trainer.loaded import PooledEncoder
-from trainer.model import make_config, parameter_count
+from trainer.export.bundle import export_onnx, quantize
+from trainer.export.loaded import PooledEncoder
+from trainer.pretraining.model import make_config, parameter_count
 
 MAX_TOKENS = 512
 TEXT_LINES = 300

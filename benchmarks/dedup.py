@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from stream_processors.demo.scenario import scenario
-from trainer.corpus import list_sources, read_file
-from trainer.dedup import dedup
-from trainer.lsh import KEPT, Deduplicator, batches
-from trainer.minhash import Sketcher
+from trainer.data.corpus import list_sources
+from trainer.data.dedup import dedup
+from trainer.data.lsh import KEPT, Deduplicator, batches
+from trainer.data.minhash import Sketcher
+from trainer.data.records import read_file
 from trainer.settings import CorpusSettings, DedupSettings
 
 RESULTS = Path(__file__).parent / "results" / "dedup.csv"

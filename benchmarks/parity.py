@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from benchmarks.contestants import STATIC_BUNDLE, our_fp32_bundle
 from benchmarks.workloads import SETS, evaluation_folder, read_set, sample_lines
 from encoder_core import Encoder
-from trainer.distill import compare
-from trainer.loaded import cosine_of_rows
+from trainer.distillation.distill import compare
+from trainer.export.loaded import cosine_of_rows
 
 RESULTS = Path(__file__).parent / "results" / "parity.csv"
 MAX_TOKENS = 512

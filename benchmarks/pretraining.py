@@ -25,12 +25,12 @@ from tokenizers import Tokenizer
 
 from encoder_core import default_bundle_path
 from stream_processors.demo.scenario import scenario
-from trainer.dataset import FRAME, epoch_rows
-from trainer.model import make_config, make_model
-from trainer.pretrain import Pretraining
+from trainer.pretraining.dataset import FRAME, epoch_rows
+from trainer.pretraining.model import make_config, make_model
+from trainer.pretraining.pretrain import Pretraining
 from trainer.settings import PretrainSettings
-from trainer.tokenizer import content_tokens
-from trainer.tokens import TokenLines, encode_lines
+from trainer.vocabulary.tokenizer import content_tokens
+from trainer.vocabulary.tokens import TokenLines, encode_lines
 
 RESULTS = Path(__file__).parent / "results" / "pretraining.csv"
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"

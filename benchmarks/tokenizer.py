@@ -20,8 +20,8 @@ from tokenizers import Tokenizer
 
 from stream_processors.demo.scenario import scenario
 from trainer.settings import TokenizerSettings
-from trainer.shards import Shard, list_shards, save_index, write_shard
-from trainer.tokenizer import LINE_LIMIT, learn
+from trainer.stages.shards import Shard, list_shards, save_index, write_shard
+from trainer.vocabulary.tokenizer import LINE_LIMIT, learn
 
 RESULTS = Path(__file__).parent / "results" / "tokenizer.csv"
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus"

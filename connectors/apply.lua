@@ -6,7 +6,7 @@
 -- KEYS: applied, patterns, stats, anomalies by time, windows. All other keys start with what `applied` starts with.
 -- ARGV: partition, expected offset ('' for none), new offset, now, limit of patterns, of anomalies, of window parts,
 -- seconds that a window lives, seconds that an hour of anomalies lives, then commands, each as its number of words
--- followed by the words. EARLIEST and RANK are commands of this script.
+-- followed by the words. PATTERN and RANK are commands of this script.
 -- Answers {'applied'}, {'fenced', offset found} or {'refused', command, key, the server's words}.
 local APPLIED, PATTERNS, STATS, BY_TIME, WINDOWS = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -81,8 +81,6 @@ local function change(name, key, ...)
       note('HDEL', key, words[1])
     elseif name == 'HINCRBY' then
       note('HINCRBY', key, words[1], -words[2])
-    elseif name == 'HSETNX' and reply == 1 then
-      note('HDEL', key, words[1])
     elseif name == 'XADD' then
       note('XDEL', key, reply)
     end
@@ -113,10 +111,20 @@ local function rank(member, time, score)
   run('EXPIRE', bucket, ARGV[9])
 end
 
-local function earliest(key, field, value)
-  local old = run('HGET', key, field)
-  if not old or tonumber(value) < tonumber(old) then
-    change('HSET', key, field, value)
+-- Adds to a pattern, or founds it: example, vector and model are the founder's.
+local function add_pattern(key, id, count, first_seen, last_seen, ...)
+  if run('HINCRBY', key, 'count', count) == tonumber(count) then
+    note('DEL', key)
+    run('HSET', key, 'first_seen', first_seen, ...)
+  else
+    note('HINCRBY', key, 'count', -count)
+    local earliest = run('HGET', key, 'first_seen')
+    if not earliest or tonumber(first_seen) < tonumber(earliest) then
+      change('HSET', key, 'first_seen', first_seen)
+    end
+  end
+  if run('ZADD', PATTERNS, 'GT', last_seen, id) == 1 then
+    note('ZREM', PATTERNS, id)
   end
 end
 
@@ -127,8 +135,8 @@ local function apply_commands()
     local name = ARGV[at + 1]
     if name == 'RANK' then
       rank(unpack(ARGV, at + 2, at + words))
-    elseif name == 'EARLIEST' then
-      earliest(unpack(ARGV, at + 2, at + words))
+    elseif name == 'PATTERN' then
+      add_pattern(unpack(ARGV, at + 2, at + words))
     else
       change(unpack(ARGV, at + 1, at + words))
     end

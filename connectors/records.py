@@ -25,7 +25,7 @@ class Record:
     time: float | None = None
     """Event time in seconds since the epoch, UTC, when the line states one."""
     parse_error: str | None = None
-    truncated: bool = False
+    cut: bool = False
     """True when ``text`` was cut to the text limit."""
 
 

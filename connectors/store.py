@@ -523,8 +523,7 @@ class RedisStore:
     def _commands(self, changes: Changes, now: float) -> list[list[Any]]:
         source, partition = changes.source, changes.partition
         commands = self._stats_commands(changes, now)
-        for pattern in changes.patterns:
-            commands += self._pattern_commands(source, pattern, now)
+        commands += [self._pattern_command(source, pattern, now) for pattern in changes.patterns]
         for anomaly in changes.anomalies:
             commands += self._anomaly_commands(source, anomaly, now)
         for part in changes.windows:
@@ -569,19 +568,14 @@ class RedisStore:
             ["XADD", self.key(source, "feed"), "MAXLEN", "~", self._keep.feed, "*", *fields],
         ]
 
-    def _pattern_commands(self, source: str, pattern: Pattern, now: float) -> list[list[Any]]:
-        key = self.key(source, "pattern", pattern.id)
-        once = {
+    def _pattern_command(self, source: str, pattern: Pattern, now: float) -> list[Any]:
+        founder = {
             "example": pattern.example.encode("utf-8", "replace"),
             "vector": pattern.vector,
             "model": pattern.model,
         }
-        return [
-            ["HINCRBY", key, "count", pattern.count],
-            *(["HSETNX", key, name, value] for name, value in once.items()),
-            ["EARLIEST", key, "first_seen", pattern.first_seen],
-            ["ZADD", self.key(source, "patterns"), "GT", min(pattern.last_seen, now), pattern.id],
-        ]
+        key, last_seen = self.key(source, "pattern", pattern.id), min(pattern.last_seen, now)
+        return ["PATTERN", key, pattern.id, pattern.count, pattern.first_seen, last_seen, *flatten(founder)]
 
     def _window_commands(self, source: str, part: WindowPart) -> list[list[Any]]:
         member = f"{part.start}:{part.partition}:{part.opened}"

@@ -13,7 +13,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from math import log
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,16 @@ GROUPS = 1_000
 COLUMN_VALUES = 200
 """A column with more distinct values identifies things rather than describes them: it is not counted."""
 WORDS = 2_000
-"""Distinct words counted per kind of line; the rare ones are forgotten beyond."""
+"""Distinct words counted per kind of line; beyond, the rarest are forgotten."""
+KEPT_WORDS = 1_500
+"""Words left then, so that it is seldom done."""
 MEMORY_LINES = 10_000
-"""Counts of a group are halved at this many lines, so that they follow drift."""
+"""A line counts 1/e when its group has seen this many further lines, so that counts follow drift."""
+GROWTH = 1 + 1 / MEMORY_LINES
+FADED = 0.5
+"""A value that counts less is no longer one of a column's distinct values."""
+HEAVIEST = 2.0**64
+"""Counts are divided by this power of two when a line counts more, every 440,000 lines: no ratio changes."""
 TRUSTED_LINES = 50
 """A group's surprises count half when it has seen this many lines."""
 TOGETHER = 25
@@ -50,27 +59,51 @@ _VARIABLE = re.compile(r"\d{3}|\d.*\d.*\d")
 
 @dataclass(slots=True)
 class Group:
-    """Value counts of one column, or word counts of one kind of line."""
+    """Value counts of one column, or word counts of one kind of line, in which older lines count less and less.
 
-    total: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
+    Each line counts GROWTH times as much as the one before, which is the same as all counts shrinking at every line:
+    nothing ever jumps, and of lines that keep coming in the same shares the surprises stay the same.
+    """
 
-    def surprise(self, value: str) -> float:
-        """-log of the share of lines with this value so far, as a part of the most it could be: from 0 to 1.
+    total: float = 0.0
+    counts: dict[str, float] = field(default_factory=dict)
+    weight: float = 1.0
+    """What a line counts now; totals and counts are in units of it."""
+
+    def surprises(self, values: Iterable[str]) -> list[float]:
+        """Of each value -log of its share of lines so far, as a part of the most it could be: from 0 to 1.
 
         A young group is trusted less, so that the first lines of an ordinary kind do not stand out.
         """
-        most = log(self.total + 2)
-        return (most - log(self.counts.get(value, 0) + 1)) / most * self.total / (self.total + TRUSTED_LINES)
+        total, get, weight = self.total / self.weight, self.counts.get, self.weight
+        most = log(total + 2)
+        trust = total / (total + TRUSTED_LINES) / most
+        return [(most - log(get(value, 0.0) / weight + 1)) * trust for value in values]
 
     def add(self, values: Iterable[str]) -> None:
-        """Counts one line's values; halves everything when the group has grown old."""
-        self.total += 1
+        """Counts one line's values."""
+        self.total += self.weight
         for value in values:
-            self.counts[value] = self.counts.get(value, 0) + 1
-        if self.total >= MEMORY_LINES or len(self.counts) > WORDS:
-            self.total = max(1, self.total // 2)
-            self.counts = {value: count // 2 for value, count in self.counts.items() if count > 1}
+            self.counts[value] = self.counts.get(value, 0.0) + self.weight
+        self.weight *= GROWTH
+        if self.weight > HEAVIEST:
+            self.total /= HEAVIEST
+            self.counts = {value: count / HEAVIEST for value, count in self.counts.items()}
+            self.weight /= HEAVIEST
+
+    def state(self) -> tuple[float, dict[str, float]]:
+        """Total and counts in lines, of which the next one counts 1; to a thousandth."""
+        counts = {value: round(count / self.weight, 3) for value, count in self.counts.items()}
+        return round(self.total / self.weight, 3), counts
+
+    def forget_faded(self) -> None:
+        """Drops values that were not seen for so long that they hardly count."""
+        least = FADED * self.weight
+        self.counts = {value: count for value, count in self.counts.items() if count >= least}
+
+    def keep(self, limit: int) -> None:
+        """Drops all but the ``limit`` most frequent values; what the others count stays as it is."""
+        self.counts = dict(nlargest(limit, self.counts.items(), key=itemgetter(1)))
 
 
 class SurpriseCounts:
@@ -88,16 +121,20 @@ class SurpriseCounts:
             if (group := self._group(name)) is None:
                 continue
             short = value[:VALUE_CHARACTERS]
-            columns.append(group.surprise(short))
+            columns += group.surprises([short])
             group.add([short])
             if len(group.counts) > COLUMN_VALUES:
-                self._groups[name] = None
+                group.forget_faded()
+                if len(group.counts) > COLUMN_VALUES:
+                    self._groups[name] = None
         words: list[float] = []
         if (group := self._group(kind)) is not None:
             words_found = (word[:VALUE_CHARACTERS] for word in _WORD.findall(record.text))
             found = {word for word in words_found if not _VARIABLE.search(word)}
-            words = [group.surprise(word) for word in found]
+            words = group.surprises(found)
             group.add(found)
+            if len(group.counts) > WORDS:
+                group.keep(KEPT_WORDS)
         return sorted(columns, reverse=True), sorted(words, reverse=True)
 
     def _group(self, name: str) -> Group | None:
@@ -109,7 +146,7 @@ class SurpriseCounts:
 
     def state(self) -> NDArray[np.uint8]:
         """The counts as JSON bytes."""
-        groups = {name: group and [group.total, group.counts] for name, group in self._groups.items()}
+        groups = {name: group and group.state() for name, group in self._groups.items()}
         return np.frombuffer(json.dumps(groups).encode(), dtype=np.uint8)
 
     def restore(self, state: NDArray[np.uint8]) -> None:

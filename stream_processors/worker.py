@@ -53,9 +53,10 @@ class App(faust.App):
 class Worker(faust.Worker):
     """A Faust worker whose log stays readable in an outage and whose shutdown is bounded in time."""
 
-    def _setup_logging(self) -> None:
-        super()._setup_logging()
-        limit_repeats()
+    def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
+        """Called when Faust has set up the log."""
+        super().on_setup_root_logger(logger, level)
+        limit_repeats(logger.handlers)
 
     def _schedule_shutdown(self, signal: Any) -> None:
         timer = threading.Timer(SHUTDOWN_SECONDS, _exit_now)

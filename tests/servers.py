@@ -53,6 +53,9 @@ listener.name.secure.plain.sasl.jaas.config={login}.plain.PlainLoginModule requi
 listener.name.secure.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
 listener.name.secure.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required;
 listener.name.secure.oauthbearer.sasl.server.callback.handler.class={unsecured}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 log.dirs={data}
 auto.create.topics.enable=false
 delete.topic.enable=true
@@ -109,7 +112,8 @@ class NamedServer:
 class RealKafka:
     """One combined broker and controller of Apache Kafka, in a process of its own, on free loopback ports.
 
-    ``secure_bootstrap`` is a second listener with TLS (trust ``certificate``) and SASL for USER and PASSWORD.
+    ``secure_bootstrap`` is a second listener with TLS (trust ``certificate``) and SASL for USER and PASSWORD. ACLs hold
+    for that user; whoever comes to ``bootstrap`` may do everything.
     """
 
     def __init__(self, java: str, libs: Path, directory: Path) -> None:

@@ -20,8 +20,10 @@ def documents():
 
 def in_trainer(name: str) -> bool:
     """Whether a dotted name is defined in the trainer, read from its source: importing it needs an extra."""
-    module, *rest = name.split(".")
-    path = ROOT / "trainer" / f"{module}.py"
+    folder, rest = ROOT / "trainer", name.split(".")
+    while len(rest) > 1 and (folder / rest[0]).is_dir():
+        folder /= rest.pop(0)
+    path = folder / f"{rest.pop(0)}.py"
     return path.is_file() and all(
         re.search(rf"^ *(?:def|class) {part}\b", path.read_text(), re.M) for part in rest
     )

@@ -159,7 +159,7 @@ def export(settings: RunSettings) -> None:
 @settings_options
 def distill(settings: RunSettings) -> None:
     """Write a second, fast bundle: a static student of the encoder."""
-    from trainer import fast
+    from trainer.distillation import fast
 
     fast.distill(settings)
 

@@ -1,6 +1,6 @@
 """From raw logs to a verified bundle: each stage with the files it reads, in order.
 
-``trainer.publish`` has the last two. Stages import what they need when they run.
+``evaluation.measure`` and ``export.publish`` have the last two. Stages import what they need when they run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from encoder_core import Bundle
-from trainer.manifest import StageError
-from trainer.publish import evaluate, export
+from trainer.evaluation.measure import evaluate
+from trainer.export.publish import export
 from trainer.settings import PretrainSettings, RunSettings
-from trainer.stages import join_stage, replaceable_bundle, require, run_stage
-from trainer.work import Work, rank, report
+from trainer.stages.manifest import StageError
+from trainer.stages.stage import join_stage, replaceable_bundle, require, run_stage
+from trainer.stages.work import Work, rank, report
 
 HOW_NOT_WHAT = {"checkpoint_minutes", "compile", "deepspeed", "processes", "rollbacks", "spike"}
 """Settings of a pretraining that may change while it is unfinished: they say how it computes, not what."""
@@ -48,8 +49,8 @@ def dedup(settings: RunSettings) -> None:
     """``work/dedup``: the corpus without repeats, as shards, and the held-out lines."""
     if not settings.corpus:
         raise StageError("corpus: nothing to read; add a [[corpus]] table or --corpus PATH")
-    from trainer.corpus import list_sources
-    from trainer.dedup import dedup
+    from trainer.data.corpus import list_sources
+    from trainer.data.dedup import dedup
 
     options = settings.dedup.model_dump(mode="json", exclude={"engine"})  # every engine keeps the same lines
     result = run_stage(
@@ -73,7 +74,7 @@ def tokenizer(settings: RunSettings) -> None:
             make=lambda part: adopt_vocabulary(start_from, part),
         )
     else:
-        from trainer.tokenizer import learn
+        from trainer.vocabulary.tokenizer import learn
 
         result = run_stage(
             work["tokenizer"],
@@ -89,7 +90,7 @@ def adopt_vocabulary(bundle: Path, part: Path) -> dict[str, int]:
     """Takes over the vocabulary of a bundle, whose embeddings are good for no other. Raises BundleError."""
     from tokenizers import Tokenizer
 
-    from trainer.tokenizer import delimiter_tokens
+    from trainer.vocabulary.tokenizer import delimiter_tokens
 
     vocabulary = Tokenizer.from_file(str(Bundle.load(bundle).path / "tokenizer.json"))
     delimiters = delimiter_tokens(vocabulary)
@@ -113,7 +114,7 @@ def tokens(settings: RunSettings) -> None:
     require(work["dedup"])
     require(work["tokenizer"])
 
-    from trainer.tokens import encode_shards
+    from trainer.vocabulary.tokens import encode_shards
 
     result = run_stage(
         work["tokens"],
@@ -146,10 +147,10 @@ def train(work: Work, settings: PretrainSettings, part: Path) -> dict[str, Any]:
     """Pretrains in ``part``; the counts of its last step."""
     import torch
 
-    from trainer.checkpoint import records
-    from trainer.model import parameter_count
-    from trainer.pretrain import load_model, pretrain
-    from trainer.tokens import TokenLines
+    from trainer.pretraining.model import parameter_count
+    from trainer.pretraining.pretrain import load_model, pretrain
+    from trainer.stages.checkpoint import records
+    from trainer.vocabulary.tokens import TokenLines
 
     finished = (part / "model.safetensors").exists() and not records(part)  # killed after the last step
     if not finished:

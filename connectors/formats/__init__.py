@@ -33,7 +33,7 @@ def parse(value: bytes | None, *, max_text: int = 65_536) -> Record:
 
     Invalid UTF-8 and NUL characters become U+FFFD, a byte order mark and the line end are removed. A line
     of more than ``MAX_PARSED_BYTES`` is kept as raw text with a ``parse_error``. ``text`` has at most
-    ``max_text`` characters; when that cuts it, ``truncated`` is set. Only an empty line has an empty text.
+    ``max_text`` characters; when that cuts it, ``cut`` is set. Only an empty line has an empty text.
 
     Raises ``ValueError`` only for a negative ``max_text``.
     """
@@ -54,7 +54,7 @@ def parse(value: bytes | None, *, max_text: int = 65_536) -> Record:
     if not record.text:
         record = replace(record, text=line)
     if len(record.text) > max_text:
-        return replace(record, text=record.text[:max_text], truncated=True)
+        return replace(record, text=record.text[:max_text], cut=True)
     return record
 
 
@@ -63,7 +63,7 @@ def _parse_oversize(value: bytes, max_text: int) -> Record:
     # A character has at most 4 bytes; the spare ones keep a character cut in half out of the text.
     line = _decode(value[: 4 * max_text + 4])[:max_text]
     error = f"line of {len(value)} bytes is over the parsing limit of {MAX_PARSED_BYTES}"
-    return replace(parse_raw(line, error=error), truncated=True)
+    return replace(parse_raw(line, error=error), cut=True)
 
 
 def _decode(value: bytes) -> str:

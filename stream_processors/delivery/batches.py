@@ -35,6 +35,8 @@ class Partition:
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
     expired: int = 0
     """Lines that the topic's retention removed before they were read, not yet counted in the store."""
+    committed: int | None = None
+    """Offset that Kafka has of us, as far as this object committed it."""
     unfinished: int = 0
     """Batches handed out that are not done."""
     latest: asyncio.Event | None = None
@@ -49,6 +51,11 @@ class Partition:
     def behind(self) -> bool:
         """Whether there is something to apply although no message may come: offsets without lines, or lost lines."""
         return self.expired > 0 or (self.applied is not None and self.position > self.applied)
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether a commit failed, and no batch comes whose commit would make up for it."""
+        return not self.unfinished and self.applied is not None and self.committed != self.applied
 
     def next_batch(self, messages: Sequence[ConsumerRecord], end: int) -> Batch:
         """The batch that comes after all that were made before; ``end`` is the offset after it."""

@@ -68,7 +68,7 @@ class DeadLetters:
                 log.warning("%s is over the limit of topic %s: sent with less of the line", name, self.topic)
             else:
                 return
-        raise ValueError(f"{name}: topic {self.topic} takes no message, its max.message.bytes is too small")
+        raise ValueError(f"{name}: topic {self.topic} takes no message: its max.message.bytes is too small")
 
     async def _deliver(self, message: Message) -> None:
         key, value, headers = message

@@ -42,6 +42,7 @@ class Fetcher:
         self._batch_lines = batch_lines
         self.partitions: dict[TopicPartition, Partition] = {}
         self._opening: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._rebalancing = False
         self._together = asyncio.Semaphore(OPENED_TOGETHER)
 
     def owns(self, partition: Partition) -> bool:
@@ -68,8 +69,12 @@ class Fetcher:
         if not self.owns(partition):
             return False  # reopened while another partition's batch waited for room
         try:
+            if position_now(self._consumer, at) != partition.position:
+                raise RuntimeError("the consumer stands elsewhere")
             fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
-            end = await self._consumer.position(at)
+            end = position_now(self._consumer, at)
+            if end is None:
+                raise RuntimeError("the consumer lost its place")
         except IllegalStateError:
             return False  # no longer assigned: the listener says so
         except Exception as error:
@@ -95,6 +100,8 @@ class Fetcher:
         return self._troubles.limit(partition.at, self._batch_lines)
 
     def _open_missing(self) -> None:
+        if self._rebalancing:
+            return
         for at in self._consumer.assignment() - self.partitions.keys() - self._opening.keys():
             if not self._troubles.waits(at):
                 self._opening[at] = asyncio.ensure_future(self._open(at))
@@ -112,12 +119,16 @@ class Fetcher:
             if self._opening.get(at) is asyncio.current_task():
                 del self._opening[at]
 
-    def forget(self, at: TopicPartition) -> None:
-        """A partition was taken away: its batches that are still queued are dropped."""
-        self.partitions.pop(at, None)
-        self._troubles.forget(at)
-        if (task := self._opening.pop(at, None)) is not None:
+    def forget_all(self, *, rebalancing: bool) -> None:
+        """The group is shared out anew, or was: batches that are still queued are dropped, and no place counts.
+
+        Until the new assignment is known nothing is opened: the consumer would forget where it stands.
+        """
+        self._rebalancing = rebalancing
+        self.partitions.clear()
+        for task in self._opening.values():
             task.cancel()
+        self._opening.clear()
 
     @property
     def unopened(self) -> set[TopicPartition]:
@@ -126,18 +137,33 @@ class Fetcher:
 
 
 class Assignment(ConsumerRebalanceListener):
-    """Tells the fetcher which partitions were taken away; assigned ones are opened by its next round."""
+    """Tells the fetcher when the group is shared out; what is assigned then is opened by its next round."""
 
-    def __init__(self, forget: Callable[[TopicPartition], None]) -> None:
-        self._forget = forget
+    def __init__(self, forget_all: Callable[[bool], None]) -> None:
+        self._forget_all = forget_all
         self.joined = False
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Called before a rebalance."""
-        for at in revoked:
-            self._forget(at)
+        self._forget_all(True)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Called after a rebalance."""
+        self._forget_all(False)
         self.joined = True
         log.info("assigned: %s", ", ".join(sorted(map(name_of, assigned))) or "nothing")
+
+
+def position_now(consumer: AIOKafkaConsumer, at: TopicPartition) -> int | None:
+    """Where the consumer stands in an assigned partition; None when it does not know yet.
+
+    ``AIOKafkaConsumer.position`` waits until it knows, which may be never. It answers at once when it knows, so its
+    first step is all that is taken. Raises IllegalStateError for a partition that is not assigned.
+    """
+    question = consumer.position(at)
+    try:
+        question.send(None)
+    except StopIteration as answer:
+        return answer.value
+    question.close()
+    return None

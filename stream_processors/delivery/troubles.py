@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -81,9 +81,10 @@ class Troubles:
                 return True
         return False
 
-    def forget(self, at: TopicPartition) -> None:
-        """The partition is no longer ours."""
-        self._of.pop(at, None)
+    def keep(self, assigned: Iterable[TopicPartition]) -> None:
+        """Forgets the partitions that are no longer ours."""
+        for at in self._of.keys() - set(assigned):
+            del self._of[at]
 
     def waits(self, at: TopicPartition) -> bool:
         """Whether it is too early to try the partition again."""

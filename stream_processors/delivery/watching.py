@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from connectors import kafka
 from connectors.kafka import KafkaSettings
 from connectors.store import Occupied, Store
-from stream_processors.delivery.batches import Partition
+from stream_processors.delivery.batches import Partition, name_of
 from stream_processors.delivery.fetching import Fetcher
 
 log = logging.getLogger("secencoder.worker")
@@ -86,15 +86,15 @@ class Watcher:
                 log.warning("%s: %s; reopening the partition", partition.name, why)
                 self._fetcher.close(partition)
 
-    def lags(self) -> dict[str, tuple[int | None, int]]:
+    def lags(self) -> dict[str, tuple[int | None, int | None]]:
         """Every assigned partition's applied offset, and how far it is behind what the brokers said last.
 
         Control records and offsets without lines are no lag: offsets are compared, not counts of lines. A partition
-        that is not open is behind by one at least.
+        that is not open is behind by nobody knows how much.
         """
-        found: dict[str, tuple[int | None, int]] = {}
+        found: dict[str, tuple[int | None, int | None]] = {}
         for at in self._fetcher.unopened:
-            found[f"{at.topic}/{at.partition}"] = None, 1
+            found[name_of(at)] = None, None
         for at, partition in list(self._fetcher.partitions.items()):
             if at not in self._consumer.assignment():
                 continue

@@ -46,6 +46,7 @@ def worker_environment(kafka: str, redis: str, options: dict[str, str]) -> dict[
         "REDIS__URL": redis,
         "STREAM__TOPICS": TOPIC,
         "STREAM__STARTUP_SECONDS": "30",
+        "HEALTH__PORT": "0",
         **options,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SECENCODER_")}

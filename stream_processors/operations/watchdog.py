@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 LONGEST_GAP = 10.0
@@ -80,9 +80,10 @@ class Watchdog:
         """
         self._look_at(name).reason = " ".join(reason.split())[:REASON_CHARACTERS] or NO_REASON
 
-    def forget(self, name: str) -> None:
-        """The partition is no longer ours."""
-        self._watched.pop(name, None)
+    def keep(self, names: Iterable[str]) -> None:
+        """Forgets all other partitions: they are no longer ours."""
+        for name in self._watched.keys() - set(names):
+            del self._watched[name]
 
     def stuck(self) -> list[Stuck]:
         """The partitions that are behind and have not moved for ``stall_seconds``, by name."""

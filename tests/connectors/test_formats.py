@@ -52,26 +52,26 @@ class TestAnyValue:
     def test_a_long_line_is_cut_and_flagged(self):
         record = parse(b"word " * 100, max_text=42)
         assert len(record.text) == 42
-        assert record.truncated
-        assert not parse(b"word " * 8, max_text=42).truncated
+        assert record.cut
+        assert not parse(b"word " * 8, max_text=42).cut
 
     @pytest.mark.parametrize("unit", [b"x", "é".encode(), "🔥".encode()])
     def test_five_megabytes_become_exactly_the_first_characters(self, unit):
         record = parse(unit * (5_000_000 // len(unit)))
         assert record.text == unit.decode() * 65_536
-        assert record.truncated
+        assert record.cut
         assert "over the parsing limit" in record.parse_error
 
     def test_an_oversize_line_is_cut_before_it_is_parsed(self):
         record = parse(b'{"a":"' + b"x" * MAX_PARSED_BYTES + b'"}')
-        assert (record.format, record.fields, record.truncated) == ("raw", {}, True)
+        assert (record.format, record.fields, record.cut) == ("raw", {}, True)
 
     def test_json_longer_than_the_text_limit_is_parsed_whole(self):
         record = parse(b'{"a":"' + b"x" * 70_000 + b'","b":"y"}')
         assert record.format == "json"
         assert record.fields["b"] == "y"
         assert len(record.fields["a"]) == 70_000
-        assert not record.truncated  # the text holds 256 characters of the value
+        assert not record.cut  # the text holds 256 characters of the value
 
     @pytest.mark.parametrize(
         "value",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -519,14 +521,14 @@ def test_anomalies_that_are_gone_are_passed_over_until_enough_are_found(redis_st
     store.apply(
         step(None, 300, anomalies=[anomaly(n, score=n / 1_000, timestamp=NOW + n) for n in range(300)])
     )
+    before = NOW - BUCKET_SECONDS
+    store.apply(step(300, 301, anomalies=[anomaly(300, score=0, timestamp=before)]))
     client.delete(*(store.key("logs", "line", f"0:{n}") for n in range(50, 300)))
     # Earlier versions left members in a bucket when they trimmed, and a topic made anew ranks an offset again.
     client.zadd(
         store.key("logs", "anomalies", "by_score", bucket(NOW)), {f"0:{n}": 5 for n in range(900, 950)}
     )
-    client.zadd(
-        store.key("logs", "anomalies", "by_score", bucket(NOW) - BUCKET_SECONDS), {"0:49": 9, "0:48": 8}
-    )
+    client.zadd(store.key("logs", "anomalies", "by_score", bucket(before)), {"0:49": 9, "0:48": 8})
     newest = list(range(49, 29, -1))
     assert [a.offset for a in store.anomalies("logs", limit=20)] == newest
     assert [a.offset for a in store.anomalies("logs", limit=20, order="time")] == newest
@@ -785,7 +787,7 @@ def test_a_check_leaves_nothing_behind(redis_store, redis_settings, client):
         "xadd",
         "xdel",
         "hincrby",
-        "hsetnx",
+        "hmget",
         "hset",
         "hdel",
         "zadd",
@@ -816,6 +818,19 @@ def test_a_permission_that_is_missing_is_named_before_anything_is_read(
     assert "\n" not in str(caught.value)
     if command != "del":
         assert not list(client.scan_iter(match=f"*{redis_settings.env}*", count=1_000))
+
+
+def test_the_permissions_that_the_documentation_lists_are_enough(limited, redis_settings):
+    text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
+    (listed,) = re.findall(r"```\n(\+evalsha.*?)```", text, flags=re.DOTALL)
+    keys = f"~{redis_settings.prefix}:{redis_settings.env}:*"
+    store = limited("resetkeys", keys, "-@all", *listed.split())
+    store.check("logs")
+    store.apply(full_step(None, 10))
+    for one in listed.split():
+        if one not in ("+ping", "+info"):  # one less is one too few
+            with pytest.raises(StoreRefused):
+                limited("-@all", *(other for other in listed.split() if other != one)).check("logs")
 
 
 def test_a_check_does_without_info(limited):

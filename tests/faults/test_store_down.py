@@ -1,10 +1,10 @@
 """A store that is not there, is slow, or answers with an error for a while.
 
-| case                            | what it shows                                                              |
-| ------------------------------- | -------------------------------------------------------------------------- |
+| case                             | what it shows                                                             |
+| -------------------------------- | ------------------------------------------------------------------------- |
 | killed, down, cut connections   | the worker waits and goes on by itself                                     |
 | slow, paused                    | a late answer is no other answer: what was done is not done again          |
-| takes no writes, for six reasons | a refused step is tried until the cause goes, and the worker does not end  |
+| takes no writes, for five reasons | a refused step is tried until the cause goes, and the worker does not end  |
 | the same as a partition opens   | the worker waits with the partition, and a second one starts meanwhile     |
 | NOSCRIPT                        | a script that the server forgot is sent again                              |
 | read-only after a failover      | a new connection is made behind the same address, within seconds           |
@@ -16,13 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import pytest
 import redis
 
 from connectors.redis import RedisSettings, connect
-from tests import servers
+from stream_processors.demo.servers import StoreServer
 from tests.faults.case import Case
 from tests.faults.proxy import Proxy
 from tests.integration.harness import wait_until
@@ -33,7 +32,7 @@ FAILOVER_SECONDS = 40.0
 
 
 @contextmanager
-def proxied(server: Any) -> Iterator[Proxy]:
+def proxied(server: StoreServer) -> Iterator[Proxy]:
     """One address in front of the server."""
     proxy = Proxy(server.port)
     try:
@@ -194,7 +193,7 @@ def test_a_script_that_the_store_forgot_is_sent_again(case_factory):
 def test_after_a_failover_behind_one_address_the_worker_makes_a_new_connection(
     case_factory, store_server, tmp_path, load
 ):
-    other = servers.find_store(tmp_path / "other")
+    other = StoreServer(tmp_path / "other", aof=True)
     other.start()
     with proxied(store_server) as proxy:
         case = case_factory(2, REDIS__URL=proxy.url)
@@ -218,7 +217,7 @@ def test_after_a_failover_behind_one_address_the_worker_makes_a_new_connection(
             other.stop()
 
 
-def replicate(primary: Any, replica: Any) -> None:
+def replicate(primary: StoreServer, replica: StoreServer) -> None:
     """Returns once the replica has what the primary has."""
     client = connect(RedisSettings(url=replica.url))
     client.replicaof("127.0.0.1", primary.port)
@@ -226,7 +225,7 @@ def replicate(primary: Any, replica: Any) -> None:
     client.close()
 
 
-def fail_over(case: Case, primary: Any, replica: Any, proxy: Proxy) -> None:
+def fail_over(case: Case, primary: StoreServer, replica: StoreServer, proxy: Proxy) -> None:
     """The replica is the primary now, and behind the address; open connections still lead to the old one."""
     old, new = case.client, connect(RedisSettings(url=replica.url))
     new.replicaof("NO", "ONE")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transformers import DebertaV2ForMaskedLM
 
     from trainer.settings import PretrainSettings
-    from trainer.tokens import TokenLines
+    from trainer.vocabulary.tokens import TokenLines
 
 NEEDED = (
     "torch",
@@ -81,7 +81,7 @@ def lines_of() -> dict[str, list[str]]:
 @pytest.fixture(scope="session")
 def tokenizer(lines) -> Tokenizer:
     """A thousand entries learnt from ``lines``. Read-only."""
-    from trainer.tokenizer import train_tokenizer
+    from trainer.vocabulary.tokenizer import train_tokenizer
 
     return train_tokenizer(lines, 1_000)
 
@@ -106,7 +106,7 @@ def small_size() -> Iterator[str]:
     """Name of a model size for tests: 2 layers, 32 wide. Run by one thread, as it is too small to share."""
     import torch
 
-    from trainer.model import SIZES
+    from trainer.pretraining.model import SIZES
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -121,7 +121,7 @@ def new_model(tokenizer, small_size) -> Callable[[int], DebertaV2ForMaskedLM]:
     """``new_model(seed)`` is an untrained model of the small size."""
     import torch
 
-    from trainer.model import make_config, make_model
+    from trainer.pretraining.model import make_config, make_model
 
     def make(seed: int) -> DebertaV2ForMaskedLM:
         torch.manual_seed(seed)
@@ -132,7 +132,7 @@ def new_model(tokenizer, small_size) -> Callable[[int], DebertaV2ForMaskedLM]:
 
 @pytest.fixture(scope="session")
 def tokens(tokenizer, lines) -> TokenLines:
-    from trainer.tokens import encode_lines
+    from trainer.vocabulary.tokens import encode_lines
 
     return encode_lines(tokenizer, lines)
 
@@ -140,7 +140,7 @@ def tokens(tokenizer, lines) -> TokenLines:
 @pytest.fixture(scope="session")
 def run(tokens, tokenizer, small_size, tmp_path_factory) -> Run:
     """Sixty steps of pretraining on ``lines``. Read-only."""
-    from trainer.pretrain import pretrain
+    from trainer.pretraining.pretrain import pretrain
     from trainer.settings import PretrainSettings
 
     folder = tmp_path_factory.mktemp("run")
@@ -153,7 +153,7 @@ def run(tokens, tokenizer, small_size, tmp_path_factory) -> Run:
 @pytest.fixture(scope="session")
 def exported(run, tokenizer, lines_of, tmp_path_factory) -> Path:
     """A bundle of the model of ``run``, fp32 graph included. Read-only."""
-    from trainer.export import export_bundle
+    from trainer.export.bundle import export_bundle
 
     folder = tmp_path_factory.mktemp("export") / "bundle"
     export_bundle(

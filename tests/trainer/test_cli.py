@@ -61,7 +61,7 @@ def test_without_the_extra_a_stage_says_what_to_install():
     program = """
 import sys
 sys.modules["zstandard"] = None
-sys.modules.pop("trainer.shards", None)
+sys.modules.pop("trainer.stages.shards", None)
 sys.argv = ["secencoder-trainer", "dedup", "--corpus", "x"]
 from trainer.cli import main
 main()
@@ -193,7 +193,7 @@ def caught(action) -> tuple[int, str | None]:
 
 
 def test_errors_of_ours_are_for_the_user_and_those_of_libraries_are_not(tmp_path):
-    from trainer.model import make_config
+    from trainer.pretraining.model import make_config
 
     assert caught(lambda: load_settings(tmp_path / "none"))[0] == 2
     assert caught(lambda: make_config("gigantic", 1_000))[0] == 2

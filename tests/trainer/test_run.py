@@ -18,7 +18,7 @@ import trainer.run
 from encoder_core import Bundle, Encoder
 from tests.trainer.conftest import SMALL
 from trainer.cli import load_settings
-from trainer.manifest import read_manifest
+from trainer.stages.manifest import read_manifest
 
 STAGES = ("dedup", "tokenizer", "tokens", "pretrain", "evaluate", "export")
 CONFIG = """
@@ -52,16 +52,17 @@ from trainer.cli import main
 main()
 """
 IN_THE_TOKENIZER = """
-import trainer.tokenizer
-trainer.tokenizer.train_tokenizer = lambda *arguments: stop_here()
+import trainer.vocabulary.tokenizer
+trainer.vocabulary.tokenizer.train_tokenizer = lambda *arguments: stop_here()
 """
 SMALL_SIZE = f"""
-from trainer.model import SIZES
+from trainer.pretraining.model import SIZES
 SIZES["small-for-tests"] = {SMALL!r}
 """
 IN_PRETRAINING = f"""
 {SMALL_SIZE}
-from trainer import checkpoint, pretrain
+from trainer.pretraining import pretrain
+from trainer.stages import checkpoint
 rate, save = pretrain.learning_rate_at, checkpoint.save_checkpoint
 checkpoint.save_checkpoint = lambda *what: save(*what) if what[-1].step <= 15 else None
 pretrain.learning_rate_at = lambda step, settings: rate(step, settings) if step < 30 else stop_here()
@@ -103,7 +104,7 @@ def work(done, tmp_path) -> Path:
 def quick_export(done, monkeypatch):
     """The fp32 graph is the slow part of an export: it is copied from the finished run, whose model is the same."""
     graph = done / "bundle" / "onnx" / "model.onnx"
-    monkeypatch.setattr("trainer.export.export_onnx", lambda encoder, path: shutil.copy(graph, path))
+    monkeypatch.setattr("trainer.export.bundle.export_onnx", lambda encoder, path: shutil.copy(graph, path))
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_one_command_leads_from_raw_logs_to_a_verified_bundle(done, lines):
 
 
 def test_no_held_out_line_is_trained_on(done):
-    from trainer.shards import HELDOUT, list_shards, read_shard
+    from trainer.stages.shards import HELDOUT, list_shards, read_shard
 
     heldout = set(read_shard(done / "dedup" / HELDOUT))
     assert heldout
@@ -337,7 +338,7 @@ def test_more_processes_are_started_by_torchs_launcher(command, work, monkeypatc
 
 
 def test_only_the_first_process_reports(command, work, monkeypatch):
-    monkeypatch.setattr("trainer.work.rank", lambda: 1)
+    monkeypatch.setattr("trainer.stages.work.rank", lambda: 1)
     monkeypatch.setattr("trainer.run.rank", lambda: 1)
     answer = command("pretrain", work)
     assert (answer.code, answer.out) == (0, "")
@@ -346,7 +347,9 @@ def test_only_the_first_process_reports(command, work, monkeypatch):
 def test_training_killed_after_its_last_step_is_not_done_again(done, config, work, small_size, monkeypatch):
     (work / "pretrain").rename(work / "pretrain.part")
     (work / "pretrain.part" / "manifest.json").unlink()
-    monkeypatch.setattr("trainer.pretrain.pretrain", lambda *arguments: pytest.fail("it was trained again"))
+    monkeypatch.setattr(
+        "trainer.pretraining.pretrain.pretrain", lambda *arguments: pytest.fail("it was trained again")
+    )
     part = work / "pretrain.part"
     counts = trainer.run.train(
         trainer.run.Work.of(load_settings(config, work=work)), SimpleNamespace(steps=40), part
@@ -420,7 +423,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(command, work, tmp_path):
 @pytest.fixture
 def interrupted(command, work, monkeypatch) -> Path:
     """A work folder with a finished model of 40 steps and an interrupted training to 80."""
-    import trainer.pretrain
+    import trainer.pretraining.pretrain
 
     def rate(step, settings):
         if step == 7:
@@ -428,7 +431,7 @@ def interrupted(command, work, monkeypatch) -> Path:
         return 1e-3
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.pretrain, "learning_rate_at", rate)
+        patch.setattr(trainer.pretraining.pretrain, "learning_rate_at", rate)
         assert command("pretrain", work, "pretrain.steps=80", "pretrain.checkpoint_minutes=0").code == 130
     return work
 

@@ -161,7 +161,8 @@ def test_a_stale_batch_does_not_close_the_partition_that_was_reopened_since():
 def test_a_partition_taken_away_while_it_is_opened_is_not_ours():
     async def case() -> None:
         desk = Desk(FakeConsumer(_0=[b"a"]))
-        assignment, opened = Assignment(desk.fetcher.forget), asyncio.Event()
+        opened = asyncio.Event()
+        assignment = Assignment(lambda rebalancing: desk.fetcher.forget_all(rebalancing=rebalancing))
 
         async def slowly(at: TopicPartition) -> Partition:
             await opened.wait()
@@ -173,5 +174,36 @@ def test_a_partition_taken_away_while_it_is_opened_is_not_ours():
         opened.set()
         await asyncio.sleep(0.01)
         assert desk.fetcher.partitions == {}
+
+    asyncio.run(case())
+
+
+def test_a_partition_that_stays_ours_is_opened_anew_after_a_rebalance_and_not_during_it():
+    """A new assignment has forgotten where the consumer was told to stand."""
+
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a", b"b"]))
+        assignment = Assignment(lambda rebalancing: desk.fetcher.forget_all(rebalancing=rebalancing))
+        await desk.rounds()
+        before = desk.fetcher.partitions[GOOD]
+        await assignment.on_partitions_revoked({GOOD})
+        await desk.rounds()
+        assert desk.fetcher.partitions == {}
+        await assignment.on_partitions_assigned({GOOD})
+        await desk.rounds()
+        assert desk.fetcher.partitions[GOOD] is not before
+
+    asyncio.run(case())
+
+
+def test_a_partition_is_opened_anew_when_the_consumer_stands_elsewhere():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a", b"b", b"c"]), batch_lines=1)
+        await desk.fetcher.round()
+        await desk.rounds(1)
+        desk.consumer.positions[GOOD] = 2
+        await desk.rounds(2)
+        assert desk.offsets(GOOD) == [0], "a line was passed over"
+        assert GOOD in desk.fetcher.unopened
 
     asyncio.run(case())

@@ -51,6 +51,7 @@ class Recorder(StreamService):
         self.fetcher = Fetcher(self.consumer, self.troubles, self.open, self.queue, batch_lines=500)
         self.channel, self.long_channel = asyncio.Queue(), asyncio.Queue()
         self.handled: list[Batch] = []
+        self.handler = SimpleNamespace(handle=self.handle)
 
     def assign(self, at: TopicPartition) -> Partition:
         """A partition that was just opened."""
@@ -135,7 +136,7 @@ def test_a_batch_that_fails_lets_the_next_one_have_its_turn(service, monkeypatch
         earlier, long = partition.next_batch(messages(SHORT), 1), partition.next_batch(messages(LONG), 1)
         await service.queue(long)
         with monkeypatch.context() as patch:
-            patch.setattr(service, "handle", failing)
+            patch.setattr(service.handler, "handle", failing)
             with pytest.raises(RuntimeError):
                 await service.take(earlier)
         await asyncio.wait_for(service.take(long), 10)

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from stream_processors.operations.logs import RepeatFilter, limit_repeats
+from stream_processors.operations.logs import LIMITED, RepeatFilter, limit_repeats
 
 
 class Clock:
@@ -36,15 +36,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def written(clock):
-    """What a root handler behind the filter writes."""
+    """What a root handler behind the filter writes, when every logger lets everything through to it."""
     root, handler = logging.getLogger(), Written()
-    level = root.level
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, LIMITED))}
+    for logger in levels:  # those of the clients are at INFO once a login was made
+        logger.setLevel(logging.DEBUG)
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
     limit_repeats([handler], RepeatFilter(clock=clock))
     yield handler.lines
-    root.setLevel(level)
     root.removeHandler(handler)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 client = logging.getLogger("aiokafka.conn")

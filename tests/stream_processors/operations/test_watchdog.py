@@ -121,8 +121,8 @@ def test_a_partition_that_cannot_even_be_opened_is_behind(watchdog, clock):
 def test_a_forgotten_partition_starts_anew(watchdog, clock):
     watchdog.observe("logs/3", 40, 7)
     watch(watchdog, clock, 60, 40, 7)
-    watchdog.forget("logs/3")
-    watchdog.forget("logs/9")
+    watchdog.keep(["logs/4"])
+    watchdog.keep(["logs/4", "logs/9"])
     assert watchdog.stuck() == []
     watchdog.observe("logs/3", 40, 7)
     assert watchdog.stuck() == []

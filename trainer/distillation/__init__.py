@@ -1,0 +1,1 @@
+"""An encoder's static student, and its bundle."""

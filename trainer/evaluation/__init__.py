@@ -1,0 +1,1 @@
+"""Perplexity and masked accuracy of a trained model."""

@@ -1,0 +1,1 @@
+"""The tokenizer, and lines as its token ids."""
