@@ -16,6 +16,7 @@ from tests.integration.harness import SECONDS
 
 WORD = re.compile(r"\bid([a-z]{5})\b")
 DELIVERY_MS = 120_000
+TRANSACTION_MS = 30_000
 LETTERS = 26
 UNKNOWN_PARTITION = KafkaError._UNKNOWN_PARTITION
 
@@ -198,7 +199,8 @@ class Source:
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[Producer]:
         """A transaction; send with the producer it yields. Leaves one marker in each partition written to."""
-        producer = self.producer(**{"transactional.id": f"{self.topic}-{spelled(self.markers)}"})
+        name = f"{self.topic}-{spelled(self.markers)}"
+        producer = self.producer(**{"transactional.id": name, "message.timeout.ms": TRANSACTION_MS})
         producer.init_transactions(SECONDS)
         producer.begin_transaction()
         before = set(self.where)

@@ -71,6 +71,7 @@ NAMELESS = {
 }
 
 
+@pytest.mark.faults
 def test_odd_lines_are_no_dead_letters_and_hurt_no_neighbours(case_factory):
     case = case_factory(2, {"max_message_bytes": 8 << 20})
     with case.worker() as worker:
@@ -84,9 +85,8 @@ def test_odd_lines_are_no_dead_letters_and_hurt_no_neighbours(case_factory):
         assert "Traceback" not in worker.text(), worker.tail()
 
 
-@pytest.mark.parametrize(
-    "part", [part if part == "detection" else pytest.param(part, marks=pytest.mark.faults) for part in PARTS]
-)
+@pytest.mark.faults
+@pytest.mark.parametrize("part", PARTS)
 def test_a_line_that_breaks_a_part_is_a_dead_letter_and_its_neighbours_are_not(case_factory, part):
     case = case_factory(2)
     with case.worker() as worker:

@@ -1,10 +1,10 @@
 """A store that is not there, is slow, or answers with an error for a while.
 
-| case                            | what it shows                                                              |
-| ------------------------------- | -------------------------------------------------------------------------- |
+| case                             | what it shows                                                             |
+| -------------------------------- | ------------------------------------------------------------------------- |
 | killed, down, cut connections   | the worker waits and goes on by itself                                     |
 | slow, paused                    | a late answer is no other answer: what was done is not done again          |
-| takes no writes, for six reasons | a refused step is tried until the cause goes, and the worker does not end  |
+| takes no writes, for five reasons | a refused step is tried until the cause goes, and the worker does not end  |
 | the same as a partition opens   | the worker waits with the partition, and a second one starts meanwhile     |
 | NOSCRIPT                        | a script that the server forgot is sent again                              |
 | read-only after a failover      | a new connection is made behind the same address, within seconds           |
@@ -41,6 +41,7 @@ def proxied(server: StoreServer) -> Iterator[Proxy]:
         proxy.close()
 
 
+@pytest.mark.faults
 def test_a_store_that_is_killed_and_down_for_a_while_is_waited_for(case_factory, store_server):
     case = case_factory(2, pause=SLOW)
     with case.worker() as worker:

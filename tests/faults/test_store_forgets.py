@@ -36,10 +36,9 @@ class OlderCopy:
         self._server.start()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("left", ["nothing", "an older copy"])
-@pytest.mark.parametrize(
-    "when", [name if name == "idle" else pytest.param(name, marks=pytest.mark.faults) for name in WHEN]
-)
+@pytest.mark.parametrize("when", WHEN)
 def test_what_the_store_lost_is_done_again(case_factory, store_server, tmp_path, when, left):
     case = case_factory(2)
     copy = OlderCopy(store_server, tmp_path)

@@ -23,7 +23,7 @@ KEYS = {
     "feed": ("feed",),
     "by_time": ("anomalies", "by_time"),
 }
-SHORT = "xadd", "feed"
+SHORT = ("feed",)
 WITHIN_SECONDS = 40.0
 
 

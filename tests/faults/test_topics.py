@@ -41,6 +41,7 @@ def own_kafka(kafka_server) -> RealKafka:
     return kafka_server
 
 
+@pytest.mark.faults
 def test_topics_in_every_codec_are_read(case_factory):
     case = case_factory(2)
     with case.worker():
@@ -119,6 +120,7 @@ def query(case, *words: str) -> list[dict]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.faults
 def test_lines_that_retention_removed_before_they_were_read_are_counted(case_factory):
     case = case_factory()
     case.send(300)

@@ -61,6 +61,7 @@ def test_the_other_one_of_two_workers_goes_on_when_one_is_killed(case_factory):
         case.check()
 
 
+@pytest.mark.faults
 def test_a_zombie_that_wakes_up_writes_nothing(case_factory):
     case = case_factory(2, pause=SLOW, STREAM__BATCH_LINES="50")
     with case.worker() as zombie:
@@ -109,6 +110,7 @@ def test_partitions_that_are_added_are_read_within_half_a_minute_from_their_firs
         case.check(seconds=40)
 
 
+@pytest.mark.faults
 def test_sigterm_under_load_leaves_the_rest_to_the_next_worker(case_factory):
     case = case_factory(2, pause=SLOW)
     with case.source.flow(per_second=600), case.worker() as worker:
