@@ -120,10 +120,11 @@ def test_a_vector_of_another_length_is_not_compared():
 
 
 def test_lag_is_told_for_every_partition_of_the_topic_applied_or_not():
-    rows = partition_lags("logs", {0: 90}, {0: 80}, {0: 0, 1: 0, 2: 0}, {1: 10, 0: 100, 2: 0})
+    ends = {1: 10, 0: 100, 2: 0}
+    rows = partition_lags("logs", {0: 90}, {0: 80}, {0: 0, 1: 0, 2: 0}, ends, {1: "can't be read"})
     assert rows == [
         PartitionLag("logs", 0, 90, 80, 0, 100),
-        PartitionLag("logs", 1, None, None, 0, 10),
+        PartitionLag("logs", 1, None, None, 0, 10, "can't be read"),
         PartitionLag("logs", 2, None, None, 0, 0),
     ]
     assert [row.lag for row in rows] == [10, 10, 0]
