@@ -79,7 +79,7 @@ class RepeatFilter(logging.Filter):
             return False
         if told is not None and told.held:
             record.msg = f"{record.getMessage()} ({told.held:,} more like this in {now - told.at:.0f} s)"
-            record.args = None
+            record.args = ()
         self._told[cause] = _Told(now)
         if len(self._told) > self._causes:
             self._told.popitem(last=False)
