@@ -72,16 +72,17 @@ class Fetcher:
             self._give_way(partition, partition.unreadable)
             return False
         try:
-            if position_now(self._consumer, at) != partition.position:
-                raise RuntimeError("the consumer stands elsewhere")
+            begin = position_now(self._consumer, at)
             fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
             end = position_now(self._consumer, at)
-            if end is None:
-                raise RuntimeError("the consumer lost its place")
         except IllegalStateError:
             return False  # no longer assigned: the listener says so
         except Exception as error:
             partition.unreadable = reason_of(error)
+            return False
+        if begin != partition.position or end is None:
+            self.close(partition)
+            self._troubles.add(at, f"the consumer stands at {begin} and not at {partition.position}")
             return False
         messages = fetched.get(at, [])
         if not self.owns(partition) or not (messages or end > partition.position or self._behind(partition)):
@@ -99,10 +100,8 @@ class Fetcher:
             return
         applied = partition.applied or 0
         if partition.position < applied:
-            log.warning(
-                "%s: can't be read at %s: %s; going on at %s",
-                *(partition.name, partition.position, reason, applied),
-            )
+            place = f"{partition.name}: can't be read at {partition.position}"
+            log.warning("%s: %s; that was applied before, going on at %s", place, reason, applied)
             self._consumer.seek(partition.at, applied)
             partition.position, partition.unreadable = applied, None
             return

@@ -128,9 +128,9 @@ def test_what_was_handed_out_takes_effect_although_the_next_line_cannot_be_read(
 def test_damage_among_lines_that_are_only_learnt_again_is_passed_over():
     async def case() -> None:
         consumer = FakeConsumer(_0=[CorruptRecordException("Invalid CRC"), b"a", b"b", b"new"])
-        consumer.seek = lambda at, offset: consumer.positions.__setitem__(at, offset)
+        consumer.seek = consumer.positions.__setitem__
         desk = Desk(consumer, applied=3)
-        await desk.rounds()
+        await desk.rounds(6)
         assert desk.offsets(GOOD) == [3]
 
     asyncio.run(case())
