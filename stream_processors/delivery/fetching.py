@@ -66,19 +66,17 @@ class Fetcher:
     async def _fetch(self, partition: Partition) -> bool:
         """Whether the consumer had anything of the partition: messages, or offsets without lines."""
         at = partition.at
-        if not self.owns(partition):
-            return False  # reopened while another partition's batch waited for room
         if partition.unreadable is not None:
             self._give_way(partition, partition.unreadable)
-            return False
+        if partition.unreadable is not None or not self.owns(partition):
+            return False  # not owned: reopened while another partition's batch waited for room
         try:
             begin = position_now(self._consumer, at)
             fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
             end = position_now(self._consumer, at)
-        except IllegalStateError:
-            return False  # no longer assigned: the listener says so
         except Exception as error:
-            partition.unreadable = reason_of(error)
+            if not isinstance(error, IllegalStateError):  # no longer assigned: the listener says so
+                partition.unreadable = reason_of(error)
             return False
         if begin != partition.position or end is None:
             self.close(partition)
