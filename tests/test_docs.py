@@ -37,16 +37,22 @@ def exists(name: str) -> bool:
         module, *rest = f"{package}{name}".split(".")
         try:
             found = importlib.import_module(module)
-            while rest and not hasattr(found, rest[0]):
-                module = f"{module}.{rest.pop(0)}"
-                found = importlib.import_module(module)
         except ModuleNotFoundError:
             continue
         for part in rest:
-            found = getattr(found, part, None)
+            module = f"{module}.{part}"
+            found = getattr(found, part, None) or submodule(module)
         if found is not None:
             return True
     return False
+
+
+def submodule(name: str) -> object | None:
+    """A module that was not imported yet."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
