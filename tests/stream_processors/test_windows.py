@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_processors.selection import max_min
 from connectors.records import WindowPart
+from stream_processors.selection import max_min
 from stream_processors.windows import NEW_WINDOWS, OPEN_WINDOWS, TEXT_CHARACTERS, WindowSampler, merge
 from tests.fakes import unit
 
