@@ -20,6 +20,7 @@ CAUSE_CHARACTERS = 300
 VOLATILE = re.compile(
     r"""0x[0-9a-f]+                                         # an address in memory
       | \b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b     # a UUID, as in a member's id
+      | \b[0-9a-f]{12,}\b                                   # a long id without dashes
       | \[[0-9a-f:]+\]                                      # an IPv6 address
       | \d+(?:[.,:]\d+)*                                    # numbers, versions, IPv4 addresses, ports, clocks
     """,

@@ -77,8 +77,11 @@ def test_a_window_of_two_models_is_sampled_of_the_newest(store):
     old, new = parts(0, [0], lines=20, model="old"), parts(0, [0], lines=7, model="new")
     wide = [replace(part, total=part.total * 2, vectors=part.vectors * 2) for part in old]
     later = [replace(part, opened=500) for part in new]
-    wide_later = [replace(part, opened=900) for part in wide]
-    for newest, found in (("new", [*new, *wide_later]), ("", [*wide, *later]), ("gone", [*later, *wide])):
+    for newest, found in (
+        ("new", [*new, *(replace(part, opened=900) for part in wide)]),
+        ("", [*wide, *later]),
+        ("gone", [*later, *wide]),
+    ):
         (sample,) = samples(WindowStore({0: found}, newest=newest), "logs")
         assert sample.count == 7
     (sample,) = samples(WindowStore({0: wide}, newest="new"), "logs")
