@@ -11,7 +11,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import faust
 from faust.app.base import BootStrategy
@@ -57,6 +57,17 @@ class Worker(faust.Worker):
         """Called when Faust has set up the log."""
         super().on_setup_root_logger(logger, level)
         limit_repeats(logger.handlers)
+
+    def execute_from_commandline(self) -> NoReturn:
+        """Runs until it is told to stop (exit code 0) or gives up (1)."""
+        delivery = cast(App, self.app).delivery
+        try:
+            super().execute_from_commandline()
+        except SystemExit:
+            if delivery.given_up is None:
+                raise
+        log.critical("ended, to be started again: %s", delivery.given_up)
+        raise SystemExit(1)
 
     def _schedule_shutdown(self, signal: Any) -> None:
         timer = threading.Timer(SHUTDOWN_SECONDS, _exit_now)

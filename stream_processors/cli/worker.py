@@ -46,9 +46,4 @@ def worker(
             kafka.end_offsets(settings.kafka, topic)
         except kafka.TopicError as error:
             click.echo(f"secencoder: waiting for it: {error} (setting stream.topics)", err=True)
-    try:
-        Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()
-    except SystemExit:
-        if app.delivery.given_up is None:
-            raise
-    raise click.ClickException(f"ended, to be started again: {app.delivery.given_up}")
+    Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()
