@@ -27,7 +27,7 @@ def ask(port: int, path: str) -> tuple[int, dict]:
 def test_a_worker_that_cannot_go_on_says_so_and_ends(stream_factory, tmp_path, monkeypatch):
     monkeypatch.setenv("FAULTS", str(tmp_path))
     port = free_port()
-    stream = stream_factory(HEALTH__PORT=str(port), HEALTH__STALL_SECONDS="4", HEALTH__EXIT_SECONDS="30")
+    stream = stream_factory(HEALTH__PORT=str(port), HEALTH__STALL_SECONDS="4", HEALTH__EXIT_SECONDS="15")
     stream.produce(log_lines(100, distinct=30))
     with stream.worker(command=COMMAND) as worker:
         stream.wait_until(lambda: ask(port, "/readyz")[0] == 200, "a ready worker")
