@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 
+import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
@@ -22,6 +23,9 @@ from stream_processors.delivery.troubles import Troubles
 from stream_processors.pipeline import Failed, OurFault, Pipeline, TooManyFailed
 
 log = logging.getLogger("secencoder.worker")
+
+NOT_THE_LINES = (StoreRefused, redis.RedisError, KafkaError, OurFault)
+"""What fewer lines would not help against: a server's refusal, or a fault of ours."""
 
 
 class Handler:
@@ -121,7 +125,7 @@ class Handler:
         partition = batch.partition
         self._fetcher.close(partition)
         reason = f"batch up to {batch.end} failed: {error or type(error).__name__}"
-        if isinstance(error, StoreRefused | OurFault):
+        if isinstance(error, NOT_THE_LINES):
             self._opener.distrust(partition.at.topic)
             self._troubles.add(partition.at, reason)
             return
