@@ -33,6 +33,7 @@ class MemoryStore:
         self._partitions: dict[tuple[str, int], Stored] = {}
         self._warming: dict[tuple[str, int], int] = {}
         self._owners: dict[str, tuple[str, float]] = {}
+        self._troubles: dict[str, dict[int, str]] = {}
         self._lock = Lock()
 
     def check(self, source: str) -> None:
@@ -128,6 +129,16 @@ class MemoryStore:
             model=changes.model or stats.model,
         )
         self._advance(source, partition, changes.end)
+
+    def blame(self, source: str, partition: int, reason: str | None) -> None:
+        with self._lock:
+            troubles = self._troubles.setdefault(source, {})
+            troubles.pop(partition, None)
+            if reason is not None:
+                troubles[partition] = reason
+
+    def troubles(self, source: str) -> dict[int, str]:
+        return dict(self._troubles.get(source, {}))
 
     def sources(self) -> list[str]:
         return sorted(self._stats)

@@ -110,6 +110,12 @@ class Store(Protocol):
         the same changes can then be tried again.
         """
 
+    def blame(self, source: str, partition: int, reason: str | None) -> None:
+        """Notes why a partition can't go on, one line; None when it can."""
+
+    def troubles(self, source: str) -> dict[int, str]:
+        """Partition to why it can't go on, as its worker said last."""
+
     def sources(self) -> list[str]:
         """Every source that was ever applied."""
 

@@ -24,6 +24,10 @@ from stream_processors.selection import unit_rows
 from stream_processors.windows import WindowSampler
 
 STATE_VERSION = 2
+EQUAL_FEATURES = 0.02
+"""Features that differ by less are alike: those of equal lines creep by some thousandths as counts grow."""
+EQUAL_SCORES = 0.02
+"""Scores that differ by less are ties: those of equal lines wander by as much while trees are renewed."""
 TEXT_CHARACTERS = 4_000
 """Characters of a line kept with an anomaly or as a pattern's example."""
 
@@ -104,9 +108,10 @@ class PartitionDetector:
             warmup=settings.warmup,
             refit_every=settings.refit_every,
             one_sided=True,
+            blur=EQUAL_FEATURES,
             seed=settings.seed,
         )
-        self._quantile = SlidingQuantile(settings.alert_rate)
+        self._quantile = SlidingQuantile(settings.alert_rate, tolerance=EQUAL_SCORES)
         self._patterns = PatternTable(
             dim, threshold=settings.pattern_threshold, limit=settings.pattern_limit, model=model
         )

@@ -93,6 +93,10 @@ class OnlineIsolationForest:
 
     With ``one_sided`` only large values are unusual: values below a column's median count as the median. A plain
     forest isolates unusually small values just as well.
+
+    Trees are grown on values with noise of up to ``blur`` either way. Else those of a stream of few distinct rows would
+    tell apart what differs by next to nothing, and isolate ordinary rows that have crept a little; so too what is less
+    than ``blur`` above the median counts as the median.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class OnlineIsolationForest:
         warmup: int = 512,
         refit_every: int = 512,
         one_sided: bool = False,
+        blur: float = 0.0,
         seed: int = 0,
     ) -> None:
         if not 2 <= warmup <= reservoir:
@@ -113,16 +118,17 @@ class OnlineIsolationForest:
         self._warmup = warmup
         self._rows = np.zeros((reservoir, width), dtype=np.float32)
         self._floor = np.full(width, -np.inf, dtype=np.float32)
-        self._one_sided = one_sided
+        self._one_sided, self._blur = one_sided, blur
         self._filled = 0
         self._since_refit = 0
         self._rng = np.random.default_rng(seed)
-        self._flat: FlatTrees | None = None
+        self._flat: FlatTrees | None = None  # of a restored forest until it is used
+        self._ready = False
 
     @property
     def ready(self) -> bool:
         """False while warming up: nothing can be scored yet."""
-        return self._flat is not None
+        return self._ready
 
     @property
     def seen(self) -> int:
@@ -133,14 +139,15 @@ class OnlineIsolationForest:
         """Takes rows, float32 (rows, width), into the reservoir and refits what is due."""
         self._check_width(rows)
         for start in range(0, len(rows), self._refit_every):
+            grown = self._grown() if self._ready else None
             part = rows[start : start + self._refit_every]
             self._remember(part)
             self._since_refit += len(part)
-            if self._flat is None:
+            if grown is None:
                 if self._filled >= self._warmup:
                     self.fit()
             elif self._since_refit >= self._refit_every:
-                self._flat.replace_oldest(self._grow(max(1, self._trees // 10)))
+                grown.replace_oldest(self._grow(max(1, self._trees // 10)))
                 self._since_refit = 0
 
     def fit(self) -> None:
@@ -148,16 +155,25 @@ class OnlineIsolationForest:
         if self._filled < 2:
             raise ValueError(f"an isolation forest needs at least 2 rows, got {self._filled}")
         self._flat = self._grow(self._trees)
+        self._ready = True
         self._since_refit = 0
+
+    def _grown(self) -> FlatTrees:
+        """The trees; those of a restored forest are grown now."""
+        if self._flat is None:
+            self.fit()
+        assert self._flat is not None
+        return self._flat
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Anomaly score in (0, 1), higher is more unusual (Liu et al., equation 2); float64 (rows,)."""
-        if self._flat is None:
+        if not self._ready:
             raise ValueError(f"the forest is warming up: {self._filled} of {self._warmup} rows seen")
         self._check_width(rows)
+        trees = self._grown()
         rows = np.maximum(rows, self._floor)
         scores = [
-            np.exp2(-self._flat.mean_path_length(rows[start : start + WALK_ROWS]))
+            np.exp2(-trees.mean_path_length(rows[start : start + WALK_ROWS]))
             for start in range(0, len(rows), WALK_ROWS)
         ]
         return np.concatenate(scores) if scores else np.empty(0)
@@ -167,13 +183,15 @@ class OnlineIsolationForest:
         return {"reservoir": self._rows[: self._filled].astype(np.float16)}
 
     def restore(self, state: dict[str, NDArray]) -> None:
-        """Takes up a saved reservoir; raises ValueError when its width is another."""
+        """Takes up a saved reservoir; raises ValueError when its width is another.
+
+        Takes arrays only: trees are grown at the first use, so that many partitions are opened at once.
+        """
         rows = state["reservoir"]
         self._check_width(rows)
         self._filled = min(len(rows), len(self._rows))
         self._rows[: self._filled] = rows[: self._filled]
-        if self._filled >= self._warmup:
-            self.fit()
+        self._flat, self._ready = None, self._filled >= self._warmup
 
     def _check_width(self, rows: NDArray) -> None:
         if rows.ndim != 2 or rows.shape[1] != self._rows.shape[1]:
@@ -192,6 +210,10 @@ class OnlineIsolationForest:
             max_samples=min(self._sample, self._filled),
             random_state=int(self._rng.integers(2**31)),
         )
+        rows = self._rows[: self._filled]
+        if self._blur:
+            rows = rows + self._rng.uniform(-self._blur, self._blur, rows.shape).astype(np.float32)
         if self._one_sided:
-            self._floor = np.median(self._rows[: self._filled], axis=0)
-        return FlatTrees(forest.fit(np.maximum(self._rows[: self._filled], self._floor)))
+            self._floor = np.median(rows, axis=0) + np.float32(self._blur)
+            rows = np.maximum(rows, self._floor)
+        return FlatTrees(forest.fit(rows))

@@ -7,16 +7,20 @@ from numpy.typing import NDArray
 
 
 class SlidingQuantile:
-    """The exact (1 - rate) quantile of the last ``window`` scores.
+    """The exact (1 - rate) quantile of the last ``window`` scores, among which near ones are equal.
 
     A window forgets, so the threshold follows drift, and an exact quantile of a few thousand scores costs
-    less than a millisecond a batch.
+    less than a millisecond a batch. Scores within ``tolerance`` of each other are ties and share one rank, the middle
+    of theirs: a mass of nearly equal scores is above the threshold as a whole or not at all, so that it does not pass
+    while it creeps upwards.
     """
 
-    def __init__(self, rate: float, *, window: int = 8_192) -> None:
+    def __init__(self, rate: float, *, window: int = 8_192, tolerance: float = 0.0) -> None:
         if not 0 < rate < 1:
             raise ValueError(f"rate must lie between 0 and 1, got {rate}")
-        self._rate = rate
+        if tolerance < 0:
+            raise ValueError(f"tolerance must not be negative, got {tolerance}")
+        self._rate, self._tolerance = rate, np.float32(tolerance)
         self._scores = np.zeros(window, dtype=np.float32)
         self._seen = 0
 
@@ -28,11 +32,20 @@ class SlidingQuantile:
         self._seen += len(recent)
 
     def threshold(self, band: float = 1.0) -> float:
-        """Scores at or above this are in the top ``band * rate``; infinite before any score was seen."""
+        """Scores at or above this are in the top ``band * rate``; infinite before any score was seen.
+
+        Of a few scores the highest is, unless most are as high.
+        """
         filled = min(self._seen, len(self._scores))
         if filled == 0:
             return float("inf")
-        return float(np.quantile(self._scores[:filled], max(1 - band * self._rate, 0), method="higher"))
+        scores = np.sort(self._scores[:filled])
+        above = filled - np.searchsorted(scores, scores + self._tolerance, side="right")
+        as_high = filled - np.searchsorted(scores, scores - self._tolerance, side="left")
+        passing = np.flatnonzero(above + as_high <= 2 * max(band * self._rate * filled, 1))
+        if len(passing):
+            return float(scores[passing[0]])
+        return float(np.nextafter(scores[-1] + self._tolerance, np.float32(np.inf)))
 
     def state(self) -> dict[str, NDArray]:
         """The window's scores, oldest first."""

@@ -74,6 +74,8 @@ class PartitionLag:
     committed: int | None
     beginning: int
     end: int
+    trouble: str | None = None
+    """Why its worker can't go on; None while it can."""
 
     @property
     def lag(self) -> int:
@@ -92,11 +94,19 @@ def partition_lags(
     committed: Mapping[int, int],
     beginnings: Mapping[int, int],
     ends: Mapping[int, int],
+    troubles: Mapping[int, str] | None = None,
 ) -> list[PartitionLag]:
     """One row per partition of the topic, those that were never applied included."""
+    troubles = troubles or {}
     return [
         PartitionLag(
-            source, partition, applied.get(partition), committed.get(partition), beginnings[partition], end
+            source,
+            partition,
+            applied.get(partition),
+            committed.get(partition),
+            beginnings[partition],
+            end,
+            troubles.get(partition),
         )
         for partition, end in sorted(ends.items())
     ]

@@ -45,7 +45,7 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
     client.smembers(replace(keys, below=()).sources)
     client.delete(applied)  # before anything is made that would stay
     client.eval("return 1", 1, applied)
-    made = [keys.key(source, name) for name in ("applied", "stats", "topic_ids", "owner", "feed")]
+    made = [keys.key(source, name) for name in ("applied", "stats", "topic_ids", "owner", "feed", "troubles")]
     try:
         probe.claim(source, GROUP, now)
         probe.begin(source, {0: 0})
@@ -61,6 +61,9 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         probe.stored(source, 0, 1)
         probe.restart(source, 0, expected=2, start=0, topic_id=None)
         probe.state(source, 0)
+        probe.blame(source, 0, GROUP)
+        probe.troubles(source)
+        probe.blame(source, 0, None)
         probe.sources()
         probe.stats(source)
         probe.anomalies(source)

@@ -29,6 +29,11 @@ class RedisReads:
         return self._keys.key(source, *parts)
 
     @answered
+    def troubles(self, source: str) -> dict[int, str]:
+        found = self._redis.hgetall(self.key(source, "troubles"))
+        return {int(partition): reason.decode("utf-8", "replace") for partition, reason in found.items()}
+
+    @answered
     def sources(self) -> list[str]:
         return sorted(name.decode() for name in self._redis.smembers(self._keys.sources))
 

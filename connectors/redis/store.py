@@ -96,6 +96,15 @@ class RedisStore(RedisReads):
             self._run(BEGIN, [self.key(source, "applied")], flatten(starts))
 
     @answered
+    def blame(self, source: str, partition: int, reason: str | None) -> None:
+        key = self.key(source, "troubles")
+        if reason is None:
+            self._redis.hdel(key, partition)
+        else:
+            self._remember(source)
+            self._redis.hset(key, partition, reason.encode("utf-8", "replace"))
+
+    @answered
     def restart(
         self, source: str, partition: int, *, expected: int | None, start: int, topic_id: str | None
     ) -> None:

@@ -172,4 +172,5 @@ def lags_of(question: Question, source: str) -> list[PartitionLag]:
     beginnings = kafka.beginning_offsets(settings.kafka, source)
     applied = question.store.applied(source)  # before the ends, which only grow
     committed = kafka.committed(settings.kafka, settings.stream.group, source)
-    return partition_lags(source, applied, committed, beginnings, kafka.end_offsets(settings.kafka, source))
+    ends = kafka.end_offsets(settings.kafka, source)
+    return partition_lags(source, applied, committed, beginnings, ends, question.store.troubles(source))

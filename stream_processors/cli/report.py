@@ -119,7 +119,7 @@ def show_sources(sources: Sequence[SourceStats]) -> None:
     rows = [
         (
             *(s.source, f"{s.lines:,}", s.patterns, s.warming_up),
-            *(s.dead_letters, s.parse_errors, s.cut, len(s.applied)),
+            *(s.dead_letters, s.parse_errors, s.cut, s.expired, len(s.applied)),
         )
         for s in sources
     ]
@@ -131,6 +131,7 @@ def show_sources(sources: Sequence[SourceStats]) -> None:
         "dead letters",
         "parse errors",
         "cut",
+        "expired",
         "partitions",
     ]
     show_table("Sources", columns, rows)
@@ -141,12 +142,13 @@ def show_lags(lags: Sequence[PartitionLag], total: int) -> None:
     rows = [
         (
             *(g.source, g.partition, "never" if g.applied is None else g.applied),
-            *(_dash(g.committed), g.beginning, g.end, f"{g.lag:,}"),
+            *(_dash(g.committed), g.beginning, g.end, f"{g.lag:,}", g.trouble or ""),
         )
         for g in lags
     ]
     title = "Lag" if len(lags) == total else f"Lag (the furthest behind, {len(lags)} of {total} partitions)"
-    show_table(title, ["source", "partition", "applied", "committed", "beginning", "end", "lag"], rows)
+    columns = ["source", "partition", "applied", "committed", "beginning", "end", "lag", "trouble"]
+    show_table(title, columns, rows)
 
 
 def _dash(offset: int | None) -> str:

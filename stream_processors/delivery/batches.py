@@ -35,6 +35,8 @@ class Partition:
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
     expired: int = 0
     """Lines that the topic's retention removed before they were read, not yet counted in the store."""
+    unreadable: str | None = None
+    """Why nothing more can be read of it; what was handed out before still takes effect."""
     committed: int | None = None
     """Offset that Kafka has of us, as far as this object committed it."""
     unfinished: int = 0

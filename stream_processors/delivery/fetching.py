@@ -66,27 +66,46 @@ class Fetcher:
     async def _fetch(self, partition: Partition) -> bool:
         """Whether the consumer had anything of the partition: messages, or offsets without lines."""
         at = partition.at
-        if not self.owns(partition):
-            return False  # reopened while another partition's batch waited for room
+        if partition.unreadable is not None:
+            self._give_way(partition, partition.unreadable)
+        if partition.unreadable is not None or not self.owns(partition):
+            return False  # not owned: reopened while another partition's batch waited for room
         try:
-            if position_now(self._consumer, at) != partition.position:
-                raise RuntimeError("the consumer stands elsewhere")
+            begin = position_now(self._consumer, at)
             fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
             end = position_now(self._consumer, at)
-            if end is None:
-                raise RuntimeError("the consumer lost its place")
-        except IllegalStateError:
-            return False  # no longer assigned: the listener says so
         except Exception as error:
-            if self.owns(partition):
-                self.close(partition)
-                self._troubles.add(at, f"can't be read at {partition.position}: {reason_of(error)}")
+            if not isinstance(error, IllegalStateError):  # no longer assigned: the listener says so
+                partition.unreadable = reason_of(error)
+            return False
+        if begin != partition.position or end is None:
+            self.close(partition)
+            self._troubles.add(at, f"the consumer stands at {begin} and not at {partition.position}")
             return False
         messages = fetched.get(at, [])
         if not self.owns(partition) or not (messages or end > partition.position or self._behind(partition)):
             return False
         await self._queue(partition.next_batch(messages, end))
         return True
+
+    def _give_way(self, partition: Partition, reason: str) -> None:
+        """A partition that can't be read further is opened anew once what was handed out is done.
+
+        The lines before the damage may have gone with the error, so fewer are asked for next time. Lines that are
+        only learnt again are not worth waiting for.
+        """
+        if partition.unfinished or not self.owns(partition):
+            return
+        applied = partition.applied or 0
+        if partition.position < applied:
+            place = f"{partition.name}: can't be read at {partition.position}"
+            log.warning("%s: %s; that was applied before, going on at %s", place, reason, applied)
+            self._consumer.seek(partition.at, applied)
+            partition.position, partition.unreadable = applied, None
+            return
+        self.close(partition)
+        half = self._most_lines(partition) // 2
+        self._troubles.add(partition.at, f"can't be read at {partition.position}: {reason}", narrow_to=half)
 
     def _behind(self, partition: Partition) -> bool:
         """Whether the store is to learn of offsets without lines that the partition was opened past."""

@@ -137,6 +137,7 @@ class StreamService(Service):
             self.observe()
             try:
                 await self.watcher.look()
+                await self.watcher.tell(self.troubles)
                 for partition in list(self.fetcher.partitions.values()):
                     if partition.uncommitted:
                         await self.handler.commit(partition)

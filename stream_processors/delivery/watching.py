@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 
 import redis
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from connectors import kafka
@@ -16,6 +16,7 @@ from connectors.kafka import KafkaSettings
 from connectors.store import Occupied, Store
 from stream_processors.delivery.batches import Partition, name_of
 from stream_processors.delivery.fetching import Fetcher
+from stream_processors.delivery.troubles import Troubles
 
 log = logging.getLogger("secencoder.worker")
 
@@ -36,6 +37,7 @@ class Watcher:
     ) -> None:
         self._store, self._fetcher, self._kafka, self._consumer = store, fetcher, kafka_settings, consumer
         self._group = group
+        self._told: dict[TopicPartition, str | None] = {}
 
     async def look(self) -> None:
         """One look. A server that does not answer is seen to elsewhere."""
@@ -44,6 +46,16 @@ class Watcher:
             await self._look_at_store(source)
         if sources:
             await self._look_at_topics(sources)
+
+    async def tell(self, troubles: Troubles) -> None:
+        """Notes in the store which of our partitions can't go on and why, once for each reason."""
+        assigned = self._consumer.assignment()
+        self._told = {at: reason for at, reason in self._told.items() if at in assigned}
+        for at in assigned:
+            reason = troubles.reason(at)
+            if at not in self._told or self._told[at] != reason:
+                await asyncio.to_thread(self._store.blame, at.topic, at.partition, reason)
+                self._told[at] = reason
 
     def _of(self, source: str) -> list[Partition]:
         return [partition for at, partition in self._fetcher.partitions.items() if at.topic == source]

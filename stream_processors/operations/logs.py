@@ -20,6 +20,7 @@ CAUSE_CHARACTERS = 300
 VOLATILE = re.compile(
     r"""0x[0-9a-f]+                                         # an address in memory
       | \b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b     # a UUID, as in a member's id
+      | \b[0-9a-f]{12,}\b                                   # a long id without dashes
       | \[[0-9a-f:]+\]                                      # an IPv6 address
       | \d+(?:[.,:]\d+)*                                    # numbers, versions, IPv4 addresses, ports, clocks
     """,
@@ -79,7 +80,7 @@ class RepeatFilter(logging.Filter):
             return False
         if told is not None and told.held:
             record.msg = f"{record.getMessage()} ({told.held:,} more like this in {now - told.at:.0f} s)"
-            record.args = None
+            record.args = ()
         self._told[cause] = _Told(now)
         if len(self._told) > self._causes:
             self._told.popitem(last=False)

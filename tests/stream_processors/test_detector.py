@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from connectors.records import Changes
+from connectors.records import Changes, Line, Record
 from stream_processors.detector import (
     TEXT_CHARACTERS,
     DetectionSettings,
@@ -16,7 +18,7 @@ from stream_processors.detector import (
     display_text,
     snapshot_metadata,
 )
-from tests.fakes import changes_of, make_line, make_lines
+from tests.fakes import TrigramEmbedder, changes_of, make_line, make_lines
 
 KINDS = [
     "sshd session opened for user {}",
@@ -461,4 +463,70 @@ def test_people_see_the_line_as_it_came():
 
 def test_a_stream_of_one_line_repeated_is_no_stream_of_alerts(make, process):
     batches = process(make(), make_lines(["the same line"] * 1_000))
-    assert len(anomalies_of(batches)) < 200
+    assert len(anomalies_of(batches)) < 20
+
+
+@pytest.mark.parametrize("shares", [[1, 1, 1, 1], [50, 30, 15, 5]])
+def test_a_stream_of_few_distinct_lines_is_not_flagged_in_bursts(embedder, shares):
+    """Not when counts grow old, not when trees are renewed, and not when features creep."""
+    count = 20_000  # twice what counts remember
+    rng = np.random.default_rng(7)
+    texts = crowd(len(shares))
+    vectors = embedder.embed(texts)
+    kinds = rng.choice(len(shares), size=count, p=np.array(shares) / sum(shares))
+    detector = PartitionDetector("logs", 0, embedder.dim, DetectionSettings())
+    flagged = []
+    for start in range(0, count, 500):
+        part = kinds[start : start + 500]
+        lines = make_lines([texts[kind] for kind in part], first=start)
+        changes = changes_of(lines)
+        detector.process(lines, vectors[part], changes)
+        flagged += [anomaly.offset for anomaly in changes.anomalies]
+    settled = np.array([offset for offset in flagged if offset >= 3_000], dtype=int)
+    assert np.bincount(settled // 1_000, minlength=1).max() <= 10, "about the alert rate at any time"
+    assert len(settled) <= 0.005 * count
+    changes = Changes("logs", 0, expected=count, end=count + 1)
+    detector.process(make_lines([OUTLIER], first=count), embedder.embed([OUTLIER]), changes)
+    assert [anomaly.text for anomaly in changes.anomalies] == [OUTLIER]
+
+
+texts = st.one_of(
+    st.text(alphabet=st.characters(), max_size=40),  # lone surrogates among them
+    st.sampled_from(["", "\x00", "\ud800", "a" * 100_000, "9" * 10_000, "\u202e=\n" * 50, "NaN inf -0"]),
+)
+fields = st.one_of(
+    st.dictionaries(texts, texts, max_size=8),
+    st.just({f"column{n}": str(n) for n in range(10_000)}),
+)
+times = st.one_of(st.floats(), st.floats(0, 4e9), st.sampled_from([np.nan, np.inf, -np.inf, 1e300, -1.0]))
+records = st.builds(Record, text=texts, format=st.sampled_from(["raw", "json", ""]), fields=fields)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(records, times, st.none() | st.binary(max_size=20)), min_size=1, max_size=12))
+def test_no_record_makes_detection_raise_or_is_lost(drawn):
+    embedder = TrigramEmbedder()
+    usual = DetectionSettings(warmup=16, reservoir=256, trees=10, alert_rate=0.5)
+    detector = PartitionDetector("logs", 0, embedder.dim, usual, model="m1")
+    found = changes_of(make_lines(crowd(20)))
+    detector.process(make_lines(crowd(20)), embedder.embed(crowd(20)), found)
+    odd = [Line(20 + n, time, record, value=value) for n, (record, time, value) in enumerate(drawn)]
+    vectors = embedder.embed([line.record.text[:100] for line in odd])
+    vectors[::3] = [[np.nan], [np.inf], [0.0], [3e38]][len(odd) % 4]
+    for part in (odd[: len(odd) // 2], odd[len(odd) // 2 :]):
+        detector.process(part, vectors[[line.offset - 20 for line in part]], found)
+    assert found.lines == sum(pattern.count for pattern in found.patterns) == 20 + len(odd)
+    latest = {(part.start, part.opened): part.count for part in found.windows}
+    assert sum(latest.values()) == found.lines
+    for anomaly in found.anomalies:
+        assert np.isfinite(anomaly.score)
+        anomaly.text.encode()
+    for pattern in found.patterns:
+        pattern.example.encode()
+        assert np.isfinite(np.frombuffer(pattern.vector, "<f2")).all()
+    for window in found.windows:
+        " ".join(window.texts).encode()
+        assert np.isfinite(np.frombuffer(window.total, "<f4")).all()
+    restored = PartitionDetector("logs", 0, embedder.dim, usual, model="m1")
+    restored.restore(detector.snapshot(20 + len(odd)))
+    restored.process(odd, vectors, changes_of(odd))

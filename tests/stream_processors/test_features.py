@@ -109,12 +109,52 @@ def test_old_counts_fade(counts):
     old, _ = counts.surprises(record(state="old"))
     new, _ = counts.surprises(record(state="new"))
     assert max(old) > max(new)
-    assert all(group.total <= features.MEMORY_LINES for group in counts._groups.values())
+
+
+def steady(counts: SurpriseCounts, lines: int) -> np.ndarray:
+    """The surprises of a word, a column and a rare column value, (lines, 3), of a stream that stays as it is."""
+    found = []
+    for n in range(lines):
+        columns, words = counts.surprises(record("tick", state="idle" if n % 10 else "busy"))
+        found.append([*columns, *words])
+    return np.array(found)
+
+
+def test_of_a_stream_that_stays_as_it_is_no_surprise_ever_jumps(counts, monkeypatch):
+    monkeypatch.setattr(features, "HEAVIEST", 4.0)  # some renewals, every 14,000 lines
+    found = steady(counts, 4 * features.MEMORY_LINES)
+    for usual in (found[:, 1], found[np.arange(len(found)) % 10 > 0, 0], found[::10, 0]):
+        settled = usual[len(usual) // 4 :]
+        assert np.abs(np.diff(settled)).max() < 2e-3
+        assert np.ptp(settled[len(settled) // 2 :]) < 1e-2
+
+
+def test_common_words_count_as_before_when_rare_ones_are_forgotten(counts, monkeypatch):
+    monkeypatch.setattr(features, "WORDS", 50)
+    monkeypatch.setattr(features, "KEPT_WORDS", 40)
+    common, sizes = [], []
+    for n in range(2_000):
+        new = "new" + "".join(chr(97 + int(digit)) for digit in str(n))
+        _, words = counts.surprises(record(f"always {new}"))
+        common.append(min(words))
+        sizes.append(sum(len(group.counts) for group in counts._groups.values()))
+    assert (max(sizes), sizes.count(40) > 100) == (50, True), "words were forgotten many times"
+    assert np.abs(np.diff(common[200:])).max() < 1e-3
+
+
+def test_a_column_whose_values_change_slowly_goes_on_counting(counts):
+    """As a date does: more values than are counted, but seldom many at a time."""
+    for day in range(features.COLUMN_VALUES * 3 // 2):
+        for _ in range(400):
+            counts.surprises(record(date=f"d{day}"))
+    columns, _ = counts.surprises(record(date="another"))
+    assert len(columns) == 1
 
 
 def test_memory_is_bounded_in_groups_values_and_words(counts, monkeypatch):
     monkeypatch.setattr(features, "GROUPS", 20)
     monkeypatch.setattr(features, "WORDS", 50)
+    monkeypatch.setattr(features, "KEPT_WORDS", 40)
     for n in range(200):
         letters = chr(97 + n % 26) + chr(97 + n // 26)
         counts.surprises(record(letters + "x" * 10_000, **{f"column {letters}": letters + "y" * 10_000}))
@@ -134,7 +174,8 @@ def test_restored_counts_go_on_as_the_saved_ones(counts):
         record(request="7"),
         record("raw"),
     ):
-        assert restored.surprises(line) == counts.surprises(line)
+        for found, expected in zip(restored.surprises(line), counts.surprises(line), strict=True):
+            assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_empty_counts_round_trip(counts):

@@ -134,6 +134,68 @@ def test_a_restored_forest_scores_like_the_saved_one():
     assert set(np.argsort(restored.score(asked))[-5:]) == set(range(300, 305))
 
 
+@pytest.fixture
+def growths(monkeypatch) -> list[int]:
+    """How many trees were grown, one entry each time."""
+    grown: list[int] = []
+    plain = OnlineIsolationForest._grow
+
+    def counted(self, trees: int) -> FlatTrees:
+        grown.append(trees)
+        return plain(self, trees)
+
+    monkeypatch.setattr(OnlineIsolationForest, "_grow", counted)
+    return grown
+
+
+@pytest.mark.parametrize("use", ["score", "learn"])
+def test_a_restored_forest_grows_its_trees_when_it_is_first_used(growths, use):
+    state = grown(crowd(800)).state()
+    growths.clear()
+    restored = OnlineIsolationForest(WIDTH, warmup=2, trees=30)
+    restored.restore(state)
+    assert restored.ready
+    assert growths == []
+    for seed in range(3):
+        getattr(restored, use)(crowd(10, seed=seed))
+    assert growths == [30]
+    restored.restore(state)
+    restored.score(crowd(1))
+    assert growths == [30, 30], "of the new state, not of the one before"
+
+
+def test_a_forest_that_learns_right_after_it_was_restored_does_not_lose_the_saved_trees():
+    """Its trees are grown on what was saved, not on what it learns then."""
+    saved, asked = grown(crowd(500)), crowd(50, seed=3)
+    one, other = (OnlineIsolationForest(WIDTH, warmup=2, refit_every=1_000) for _ in range(2))
+    for forest in (one, other):
+        forest.restore(saved.state())
+    before = one.score(asked)
+    other.learn(crowd(300, centre=9.0, seed=4))
+    np.testing.assert_allclose(other.score(asked), before)
+
+
+def creeping(forest: OnlineIsolationForest) -> np.ndarray:
+    """Scores of the latest rows of a few kinds, all of whose values creep by a ten thousandth a batch."""
+    scores = []
+    for step in range(100):
+        rows = np.repeat(np.eye(WIDTH, dtype=np.float32), 25, axis=0) + np.float32(step * 1e-4)
+        if forest.ready:
+            scores.append(forest.score(rows))
+        forest.learn(rows)
+    return np.concatenate(scores)
+
+
+def test_with_blur_rows_that_creep_by_less_are_not_isolated():
+    usual = {"warmup": 500, "reservoir": 2_000, "refit_every": 200, "one_sided": True}
+    plain, blurred = (OnlineIsolationForest(WIDTH, blur=blur, **usual) for blur in (0.0, 0.02))
+    sharp, dull = creeping(plain), creeping(blurred)
+    assert sharp[-100:].mean() > sharp[:100].mean() + 0.03
+    assert dull[-100:].mean() < dull[:100].mean() + 0.01
+    stranger = np.full((1, WIDTH), 3.0, dtype=np.float32)
+    assert blurred.score(stranger)[0] > dull.max()
+
+
 def test_a_saved_warm_up_goes_on():
     saved = OnlineIsolationForest(WIDTH, warmup=100)
     saved.learn(crowd(60))

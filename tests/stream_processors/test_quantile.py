@@ -76,6 +76,52 @@ def test_an_empty_state_is_restored_empty():
     assert restored.threshold() == float("inf")
 
 
+def flagged(quantile: SlidingQuantile, scores: np.ndarray) -> int:
+    """How many of a batch pass."""
+    quantile.update(scores)
+    return int((scores.astype(np.float32) >= quantile.threshold()).sum())
+
+
+@pytest.mark.parametrize("batch", [10, 100, 1_000])
+@pytest.mark.parametrize("share", [0.05, 0.25, 1.0])
+def test_a_mass_of_equal_scores_is_not_the_most_unusual_of_its_own_stream(batch, share):
+    quantile = SlidingQuantile(0.005)
+    scores = np.where(np.arange(20_000) % 100 < share * 100, 0.6, 0.4)
+    found = [flagged(quantile, part) for part in np.split(scores, len(scores) // batch)]
+    assert sum(found[1_000 // batch :]) == 0
+
+
+def test_a_mass_of_scores_that_creep_upwards_does_not_pass_and_an_unusual_one_does():
+    quantile = SlidingQuantile(0.005, tolerance=0.01)
+    for step in range(200):
+        mass = np.full(100, 0.5 + step * 5e-5)
+        assert flagged(quantile, np.concatenate([mass, [0.4] * 100])) == 0
+    assert flagged(quantile, np.array([0.7])) == 1
+
+
+def test_equal_scores_pass_together_while_they_are_few():
+    quantile = SlidingQuantile(0.01)
+    quantile.update(random_scores(990))
+    assert flagged(quantile, np.full(10, 2.0)) == 10
+
+
+def test_a_new_score_above_a_mass_passes_before_it_is_known():
+    quantile = SlidingQuantile(0.005, tolerance=0.01)
+    quantile.update(np.full(1_000, 0.5))
+    assert 0.5 < quantile.threshold() < 0.52
+
+
+def test_a_band_as_wide_as_everything_passes_everything():
+    quantile = SlidingQuantile(0.005, tolerance=0.01)
+    quantile.update(random_scores(1_000))
+    assert quantile.threshold(200) == quantile.threshold(1e6) == random_scores(1_000).astype(np.float32).min()
+
+
+def test_a_negative_tolerance_is_refused():
+    with pytest.raises(ValueError, match="got -1"):
+        SlidingQuantile(0.1, tolerance=-1)
+
+
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5])
 def test_a_rate_that_is_no_share_is_refused(rate):
     with pytest.raises(ValueError, match=f"got {rate}"):

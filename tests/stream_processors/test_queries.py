@@ -77,8 +77,11 @@ def test_a_window_of_two_models_is_sampled_of_the_newest(store):
     old, new = parts(0, [0], lines=20, model="old"), parts(0, [0], lines=7, model="new")
     wide = [replace(part, total=part.total * 2, vectors=part.vectors * 2) for part in old]
     later = [replace(part, opened=500) for part in new]
-    wide_later = [replace(part, opened=900) for part in wide]
-    for newest, found in (("new", [*new, *wide_later]), ("", [*wide, *later]), ("gone", [*later, *wide])):
+    for newest, found in (
+        ("new", [*new, *(replace(part, opened=900) for part in wide)]),
+        ("", [*wide, *later]),
+        ("gone", [*later, *wide]),
+    ):
         (sample,) = samples(WindowStore({0: found}, newest=newest), "logs")
         assert sample.count == 7
     (sample,) = samples(WindowStore({0: wide}, newest="new"), "logs")
@@ -120,10 +123,11 @@ def test_a_vector_of_another_length_is_not_compared():
 
 
 def test_lag_is_told_for_every_partition_of_the_topic_applied_or_not():
-    rows = partition_lags("logs", {0: 90}, {0: 80}, {0: 0, 1: 0, 2: 0}, {1: 10, 0: 100, 2: 0})
+    ends = {1: 10, 0: 100, 2: 0}
+    rows = partition_lags("logs", {0: 90}, {0: 80}, {0: 0, 1: 0, 2: 0}, ends, {1: "can't be read"})
     assert rows == [
         PartitionLag("logs", 0, 90, 80, 0, 100),
-        PartitionLag("logs", 1, None, None, 0, 10),
+        PartitionLag("logs", 1, None, None, 0, 10, "can't be read"),
         PartitionLag("logs", 2, None, None, 0, 0),
     ]
     assert [row.lag for row in rows] == [10, 10, 0]

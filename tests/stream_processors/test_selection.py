@@ -76,6 +76,12 @@ def test_a_flat_array_is_refused():
         max_min(np.zeros(3, dtype=np.float32), 1)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_a_row_whose_length_is_not_finite_becomes_zero_and_no_other_does(value):
+    rows = unit_rows(np.array([[value, 4], [3, 4]], dtype=np.float32))
+    np.testing.assert_allclose(rows, [[0, 0], [0.6, 0.8]], atol=1e-6)
+
+
 def test_unit_rows_have_length_1_and_a_zero_row_stays():
     rows = unit_rows(np.array([[3, 4], [0, 0], [1e-3, 0]], dtype=np.float64))
     assert rows.dtype == np.float32

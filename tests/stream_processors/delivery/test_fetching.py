@@ -93,6 +93,49 @@ def test_a_partition_that_cannot_be_read_takes_nothing_from_the_others():
     asyncio.run(case())
 
 
+def test_the_lines_before_the_damage_are_read_although_the_consumer_loses_them_with_its_error():
+    async def case() -> None:
+        damaged = [*[b"x"] * 100, CorruptRecordException("Invalid CRC")]
+        desk = Desk(FakeConsumer(_0=damaged))
+        for _ in range(60):
+            await desk.rounds(1)
+            for batch in desk.queued:
+                batch.partition.applied, batch.partition.unfinished = batch.end, 0
+                desk.applied = batch.end
+            desk.consumer.positions[GOOD] = desk.applied or 0
+            desk.now += 60
+        assert desk.offsets(GOOD) == list(range(100))
+        assert "can't be read at 100" in desk.troubles.reason(GOOD)
+
+    asyncio.run(case())
+
+
+def test_what_was_handed_out_takes_effect_although_the_next_line_cannot_be_read():
+    async def case() -> None:
+        desk = Desk(FakeConsumer(_0=[b"a"]))
+        await desk.rounds()
+        desk.consumer.logs[GOOD].append(CorruptRecordException("Invalid CRC"))
+        await desk.rounds()
+        (batch,) = desk.queued
+        assert desk.fetcher.owns(batch.partition), "its batch is still on its way"
+        batch.partition.unfinished = 0
+        await desk.rounds()
+        assert not desk.fetcher.owns(batch.partition)
+
+    asyncio.run(case())
+
+
+def test_damage_among_lines_that_are_only_learnt_again_is_passed_over():
+    async def case() -> None:
+        consumer = FakeConsumer(_0=[CorruptRecordException("Invalid CRC"), b"a", b"b", b"new"])
+        consumer.seek = consumer.positions.__setitem__
+        desk = Desk(consumer, applied=3)
+        await desk.rounds(6)
+        assert desk.offsets(GOOD) == [3]
+
+    asyncio.run(case())
+
+
 def test_a_partition_that_cannot_be_opened_does_not_hold_up_the_others():
     async def case() -> None:
         desk = Desk(FakeConsumer(_0=[b"a"], _1=[b"b"]))
