@@ -13,7 +13,8 @@ import time
 
 import pytest
 
-USER = {"REDIS__USERNAME": "worker", "REDIS__PASSWORD": "pw"}
+# With every batch a snapshot, so that each of the commands is in every step.
+USER = {"REDIS__USERNAME": "worker", "REDIS__PASSWORD": "pw", "STREAM__SNAPSHOT_LINES": "50"}
 COMMANDS = ("xadd", "zadd", "hincrby", "set", "expire")
 KEYS = {
     "applied": ("applied",),
@@ -54,7 +55,7 @@ def test_a_user_who_loses_a_command_stalls_the_worker_until_it_is_granted(case_f
         case.wait_until_seen(400)
         allow(case, f"-{command}")
         case.send(600)
-        case.said(worker, command, seconds=WITHIN_SECONDS)
+        case.said(worker, rf"\b{command}\b", seconds=WITHIN_SECONDS)
         time.sleep(2)
         nothing_of_a_step(case, 400)
         assert worker.running, worker.tail()
@@ -69,7 +70,7 @@ def test_a_worker_whose_user_lacks_a_command_says_so_at_its_start(case_factory, 
     allow(case, f"-{command}")
     case.send(600)
     with case.worker() as worker:
-        case.said(worker, command, seconds=WITHIN_SECONDS)
+        case.said(worker, rf"\b{command}\b", seconds=WITHIN_SECONDS)
         time.sleep(2)
         nothing_of_a_step(case, 0)
         allow(case)
