@@ -29,11 +29,11 @@ from connectors.kafka import BrokerUnreachable, ensure_topic
 from connectors.records import Changes
 from connectors.store import Fenced, Store
 from stream_processors.batches import Batch, Partition, line_from
-from stream_processors.detector import PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.windows import OPEN_WINDOWS
 from stream_processors.metrics import EncoderMetrics
 from stream_processors.pipeline import Failed, Pipeline
 from stream_processors.settings import Settings
-from stream_processors.windows import OPEN_WINDOWS
 
 log = logging.getLogger("secencoder.worker")
 
