@@ -26,7 +26,7 @@ from connectors.records import Changes, Line
 from encoder_core import Encoder, static_bundle_path
 from stream_processors.cascade import Cascade
 from stream_processors.demo.scenario import LabelledLine, scenario
-from stream_processors.detector import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Pipeline
 from stream_processors.scan import BATCH_LINES
 from stream_processors.settings import EncoderSettings

@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from benchmarks.timing import Work, measure, ratio
-from stream_processors.features import WIDTH
-from stream_processors.forest import OnlineIsolationForest
+from stream_processors.detection.detectors.forest import OnlineIsolationForest
+from stream_processors.detection.features import WIDTH
 
 RESULTS = Path(__file__).parent / "results" / "forest.csv"
 ROWS = 4_096

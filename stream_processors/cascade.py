@@ -3,7 +3,7 @@
 Vectors of the static encoder approximate those of the full one. A line near to one that the full encoder has read, its
 leader, is taken for ``full(leader) + static(line) - static(leader)``: what the approximation gets wrong is much the
 same for both, and goes. So detection, patterns and queries live in the full encoder's space alone. Lines that
-detection finds near to an alert get vectors of their own afterwards (``detector.Refinement``).
+detection finds near to an alert get vectors of their own afterwards (``detection.partition.Refinement``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from encoder_core import Bundle, BundleError, Encoder
 from encoder_core.encoder import Embedded
-from stream_processors.selection import unit_rows
+from stream_processors.detection.selection import unit_rows
 
 LEADERS = 2_048
 """Lines kept with both their vectors: twice a partition's patterns; 6 MB at 384 dimensions."""
@@ -87,7 +87,7 @@ class Leaders:
 class Cascade:
     """An embedder of unit vectors in the full encoder's space: a line's own, or an approximation by a leader's.
 
-    similarity: cosine of static vectors from which a line counts as known. band: see ``detector.Refinement``. Leaders
+    similarity: cosine of static vectors from which a line counts as known. band: see ``Refinement``. Leaders
     are kept in memory, for all partitions together, as the encoders' caches are. Safe to use from many threads: no
     lock is held while an encoder works.
     """

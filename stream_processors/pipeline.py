@@ -15,7 +15,7 @@ from connectors.formats import parse
 from connectors.records import Changes, Line, Record
 from connectors.waiting import reason_of
 from stream_processors.cascade import Cascade, finite
-from stream_processors.detector import PartitionDetector, Refinement
+from stream_processors.detection.partition import PartitionDetector, Refinement
 
 if TYPE_CHECKING:
     from encoder_core.encoder import Embedded

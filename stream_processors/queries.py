@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from connectors.records import Pattern, WindowPart
 from connectors.store import Store
-from stream_processors.selection import unit_rows
-from stream_processors.windows import Sample, merge
+from stream_processors.detection.selection import unit_rows
+from stream_processors.detection.windows import Sample, merge
 
 
 def samples(store: Store, source: str, *, windows: int = 1, k: int = 10) -> list[Sample]:

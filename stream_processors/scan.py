@@ -9,7 +9,7 @@ from typing import TypeVar
 from connectors.formats import parse
 from connectors.memory import MemoryStore
 from connectors.records import Changes, Line
-from stream_processors.detector import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Embedder, Failed, Pipeline
 
 BATCH_LINES = 500

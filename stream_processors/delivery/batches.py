@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.records import Line
 from encoder_core.session import LONG_TOKENS
-from stream_processors.detector import PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.pipeline import UNPARSED
 
 LONG_BYTES = 4 * LONG_TOKENS

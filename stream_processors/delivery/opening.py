@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from connectors import kafka
 from connectors.store import Store, Stored
 from stream_processors.delivery.batches import Partition, name_of
-from stream_processors.detector import PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.windows import OPEN_WINDOWS
 from stream_processors.settings import Settings
-from stream_processors.windows import OPEN_WINDOWS
 
 log = logging.getLogger("secencoder.worker")
 

@@ -31,7 +31,7 @@ from stream_processors.delivery.retrying import Retrying
 from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
-from stream_processors.detector import PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.operations.health import Health
 from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.operations.watchdog import Watchdog

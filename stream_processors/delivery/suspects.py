@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from connectors.records import Changes, Line
 from connectors.waiting import reason_of
 from stream_processors.delivery.batches import name_of
-from stream_processors.detector import PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.pipeline import Failed, OurFault, Pipeline
 
 log = logging.getLogger("secencoder.worker")

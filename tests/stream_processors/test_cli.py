@@ -12,7 +12,7 @@ import pytest
 from connectors.redis import RedisStore, connect
 from stream_processors.cli import main, options
 from stream_processors.demo.servers import free_port
-from stream_processors.detector import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Pipeline
 from tests.fakes import changes_of, make_lines
 

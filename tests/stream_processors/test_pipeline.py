@@ -7,7 +7,7 @@ import pytest
 
 from connectors.formats import parse
 from connectors.records import Changes, Line
-from stream_processors.detector import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import UNPARSED, Pipeline, embed_lines
 from tests.fakes import TrigramEmbedder, make_lines
 

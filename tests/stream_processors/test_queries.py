@@ -7,8 +7,8 @@ import pytest
 
 from connectors.memory import MemoryStore
 from connectors.records import Changes, Pattern, SourceStats, WindowPart
+from stream_processors.detection.windows import WindowSampler
 from stream_processors.queries import PartitionLag, partition_lags, samples, similar
-from stream_processors.windows import WindowSampler
 from tests.fakes import unit
 
 DIM = 8

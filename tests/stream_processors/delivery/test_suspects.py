@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from stream_processors.delivery.suspects import SURE_TIMES, Suspects
-from stream_processors.detector import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import FEW_LINES, UNPARSED, OurFault, Pipeline, TooManyFailed
 from tests.fakes import changes_of, make_line, make_lines
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from stream_processors.forest import FlatTrees, OnlineIsolationForest
+from stream_processors.detection.detectors.forest import FlatTrees, OnlineIsolationForest
 
 WIDTH = 4
 

@@ -9,8 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.records import WindowPart
-from stream_processors.selection import max_min
-from stream_processors.windows import NEW_WINDOWS, OPEN_WINDOWS, TEXT_CHARACTERS, WindowSampler, merge
+from stream_processors.detection.selection import max_min
+from stream_processors.detection.windows import (
+    NEW_WINDOWS,
+    OPEN_WINDOWS,
+    TEXT_CHARACTERS,
+    WindowSampler,
+    merge,
+)
 from tests.fakes import unit
 
 DIM = 3

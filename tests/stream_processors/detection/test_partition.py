@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.records import Changes, Line, Record
-from stream_processors.detector import (
+from stream_processors.detection.partition import (
     TEXT_CHARACTERS,
     DetectionSettings,
     PartitionDetector,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_processors.quantile import SlidingQuantile
+from stream_processors.detection.quantile import SlidingQuantile
 
 
 def random_scores(count: int, *, seed: int = 0) -> np.ndarray:

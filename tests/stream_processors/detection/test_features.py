@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from connectors.records import Record
-from stream_processors import features
-from stream_processors.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
+from stream_processors.detection import features
+from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
 from tests.fakes import unit
 
 DIM = 16

@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from connectors.records import Anomaly, Changes, Line, Pattern, WindowPart
-from stream_processors.features import WIDTH, RecentVectors, SurpriseCounts, Surprises, feature_rows
-from stream_processors.forest import OnlineIsolationForest
-from stream_processors.patterns import Assignment, PatternTable
-from stream_processors.quantile import SlidingQuantile
-from stream_processors.selection import unit_rows
-from stream_processors.windows import WindowSampler
+from stream_processors.detection.detectors.forest import OnlineIsolationForest
+from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, Surprises, feature_rows
+from stream_processors.detection.patterns import Assignment, PatternTable
+from stream_processors.detection.quantile import SlidingQuantile
+from stream_processors.detection.selection import unit_rows
+from stream_processors.detection.windows import WindowSampler
 
 STATE_VERSION = 2
 EQUAL_FEATURES = 0.02

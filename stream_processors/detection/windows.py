@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.records import WindowPart
-from stream_processors.selection import max_min
+from stream_processors.detection.selection import max_min
 
 OPEN_WINDOWS = 4
 """Windows a partition keeps open between batches: those touched last, of equally recent ones those of most lines."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_processors.patterns import PatternTable, pattern_id, template_of
+from stream_processors.detection.patterns import PatternTable, pattern_id, template_of
 from tests.fakes import unit
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_processors.selection import max_min, unit_rows
+from stream_processors.detection.selection import max_min, unit_rows
 
 
 @st.composite
