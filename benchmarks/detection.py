@@ -21,8 +21,9 @@ from sklearn.ensemble import IsolationForest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from connectors.findings import Changes
 from connectors.formats import parse
-from connectors.records import Changes, Line
+from connectors.records import Line
 from encoder_core import Encoder, static_bundle_path
 from stream_processors.cascade import Cascade
 from stream_processors.demo.scenario import LabelledLine, scenario

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from connectors.records import Anomaly, Changes, Pattern, SourceStats, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, SourceStats, WindowPart
 from connectors.store import (
     TAKEOVER_SECONDS,
     Clock,

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.records import Anomaly, Changes, Pattern, SourceStats, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, SourceStats, WindowPart
 
 TAKEOVER_SECONDS = 600
 """A source whose consumer group gave no sign for so long may be taken by another one."""

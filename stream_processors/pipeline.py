@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.findings import Changes
 from connectors.formats import parse
-from connectors.records import Changes, Line, Record
+from connectors.records import Line, Record
 from connectors.waiting import reason_of
 from stream_processors.cascade import Cascade, finite
 from stream_processors.detection.partition import PartitionDetector, Refinement

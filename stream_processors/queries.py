@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import Pattern, WindowPart
+from connectors.findings import Pattern, WindowPart
 from connectors.store import Store
 from stream_processors.detection.selection import unit_rows
 from stream_processors.detection.windows import Sample, merge

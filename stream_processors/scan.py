@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
+from connectors.findings import Changes
 from connectors.formats import parse
 from connectors.memory import MemoryStore
-from connectors.records import Changes, Line
+from connectors.records import Line
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import Embedder, Failed, Pipeline
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import Changes, Line, Record
+from connectors.findings import Changes
+from connectors.records import Line, Record
 from encoder_core.encoder import Embedded
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from connectors.records import Anomaly, Changes, Pattern, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, WindowPart
 from connectors.redis.fields import anomaly_fields, flatten, founder_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
 from connectors.store import RetentionSettings, ranked_time

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.records import Anomaly, Pattern, WindowPart
+from connectors.findings import Anomaly, Pattern, WindowPart
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from connectors.records import Anomaly, Changes, Pattern, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, WindowPart
 from connectors.redis.client import is_passing, reason
 from connectors.redis.commands import Commands
 from connectors.redis.keys import Keys, bucket

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from connectors.records import Anomaly, Pattern, SourceStats, WindowPart
+from connectors.findings import Anomaly, Pattern, SourceStats, WindowPart
 from connectors.redis.client import answered
 from connectors.redis.fields import anomaly_from, pattern_from, window_part_from
 from connectors.redis.keys import Keys, bucket

@@ -10,7 +10,7 @@ from typing import Any
 import redis
 from redis.exceptions import MasterDownError, NoScriptError
 
-from connectors.records import Changes
+from connectors.findings import Changes
 from connectors.redis.client import answered
 from connectors.redis.commands import Commands
 from connectors.redis.fields import flatten, window_part_from

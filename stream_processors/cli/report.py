@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from connectors.records import Anomaly, Pattern, SourceStats
+from connectors.findings import Anomaly, Pattern, SourceStats
 from stream_processors.detection.windows import Sample
 from stream_processors.queries import Match, PartitionLag
 

@@ -6,7 +6,7 @@ import asyncio
 
 import redis
 
-from connectors.records import Changes
+from connectors.findings import Changes
 from connectors.store import Fenced, Store
 from stream_processors.delivery.retrying import Retrying
 

@@ -10,7 +10,7 @@ import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from connectors.records import Changes
+from connectors.findings import Changes
 from connectors.store import Fenced, StoreRefused
 from connectors.waiting import reason_of
 from stream_processors.delivery.applying import Applier

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import TopicPartition
 
-from connectors.records import Changes, Line
+from connectors.findings import Changes
+from connectors.records import Line
 from connectors.waiting import reason_of
 from stream_processors.delivery.batches import name_of
 from stream_processors.detection.partition import PartitionDetector

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from connectors.records import Anomaly, Changes, Line, Pattern, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, WindowPart
+from connectors.records import Line
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
 from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, Surprises, feature_rows
 from stream_processors.detection.patterns import Assignment, PatternTable

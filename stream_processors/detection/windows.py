@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import WindowPart
+from connectors.findings import WindowPart
 from stream_processors.detection.selection import max_min
 
 OPEN_WINDOWS = 4

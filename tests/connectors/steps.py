@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.records import Anomaly, Changes, Pattern, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, WindowPart
 
 BINARY = bytes(range(256)) * 4
 

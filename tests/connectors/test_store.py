@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
+from connectors.findings import SourceStats
 from connectors.memory import MemoryStore
-from connectors.records import SourceStats
 from connectors.redis.keys import BUCKET_SECONDS
 from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored
 from tests.connectors.steps import BINARY, NOW, anomaly, everything, full_step, pattern, step, window

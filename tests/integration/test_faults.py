@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.structs import TopicPartition
 
-from connectors.records import Changes
+from connectors.findings import Changes
 from tests.integration.harness import log_lines, wait_until
 
 SERVERS = {"Redis": "store_server", "Kafka": "kafka_server"}

@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from connectors.records import Changes
+from connectors.findings import Changes
 from tests.integration.blocking_encoder import MARK
 from tests.integration.harness import log_lines
 

@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
+from connectors.findings import Changes
 from connectors.memory import MemoryStore
-from connectors.records import Changes
 from encoder_core import BundleError
 from stream_processors.cascade import Cascade, Leaders
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector

@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.findings import Changes
 from connectors.kafka.producer import LineProducer
-from connectors.records import Changes
 from connectors.redis import RedisStore, connect
 from stream_processors.cli.query import query
 

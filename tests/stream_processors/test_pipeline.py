@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from connectors.findings import Changes
 from connectors.formats import parse
-from connectors.records import Changes, Line
+from connectors.records import Line
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.pipeline import UNPARSED, Pipeline, embed_lines
 from tests.fakes import TrigramEmbedder, make_lines

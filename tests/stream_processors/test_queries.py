@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from connectors.findings import Changes, Pattern, SourceStats, WindowPart
 from connectors.memory import MemoryStore
-from connectors.records import Changes, Pattern, SourceStats, WindowPart
 from stream_processors.detection.windows import WindowSampler
 from stream_processors.queries import PartitionLag, partition_lags, samples, similar
 from tests.fakes import unit

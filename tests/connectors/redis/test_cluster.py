@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from connectors.records import Changes
+from connectors.findings import Changes
 from connectors.redis import (
     RedisSettings,
     RedisStore,

@@ -9,9 +9,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from connectors import kafka
+from connectors.findings import Changes
 from connectors.kafka import KafkaSettings
 from connectors.memory import MemoryStore
-from connectors.records import Changes
 from stream_processors.delivery.batches import Partition
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.troubles import Troubles

@@ -9,7 +9,8 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.records import Changes, Line, Record
+from connectors.findings import Changes
+from connectors.records import Line, Record
 from stream_processors.detection.partition import (
     TEXT_CHARACTERS,
     DetectionSettings,

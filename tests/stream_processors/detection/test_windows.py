@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.records import WindowPart
+from connectors.findings import WindowPart
 from stream_processors.detection.selection import max_min
 from stream_processors.detection.windows import (
     NEW_WINDOWS,
