@@ -28,7 +28,7 @@ from encoder_core import Encoder, static_bundle_path
 from stream_processors.cascade import Cascade
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
-from stream_processors.pipeline import Pipeline
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.scan import BATCH_LINES
 from stream_processors.settings import EncoderSettings
 

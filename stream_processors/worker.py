@@ -18,9 +18,9 @@ from faust.app.base import BootStrategy
 
 from stream_processors.assembly import limit_blas, make_embedder, make_store
 from stream_processors.delivery.service import StreamService
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.operations.logs import limit_repeats
 from stream_processors.operations.metrics import EncoderMetrics
-from stream_processors.pipeline import Pipeline
 from stream_processors.settings import Settings
 
 log = logging.getLogger("secencoder.worker")

@@ -69,7 +69,11 @@ def test_names_and_files_in_the_documentation_exist(path):
 
 def test_the_architecture_page_names_the_functions_of_a_lines_life():
     names = DOTTED.findall((ROOT / "docs" / "architecture.md").read_text())
-    steps = {"delivery.fetching.Fetcher", "pipeline.embed_lines", "delivery.handling.Handler.commit"}
+    steps = {
+        "delivery.fetching.Fetcher",
+        "detection.pipeline.embed_lines",
+        "delivery.handling.Handler.commit",
+    }
     assert steps <= set(names)
     assert len([name for name in names if exists(name)]) > 20
 

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors.findings import Anomaly
+from stream_processors.answers.queries import samples
 from stream_processors.cli import report
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option
 from stream_processors.demo.run import PARTITIONS, TOPIC, DemoRun, run_demo
 from stream_processors.demo.scenario import ATTACK_STEPS, scenario
 from stream_processors.detection.partition import TEXT_CHARACTERS
-from stream_processors.queries import samples
 
 WINDOW_SECONDS = 10
 TOP = 20

@@ -87,7 +87,7 @@ def scan(
     from time import monotonic
 
     from connectors.memory import MemoryStore
-    from stream_processors.queries import samples
+    from stream_processors.answers.queries import samples
     from stream_processors.scan import scan as scan_lines
 
     settings = settings_from(config, assignments, **shortcuts)

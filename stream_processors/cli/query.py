@@ -20,7 +20,7 @@ from stream_processors.cli.options import (
 from stream_processors.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from stream_processors.queries import PartitionLag
+    from stream_processors.answers.queries import PartitionLag
 
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,7 +96,7 @@ def patterns(limit: int, as_json: bool, **options: Any) -> None:
 @query_options
 def windows(last: int, limit: int, as_json: bool, **options: Any) -> None:
     """The most diverse lines of the latest windows."""
-    from stream_processors.queries import samples
+    from stream_processors.answers.queries import samples
 
     question = Question(**options)
     k = min(limit, question.settings.detection.window_lines)
@@ -114,7 +114,7 @@ def windows(last: int, limit: int, as_json: bool, **options: Any) -> None:
 def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     """Patterns nearest in meaning to TEXT, a log line."""
     from connectors.formats import parse
-    from stream_processors.queries import similar as find_similar
+    from stream_processors.answers.queries import similar as find_similar
 
     question = Question(**options)
     encoder = make_encoder(question.settings)
@@ -166,7 +166,7 @@ def lag(limit: int, as_json: bool, **options: Any) -> None:
 def lags_of(question: Question, source: str) -> list[PartitionLag]:
     """One row per partition of a topic. Raises TopicError when Kafka does not have it."""
     from connectors import kafka
-    from stream_processors.queries import partition_lags
+    from stream_processors.answers.queries import partition_lags
 
     settings = question.settings
     beginnings = kafka.beginning_offsets(settings.kafka, source)

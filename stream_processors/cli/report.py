@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from connectors.findings import Anomaly, Pattern, SourceStats
+from stream_processors.answers.queries import Match, PartitionLag
 from stream_processors.detection.windows import Sample
-from stream_processors.queries import Match, PartitionLag
 
 PIPE_WIDTH = 160
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from connectors.records import Line
 from encoder_core.session import LONG_TOKENS
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.pipeline import UNPARSED
+from stream_processors.detection.pipeline import UNPARSED
 
 LONG_BYTES = 4 * LONG_TOKENS
 """A longer message may take the encoder long. A token has 2.3 bytes on average, so most are over LONG_TOKENS."""

@@ -13,7 +13,7 @@ from connectors.kafka import BrokerUnreachable
 from connectors.sinks.dead_letters import DeadLetterTopic, TooLarge, forms
 from stream_processors.delivery.batches import name_of
 from stream_processors.delivery.retrying import Retrying
-from stream_processors.pipeline import Failed
+from stream_processors.detection.pipeline import Failed
 
 log = logging.getLogger("secencoder.worker")
 

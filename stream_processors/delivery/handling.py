@@ -20,7 +20,7 @@ from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.opening import Opener, start_text
 from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
-from stream_processors.pipeline import Failed, OurFault, Pipeline, TooManyFailed
+from stream_processors.detection.pipeline import Failed, OurFault, Pipeline, TooManyFailed
 
 log = logging.getLogger("secencoder.worker")
 

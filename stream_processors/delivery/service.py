@@ -32,10 +32,10 @@ from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
 from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.operations.health import Health
 from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.operations.watchdog import Watchdog
-from stream_processors.pipeline import Pipeline
 from stream_processors.settings import Settings
 
 log = logging.getLogger("secencoder.worker")

@@ -12,7 +12,7 @@ from connectors.records import Line
 from connectors.waiting import reason_of
 from stream_processors.delivery.batches import name_of
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.pipeline import Failed, OurFault, Pipeline
+from stream_processors.detection.pipeline import Failed, OurFault, Pipeline
 
 log = logging.getLogger("secencoder.worker")
 

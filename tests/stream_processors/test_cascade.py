@@ -11,7 +11,7 @@ from connectors.memory import MemoryStore
 from encoder_core import BundleError
 from stream_processors.cascade import Cascade, Leaders
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
-from stream_processors.pipeline import Pipeline
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.scan import scan
 from tests.fakes import TrigramEmbedder, changes_of, make_lines, unit
 

@@ -13,7 +13,7 @@ from connectors.memory import MemoryStore
 from stream_processors.delivery.batches import LONG_BYTES, Batch, Partition
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.service import StreamService
-from stream_processors.pipeline import Pipeline
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.settings import Settings
 
 FIRST, SECOND = TopicPartition("logs", 0), TopicPartition("logs", 1)

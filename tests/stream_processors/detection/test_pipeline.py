@@ -9,7 +9,7 @@ from connectors.findings import Changes
 from connectors.formats import parse
 from connectors.records import Line
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
-from stream_processors.pipeline import UNPARSED, Pipeline, embed_lines
+from stream_processors.detection.pipeline import UNPARSED, Pipeline, embed_lines
 from tests.fakes import TrigramEmbedder, make_lines
 
 POISON = "poison"

@@ -7,8 +7,8 @@ import pytest
 
 from connectors.findings import Changes, Pattern, SourceStats, WindowPart
 from connectors.memory import MemoryStore
+from stream_processors.answers.queries import PartitionLag, partition_lags, samples, similar
 from stream_processors.detection.windows import WindowSampler
-from stream_processors.queries import PartitionLag, partition_lags, samples, similar
 from tests.fakes import unit
 
 DIM = 8

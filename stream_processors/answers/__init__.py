@@ -1,0 +1,1 @@
+"""What people and programs ask: questions over a store."""
