@@ -31,10 +31,10 @@ from benchmarks.timing import progress
 from benchmarks.workloads import rows_of_length
 from encoder_core import Bundle, Encoder, default_bundle_path, static_bundle_path
 from encoder_core.bundle import write_manifest
+from encoder_core.cascade import Cascade
 from encoder_core.encoder import RUN_TOKENS
 from encoder_core.session import Session
 from encoder_core.tokenizer import Tokenizer
-from stream_processors.cascade import Cascade
 from stream_processors.settings import EncoderSettings
 from trainer.export.bundle import export_onnx, quantize
 from trainer.export.loaded import PooledEncoder

@@ -25,7 +25,7 @@ from connectors.findings import Changes
 from connectors.formats import parse
 from connectors.records import Line
 from encoder_core import Encoder, static_bundle_path
-from stream_processors.cascade import Cascade
+from encoder_core.cascade import Cascade
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.detection.pipeline import Pipeline

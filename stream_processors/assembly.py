@@ -12,7 +12,7 @@ from stream_processors.settings import Settings
 if TYPE_CHECKING:
     from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
-    from stream_processors.cascade import Cascade
+    from encoder_core.cascade import Cascade
 
 
 def limit_blas() -> None:
@@ -25,7 +25,7 @@ def make_embedder(settings: Settings) -> Encoder | Cascade:
     options = settings.encoder
     if options.tier != "cascade":
         return make_encoder(settings)
-    from stream_processors.cascade import Cascade
+    from encoder_core.cascade import Cascade
 
     share = (options.cache_mb << 20) // 2
     static = load_encoder(settings, static_bundle(settings), cache_bytes=share)

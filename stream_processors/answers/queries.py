@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.findings import Pattern, WindowPart
 from connectors.store import Store
-from stream_processors.detection.selection import unit_rows
+from encoder_core.vectors import unit_rows
 from stream_processors.detection.windows import Sample, merge
 
 

@@ -17,11 +17,11 @@ from typing_extensions import Self
 
 from connectors.findings import Anomaly, Changes, Pattern, WindowPart
 from connectors.records import Line
+from encoder_core.vectors import unit_rows
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
 from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, Surprises, feature_rows
 from stream_processors.detection.patterns import Assignment, PatternTable
 from stream_processors.detection.quantile import SlidingQuantile
-from stream_processors.detection.selection import unit_rows
 from stream_processors.detection.windows import WindowSampler
 
 STATE_VERSION = 2

@@ -15,7 +15,7 @@ from connectors.findings import Changes
 from connectors.formats import parse
 from connectors.records import Line, Record
 from connectors.waiting import reason_of
-from stream_processors.cascade import Cascade, finite
+from encoder_core.cascade import Cascade, finite
 from stream_processors.detection.partition import PartitionDetector, Refinement
 
 if TYPE_CHECKING:

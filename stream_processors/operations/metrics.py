@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from stream_processors.cascade import Cascade
+from encoder_core.cascade import Cascade
 
 if TYPE_CHECKING:
     from encoder_core import Encoder

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from encoder_core import Bundle, BundleError, Encoder
+from encoder_core.cascade import Cascade
 from stream_processors import assembly
 from stream_processors.assembly import make_embedder, make_encoder
-from stream_processors.cascade import Cascade
 from stream_processors.settings import load_settings
 
 LINES = ["sshd: session opened for user root", "kernel: eth0 link is down"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_processors.detection.selection import max_min, unit_rows
+from encoder_core.vectors import unit_rows
+from stream_processors.detection.selection import max_min
 
 
 @st.composite

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from encoder_core.cascade import Cascade
 from encoder_core.encoder import EncoderStats
-from stream_processors.cascade import Cascade
 from stream_processors.operations.metrics import EncoderMetrics
 
 

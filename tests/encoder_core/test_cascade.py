@@ -9,7 +9,7 @@ import pytest
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from encoder_core import BundleError
-from stream_processors.cascade import Cascade, Leaders
+from encoder_core.cascade import Cascade, Leaders
 from stream_processors.detection.partition import DetectionSettings, PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.scan import scan

@@ -2,8 +2,8 @@
 
 Vectors of the static encoder approximate those of the full one. A line near to one that the full encoder has read, its
 leader, is taken for ``full(leader) + static(line) - static(leader)``: what the approximation gets wrong is much the
-same for both, and goes. So detection, patterns and queries live in the full encoder's space alone. Lines that
-detection finds near to an alert get vectors of their own afterwards (``detection.partition.Refinement``).
+same for both, and goes. So detection, patterns and queries live in the full encoder's space alone. Lines
+that may come to an alert get vectors of their own afterwards.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder_core import Bundle, BundleError, Encoder
-from encoder_core.encoder import Embedded
-from stream_processors.detection.selection import unit_rows
+from encoder_core.bundle import Bundle, BundleError
+from encoder_core.encoder import Embedded, Encoder
+from encoder_core.vectors import unit_rows
 
 LEADERS = 2_048
 """Lines kept with both their vectors: twice a partition's patterns; 6 MB at 384 dimensions."""
