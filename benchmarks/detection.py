@@ -26,7 +26,8 @@ from connectors.records import Changes, Line
 from connectors.scenario import LabelledLine, scenario
 from encoder_core import Encoder, static_bundle_path
 from stream_processors.cascade import Cascade
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.pipeline import Pipeline
 from stream_processors.scan import BATCH_LINES
 from stream_processors.settings import EncoderSettings

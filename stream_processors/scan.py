@@ -9,7 +9,8 @@ from typing import TypeVar
 from connectors.formats import parse
 from connectors.records import Changes, Line
 from connectors.store import MemoryStore
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.pipeline import Embedder, Failed, Pipeline
 
 BATCH_LINES = 500

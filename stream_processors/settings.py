@@ -19,7 +19,7 @@ from connectors.config import SettingsError
 from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings
 from connectors.store import RetentionSettings
-from stream_processors.detection.partition import DetectionSettings
+from stream_processors.detection.settings import DetectionSettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]
 

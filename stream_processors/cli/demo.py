@@ -15,7 +15,7 @@ from stream_processors.cli import report
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option
 from stream_processors.demo import PARTITIONS, TOPIC, DemoRun, run_demo
-from stream_processors.detection.partition import TEXT_CHARACTERS
+from stream_processors.detection.texts import TEXT_CHARACTERS
 from stream_processors.queries import samples
 
 WINDOW_SECONDS = 10

@@ -10,7 +10,8 @@ from connectors.records import Changes
 from connectors.store import MemoryStore
 from encoder_core import BundleError
 from stream_processors.cascade import Cascade, Leaders
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.pipeline import Pipeline
 from stream_processors.scan import scan
 from tests.fakes import TrigramEmbedder, changes_of, make_lines, unit

@@ -13,7 +13,8 @@ from connectors.embedded import free_port
 from connectors.redis import connect
 from connectors.store import RedisStore
 from stream_processors.cli import main, options
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.pipeline import Pipeline
 from tests.fakes import changes_of, make_lines
 

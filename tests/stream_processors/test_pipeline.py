@@ -7,7 +7,8 @@ import pytest
 
 from connectors.formats import parse
 from connectors.records import Changes, Line
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.pipeline import UNPARSED, Pipeline, embed_lines
 from tests.fakes import TrigramEmbedder, make_lines
 
