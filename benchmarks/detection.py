@@ -27,8 +27,9 @@ from connectors.records import Line
 from encoder_core import Encoder, static_bundle_path
 from encoder_core.cascade import Cascade
 from stream_processors.demo.scenario import LabelledLine, scenario
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.scan import BATCH_LINES
 from stream_processors.settings import EncoderSettings
 

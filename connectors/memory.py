@@ -9,16 +9,7 @@ from dataclasses import replace
 from threading import Lock
 
 from connectors.findings import Anomaly, Changes, Pattern, SourceStats, WindowPart
-from connectors.store import (
-    TAKEOVER_SECONDS,
-    Clock,
-    Fenced,
-    Occupied,
-    Order,
-    Stored,
-    is_living,
-    ranked_time,
-)
+from connectors.store import TAKEOVER_SECONDS, Clock, Fenced, Occupied, Order, Stored, is_living, ranked_time
 
 
 class MemoryStore:

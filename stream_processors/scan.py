@@ -10,8 +10,9 @@ from connectors.findings import Changes
 from connectors.formats import parse
 from connectors.memory import MemoryStore
 from connectors.records import Line
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Embedder, Failed, Pipeline
+from stream_processors.detection.settings import DetectionSettings
 
 BATCH_LINES = 500
 WHOLE_FILE = 1 << 40

@@ -19,7 +19,7 @@ from connectors.config import SettingsError
 from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings, without_overridden
 from connectors.store import RetentionSettings
-from stream_processors.detection.partition import DetectionSettings
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.operations.health import HealthSettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]

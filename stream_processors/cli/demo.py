@@ -16,7 +16,7 @@ from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option
 from stream_processors.demo.run import PARTITIONS, TOPIC, DemoRun, run_demo
 from stream_processors.demo.scenario import ATTACK_STEPS, scenario
-from stream_processors.detection.partition import TEXT_CHARACTERS
+from stream_processors.detection.texts import TEXT_CHARACTERS
 
 WINDOW_SECONDS = 10
 TOP = 20

@@ -25,6 +25,8 @@ from connectors.records import Record
 TOP = 3
 """Most surprising columns, and words, of a line that the forest gets, largest first."""
 WIDTH = 2 * TOP + 2
+EQUAL_FEATURES = 0.02
+"""Features that differ by less are alike: those of equal lines creep by some thousandths as counts grow."""
 GROUPS = 1_000
 """Columns and kinds of lines counted at most; what comes later is not counted."""
 COLUMN_VALUES = 200
@@ -144,14 +146,14 @@ class SurpriseCounts:
             self._groups[name] = Group()
         return self._groups[name]
 
-    def state(self) -> NDArray[np.uint8]:
+    def state(self) -> dict[str, NDArray[np.uint8]]:
         """The counts as JSON bytes."""
         groups = {name: group and group.state() for name, group in self._groups.items()}
-        return np.frombuffer(json.dumps(groups).encode(), dtype=np.uint8)
+        return {"json": np.frombuffer(json.dumps(groups).encode(), dtype=np.uint8)}
 
-    def restore(self, state: NDArray[np.uint8]) -> None:
+    def restore(self, state: dict[str, NDArray[np.uint8]]) -> None:
         """Takes up saved counts."""
-        groups = json.loads(state.tobytes())
+        groups = json.loads(state["json"].tobytes())
         self._groups = {name: group and Group(*group) for name, group in groups.items()}
 
 
@@ -186,16 +188,16 @@ class RecentVectors:
         self._vectors[places] = vectors
         self._seen += len(vectors)
 
-    def state(self) -> NDArray[np.float16]:
+    def state(self) -> dict[str, NDArray[np.float16]]:
         """The remembered vectors, float16 (lines, dim), oldest first."""
-        if self._seen <= RECENT:
-            return self._vectors[: self._seen].astype(np.float16)
-        return np.roll(self._vectors, -(self._seen % RECENT), axis=0).astype(np.float16)
+        oldest = self._seen % RECENT if self._seen > RECENT else 0
+        known = np.roll(self._vectors, -oldest, axis=0)[: min(self._seen, RECENT)]
+        return {"vectors": known.astype(np.float16)}
 
-    def restore(self, state: NDArray[np.float16]) -> None:
+    def restore(self, state: dict[str, NDArray[np.float16]]) -> None:
         """Takes up saved vectors."""
         self._seen = 0
-        self.add(state.astype(np.float32))
+        self.add(state["vectors"].astype(np.float32))
 
 
 def feature_rows(

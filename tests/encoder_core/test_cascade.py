@@ -10,8 +10,9 @@ from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from encoder_core import BundleError
 from encoder_core.cascade import Cascade, Leaders
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.scan import scan
 from tests.fakes import TrigramEmbedder, changes_of, make_lines, unit
 

@@ -12,8 +12,9 @@ import pytest
 from connectors.redis import RedisStore, connect
 from stream_processors.cli import main, options
 from stream_processors.demo.servers import free_port
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
+from stream_processors.detection.settings import DetectionSettings
 from tests.fakes import changes_of, make_lines
 
 pytestmark = pytest.mark.usefixtures("no_settings")

@@ -5,7 +5,7 @@ import pytest
 from connectors.memory import MemoryStore
 from stream_processors.answers.queries import samples
 from stream_processors.cli.files import opened, read_lines
-from stream_processors.detection.partition import DetectionSettings
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.scan import batched, numbered_lines, scan
 from tests.fakes import TrigramEmbedder
 

@@ -158,6 +158,11 @@ class OnlineIsolationForest:
         self._ready = True
         self._since_refit = 0
 
+    def end_warmup(self) -> None:
+        """Grows the trees early, for a source that ends; nothing happens with fewer than two rows."""
+        if self._filled >= 2:
+            self.fit()
+
     def _grown(self) -> FlatTrees:
         """The trees; those of a restored forest are grown now."""
         if self._flat is None:

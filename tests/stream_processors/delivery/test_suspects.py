@@ -8,8 +8,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from stream_processors.delivery.suspects import SURE_TIMES, Suspects
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import FEW_LINES, UNPARSED, OurFault, Pipeline, TooManyFailed
+from stream_processors.detection.settings import DetectionSettings
 from tests.fakes import changes_of, make_line, make_lines
 
 AT = TopicPartition("logs", 0)

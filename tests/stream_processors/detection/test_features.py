@@ -160,7 +160,7 @@ def test_memory_is_bounded_in_groups_values_and_words(counts, monkeypatch):
         counts.surprises(record(letters + "x" * 10_000, **{f"column {letters}": letters + "y" * 10_000}))
         counts.surprises(record(letters + "x" * 10_000))
     assert len(counts._groups) == 20
-    assert counts.state().nbytes < 20 * 100 * features.VALUE_CHARACTERS
+    assert counts.state()["json"].nbytes < 20 * 100 * features.VALUE_CHARACTERS
 
 
 def test_restored_counts_go_on_as_the_saved_ones(counts):
@@ -221,7 +221,7 @@ def test_the_oldest_vectors_are_forgotten(monkeypatch):
     assert recent.distance(old)[0] == pytest.approx(0, abs=1e-5)
     recent.add(np.tile(-old, (250, 1)))
     assert recent.distance(old)[0] > 1
-    assert len(recent.state()) == 100
+    assert len(recent.state()["vectors"]) == 100
 
 
 @pytest.mark.parametrize("lines", [0, 3, 100, 130])

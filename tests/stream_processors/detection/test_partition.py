@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 
 from connectors.findings import Changes
 from connectors.records import Line, Record
-from stream_processors.detection.partition import (
-    TEXT_CHARACTERS,
-    DetectionSettings,
-    PartitionDetector,
-    Refinement,
-    display_text,
-    snapshot_metadata,
-)
-from tests.fakes import TrigramEmbedder, changes_of, make_line, make_lines
+from stream_processors.detection.partition import PartitionDetector, Refinement
+from stream_processors.detection.settings import DetectionSettings
+from stream_processors.detection.snapshot import snapshot_metadata
+from tests.fakes import TrigramEmbedder, changes_of, make_lines
 
 KINDS = [
     "sshd session opened for user {}",
@@ -404,7 +399,7 @@ def test_a_snapshot_of_another_model_is_refused(make, process):
     detector = make()
     process(detector, make_lines(crowd(100)))
     other = PartitionDetector("logs", 0, 64, DetectionSettings(), model="m2")
-    with pytest.raises(ValueError, match=r"^detector state of logs/0 has model 'm1', expected 'm2'$"):
+    with pytest.raises(ValueError, match=r"^detector state has model 'm1', expected 'm2'$"):
         other.restore(detector.snapshot(100))
 
 
@@ -412,7 +407,7 @@ def test_a_snapshot_of_another_dimension_is_refused(make, process):
     detector = make()
     process(detector, make_lines(crowd(100)))
     other = PartitionDetector("logs", 0, 63, DetectionSettings(), model="m1")
-    with pytest.raises(ValueError, match=r"^detector state of logs/0 has dim '64', expected '63'$"):
+    with pytest.raises(ValueError, match=r"^detector state has dim '64', expected '63'$"):
         other.restore(detector.snapshot(100))
 
 
@@ -453,15 +448,6 @@ def test_bytes_that_are_no_snapshot_are_a_value_error(make, process, damage):
         make().restore(damaged)
 
 
-def test_people_see_the_line_as_it_came():
-    line = make_line(0, "a message")
-    assert display_text(line) == "a message"
-    assert display_text(replace(line, value=b"\xff raw \x00")) == "\ufffd raw \x00"
-    assert display_text(replace(line, value=None)) == "a message"
-    assert display_text(replace(line, value=b"x" * 100_000)) == "x" * TEXT_CHARACTERS
-    assert display_text(replace(line, value="é".encode() * 100_000)) == "é" * TEXT_CHARACTERS
-
-
 def test_a_stream_of_one_line_repeated_is_no_stream_of_alerts(make, process):
     batches = process(make(), make_lines(["the same line"] * 1_000))
     assert len(anomalies_of(batches)) < 20
@@ -489,6 +475,43 @@ def test_a_stream_of_few_distinct_lines_is_not_flagged_in_bursts(embedder, share
     changes = Changes("logs", 0, expected=count, end=count + 1)
     detector.process(make_lines([OUTLIER], first=count), embedder.embed([OUTLIER]), changes)
     assert [anomaly.text for anomaly in changes.anomalies] == [OUTLIER]
+
+
+class Longest:
+    """A detector that finds the largest feature unusual, after as many rows as there are in a batch."""
+
+    ready = False
+
+    def __init__(self) -> None:
+        self.learned = 0
+
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        return rows.max(axis=1).astype(np.float64)
+
+    def learn(self, rows: np.ndarray) -> None:
+        self.learned += len(rows)
+        self.ready = True
+
+    def end_warmup(self) -> None:
+        self.ready = True
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"learned": np.array([self.learned])}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.learned = int(state["learned"][0])
+        self.ready = True
+
+
+def test_any_detector_will_do(embedder, process):
+    usual = DetectionSettings(alert_rate=0.01)
+    one, other = Longest(), Longest()
+    lines = make_lines([*crowd(300), OUTLIER, *crowd(49)])
+    whole = PartitionDetector("logs", 0, embedder.dim, usual, detector=one)
+    assert 300 in [anomaly.offset for anomaly in anomalies_of(process(whole, lines))]
+    restored = PartitionDetector("logs", 0, embedder.dim, usual, detector=other)
+    assert restored.restore(whole.snapshot(350)) == 350
+    assert (other.learned, restored.warm) == (350, True)
 
 
 texts = st.one_of(

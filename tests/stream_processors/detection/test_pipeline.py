@@ -8,8 +8,9 @@ import pytest
 from connectors.findings import Changes
 from connectors.formats import parse
 from connectors.records import Line
-from stream_processors.detection.partition import DetectionSettings, PartitionDetector
+from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import UNPARSED, Pipeline, embed_lines
+from stream_processors.detection.settings import DetectionSettings
 from tests.fakes import TrigramEmbedder, make_lines
 
 POISON = "poison"

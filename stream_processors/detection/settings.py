@@ -1,0 +1,37 @@
+"""The settings of detection."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
+
+
+class DetectionSettings(BaseModel):
+    """What counts as unusual, as one pattern, and as one window."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    alert_rate: float = Field(
+        0.005, gt=0, lt=1, description="Share of recent lines to flag, the most unusual"
+    )
+    trees: int = Field(100, ge=10, le=1_000, description="Trees of the isolation forest")
+    reservoir: int = Field(4_096, ge=256, le=100_000, description="Recent lines the forest remembers")
+    warmup: int = Field(512, ge=16, description="Lines before the first score; they are scored then")
+    refit_every: int = Field(512, ge=16, description="Lines between renewals of a tenth of the trees")
+    pattern_threshold: float = Field(
+        0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern"
+    )
+    pattern_limit: int = Field(
+        1_000, ge=1, le=100_000, description="Patterns kept per partition and in the store"
+    )
+    window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
+    window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")
+    seed: int = Field(0, description="Seed of the forest")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.warmup > self.reservoir:
+            raise ValueError(
+                f"detection.warmup={self.warmup} never ends with detection.reservoir={self.reservoir} lines"
+            )
+        return self

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from stream_processors.detection import snapshot
+from stream_processors.detection.snapshot import Kind, load, save, snapshot_metadata
+
+KIND = Kind("m@1#0", 64)
+
+
+class Arrays:
+    """A part that is its arrays."""
+
+    def __init__(self, **arrays: np.ndarray) -> None:
+        self.arrays = arrays
+
+    def state(self) -> dict[str, np.ndarray]:
+        return self.arrays
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.arrays = {name: state[name] for name in self.arrays}
+
+
+def parts() -> dict[str, Arrays]:
+    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
+    return {
+        "forest": Arrays(rows=rows, turned=rows.T),
+        "counts": Arrays(json=np.frombuffer(b"{}", dtype=np.uint8)),
+    }
+
+
+def refusal(saved: bytes, kind: Kind = KIND, into: dict[str, Arrays] | None = None) -> str:
+    with pytest.raises(ValueError) as caught:
+        load(saved, into or parts(), kind)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_every_part_gets_its_own_arrays_back():
+    found = {"counts": Arrays(json=np.zeros(1)), "forest": Arrays(rows=np.zeros(1), turned=np.zeros(1))}
+    assert load(save(parts(), KIND, 1_234), found, KIND) == 1_234
+    for name, part in parts().items():
+        for key, array in part.arrays.items():
+            np.testing.assert_array_equal(found[name].arrays[key], array)
+            assert found[name].arrays[key].dtype == array.dtype
+
+
+def test_it_is_plain_safetensors_with_its_kind_and_offset_in_the_header():
+    saved = save(parts(), KIND, 7)
+    assert set(safetensors.numpy.load(saved)) == {"forest.rows", "forest.turned", "counts.json"}
+    expected = {"version": str(snapshot.STATE_VERSION), "model": "m@1#0", "dim": "64", "offset": "7"}
+    assert snapshot_metadata(saved) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Kind("m@1#1", 64), "model 'm@1#0', expected 'm@1#1'"),
+        (Kind("m@1#0", 32), "dim '64', expected '32'"),
+    ],
+)
+def test_one_of_another_model_or_dimension_is_refused(kind, reason):
+    assert refusal(save(parts(), KIND, 7), kind) == f"detector state has {reason}"
+
+
+def test_one_of_another_version_is_refused(monkeypatch):
+    saved = save(parts(), KIND, 7)
+    monkeypatch.setattr(snapshot, "STATE_VERSION", snapshot.STATE_VERSION + 1)
+    assert re.search(r"version '\d+', expected '\d+'", refusal(saved))
+
+
+@pytest.mark.parametrize("name", ["forest", "counts"])
+def test_a_part_that_is_missing_or_unknown_is_no_state_of_ours(name):
+    fewer = {key: part for key, part in parts().items() if key != name}
+    assert "not a detector state" in refusal(save(fewer, KIND, 7))
+    assert "not a detector state" in refusal(save(parts(), KIND, 7), into=fewer)
+
+
+def test_a_part_that_refuses_its_arrays_refuses_the_snapshot():
+    class Refusing(Arrays):
+        def restore(self, state: dict[str, np.ndarray]) -> None:
+            raise ValueError("rows of another width\nand more")
+
+    refusing = parts() | {"forest": Refusing()}
+    assert refusal(save(parts(), KIND, 7), into=refusing) == "not a detector state: rows of another width"
+
+
+@pytest.mark.parametrize("saved", [b"", b"{}", b"\x00" * 100, b"\xff" * 9, b"\x02" + bytes(7) + b"[]"])
+def test_bytes_that_are_something_else_are_refused(saved):
+    assert "not a detector state" in refusal(saved)
