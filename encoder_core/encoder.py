@@ -75,7 +75,7 @@ class Encoder:
         self,
         bundle: Bundle,
         *,
-        max_tokens: int = 256,
+        max_tokens: int = 128,
         batch_tokens: int = RUN_TOKENS,
         threads: int = 0,
         cache_bytes: int = 8 << 20,

@@ -49,7 +49,7 @@ class Assignment:
 class PatternTable:
     """Bounded set of pattern vectors with counts."""
 
-    def __init__(self, dim: int, *, threshold: float = 0.9, limit: int = 1_000, model: str = "") -> None:
+    def __init__(self, dim: int, *, threshold: float = 0.95, limit: int = 1_000, model: str = "") -> None:
         if not -1 <= threshold <= 1:
             raise ValueError(f"threshold is a cosine between -1 and 1, got {threshold}")
         if limit < 1:

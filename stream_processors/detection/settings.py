@@ -22,7 +22,10 @@ class DetectionSettings(BaseModel):
         0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern"
     )
     pattern_limit: int = Field(
-        1_000, ge=1, le=100_000, description="Patterns kept per partition and in the store"
+        1_000,
+        ge=1,
+        le=100_000,
+        description="Patterns that a partition remembers; the store keeps retention.patterns",
     )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
 
+from connectors.redis import RedisStore
+from encoder_core import Encoder
+from stream_processors.detection.detectors.forest import OnlineIsolationForest
+from stream_processors.detection.patterns import PatternTable
+from stream_processors.detection.windows import WindowSampler
+from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings, SettingsError, known_names, load_settings, section_fields
 
 SECRET = "s3cret-of-the-test"
@@ -276,3 +283,26 @@ def test_every_setting_is_described():
     for section in Settings.model_fields:
         for name, field in section_fields(section).items():
             assert field.description, f"{section}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("section", "factory", "renamed"),
+    [
+        ("encoder", Encoder.__init__, {}),
+        ("detection", OnlineIsolationForest.__init__, {}),
+        ("detection", PatternTable.__init__, {"pattern_threshold": "threshold", "pattern_limit": "limit"}),
+        ("detection", WindowSampler.__init__, {"window_seconds": "seconds", "window_lines": "k"}),
+        ("health", Watchdog.__init__, {}),
+        ("redis", RedisStore.__init__, {}),
+    ],
+)
+def test_a_setting_and_the_argument_it_becomes_have_one_default(section, factory, renamed):
+    arguments = inspect.signature(factory).parameters
+    defaults = {name: field.default for name, field in section_fields(section).items()}
+    shared = {
+        name: (value, arguments[renamed.get(name, name)].default)
+        for name, value in defaults.items()
+        if renamed.get(name, name) in arguments and name != "bundle"
+    }
+    assert shared
+    assert {name: pair for name, pair in shared.items() if pair[0] != pair[1]} == {}
