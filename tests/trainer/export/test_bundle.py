@@ -10,7 +10,7 @@ import torch
 
 import trainer.export.bundle
 from encoder_core import Bundle, Encoder, default_bundle_path
-from encoder_core.bundle import sha256_of
+from encoder_core.bundle import sha256_of, write_manifest
 from trainer.export.bundle import (
     FP32_TOLERANCE,
     INT8_COSINE,
@@ -290,6 +290,7 @@ def old(exported, tmp_path):
     """A bundle of an older version."""
     shutil.copytree(exported, tmp_path / "bundle")
     (tmp_path / "bundle" / "left-over.txt").write_text("of an older version")
+    write_manifest(tmp_path / "bundle", {"name": "small", "version": "1.2.3"})
     return tmp_path / "bundle"
 
 
