@@ -106,6 +106,17 @@ class Settings(BaseModel):
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        window = self.detection.window_seconds
+        if self.retention.window_hours * 3_600 < window:
+            raise ValueError(
+                f"retention.window_hours={self.retention.window_hours:g} ends a window's sample before the window, "
+                f"which has detection.window_seconds={window}"
+            )
+        return self
+
     health: HealthSettings = Field(default_factory=HealthSettings)
 
 

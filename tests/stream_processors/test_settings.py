@@ -306,3 +306,17 @@ def test_a_setting_and_the_argument_it_becomes_have_one_default(section, factory
     }
     assert shared
     assert {name: pair for name, pair in shared.items() if pair[0] != pair[1]} == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (
+            {"retention.window_hours": "0.5", "detection.window_seconds": "3600"},
+            ["retention.window_hours", "detection.window_seconds"],
+        ),
+    ],
+)
+def test_settings_that_cannot_work_together_are_refused_by_name(values, names):
+    message = refusal(None, values, {})
+    assert all(name in message for name in names)
