@@ -65,6 +65,7 @@ class Opener:
         self._new_detector = new_detector
         self._topics: dict[str, tuple[float, asyncio.Task[TopicFacts]]] = {}
         self._checked: set[str] = set()
+        self._claimed: set[str] = set()
 
     async def open(self, at: TopicPartition, *, tries: int = 0, forget: bool = False) -> Partition:
         """A partition whose consumer stands where reading goes on. Any failure is the caller's to try again.
@@ -137,11 +138,20 @@ class Opener:
             return min(stored.waiting_from, applied)
         return max(0, applied - self._settings.detection.warmup)
 
+    async def release(self) -> None:
+        """Gives up our group's claims, for a worker that stops: the next one may be of another group.
+
+        Other workers of the group claim their sources again within seconds.
+        """
+        for source in self._claimed:
+            await asyncio.to_thread(self._store.claim, source, self._settings.stream.group, 0.0)
+
     async def _check(self, source: str) -> None:
         if source not in self._checked:
             await asyncio.to_thread(self._store.check, source)
             self._checked.add(source)
         await asyncio.to_thread(self._store.claim, source, self._settings.stream.group, time.time())
+        self._claimed.add(source)
 
     def distrust(self, source: str) -> None:
         """The store refused something of this source: its commands are checked again when a partition is opened."""

@@ -117,11 +117,11 @@ class StreamService(Service):
     async def on_stop(self) -> None:
         """Leaves the group, so that others take the partitions at once."""
         self.log_metrics()
-        for client in (self.consumer, self.dead_letters, self.health):
+        for stop in (self.consumer.stop, self.dead_letters.stop, self.opener.release, self.health.stop):
             try:
-                await asyncio.wait_for(client.stop(), STOP_SECONDS)
-            except (KafkaError, asyncio.TimeoutError) as error:
-                log.warning("while stopping: %s", error or type(error).__name__)
+                await asyncio.wait_for(stop(), STOP_SECONDS)
+            except Exception as error:
+                log.warning("while stopping: %s", reason_of(error))
 
     @Service.task
     async def fetch(self) -> None:

@@ -161,6 +161,20 @@ def test_a_topic_that_ends_before_the_applied_offset_is_read_from_its_beginning(
     stream.assert_each_line_counted_once()
 
 
+def test_a_group_that_was_stopped_leaves_its_place_to_another_at_once(stream_factory):
+    stream = stream_factory()
+    stream.produce(log_lines(100, distinct=30))
+    with stream.worker() as worker:
+        stream.wait_until_done()
+        assert worker.terminate() == 0
+    stream.produce(log_lines(100, distinct=30))
+    stream.group += "-renamed"
+    with stream.worker():
+        stream.wait_until_done()
+    assert stream.store.stats(stream.topic).group == stream.group
+    stream.assert_each_line_counted_once()
+
+
 def test_a_worker_that_another_one_overtook_writes_nothing_and_goes_on_from_the_store(stream_factory):
     stream = stream_factory()
     stream.produce(log_lines(1_000, distinct=50))
