@@ -19,7 +19,7 @@ from stream_processors.settings import Settings
 
 log = logging.getLogger("secencoder.worker")
 
-TOPIC_SECONDS = 5.0
+TOPIC_SECONDS = 1.0
 """How long what was asked about a topic serves all of its partitions."""
 SURE_TRIES = 3
 """A log that ends before the applied offset may only have a new leader: it counts as cut off when seen this often."""

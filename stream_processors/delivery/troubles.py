@@ -49,9 +49,9 @@ class Troubles:
         """
         trouble = self._of.setdefault(at, Trouble(reason))
         trouble.reason, trouble.clean = reason, 0
-        narrower = narrow_to is not None and (trouble.limit is None or narrow_to < trouble.limit)
-        if narrow_to is not None:
-            trouble.limit = max(1, narrow_to)
+        limit = None if narrow_to is None else max(1, narrow_to)
+        narrower = limit is not None and (trouble.limit is None or limit < trouble.limit)
+        trouble.limit = limit or trouble.limit
         trouble.tries = 1 if narrower else trouble.tries + 1
         wait = min(FIRST_WAIT * 2 ** (trouble.tries - 1), LONGEST_WAIT)
         trouble.until = self._clock() + wait
