@@ -359,7 +359,7 @@ def test_query_sources(secencoder, filled):
     header = next(
         line for line in secencoder("query", "sources", *filled).out.splitlines() if "lines" in line
     )
-    assert "parse errors  cut  partitions" in header
+    assert "parse errors  cut  expired  partitions" in header
 
 
 @pytest.mark.parametrize(

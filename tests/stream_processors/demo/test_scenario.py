@@ -13,7 +13,7 @@ import pytest
 
 from stream_processors.demo.scenario import ATTACK_STEPS, START, SYSTEMS, LabelledLine, scenario
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 JSON_SYSTEMS = {"windows", "cloudtrail", "kubernetes"}
 
 
