@@ -56,9 +56,6 @@ class MemoryStore:
     def applied(self, source: str) -> dict[int, int]:
         return dict(self._stats[source].applied) if source in self._stats else {}
 
-    def state(self, source: str, partition: int) -> bytes | None:
-        return self._partitions.get((source, partition), Stored()).snapshot
-
     def stored(self, source: str, partition: int, windows: int) -> Stored:
         with self._lock:
             starts = self.windows(source, partition)[:windows]

@@ -97,9 +97,6 @@ class Store(Protocol):
     def applied(self, source: str) -> dict[int, int]:
         """Partition to the offset after the last applied line."""
 
-    def state(self, source: str, partition: int) -> bytes | None:
-        """The detector's last snapshot."""
-
     def stored(self, source: str, partition: int, windows: int) -> Stored:
         """What a partition goes on from, with its parts of that many of its latest windows."""
 

@@ -60,7 +60,6 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         client.xdel(feed, "0-1")  # what a refused step takes back
         probe.stored(source, 0, 1)
         probe.restart(source, 0, expected=2, start=0, topic_id=None)
-        probe.state(source, 0)
         probe.blame(source, 0, GROUP)
         probe.troubles(source)
         probe.blame(source, 0, None)

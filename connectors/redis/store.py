@@ -125,10 +125,6 @@ class RedisStore(RedisReads):
         return {int(p): int(o) for p, o in self._redis.hgetall(self.key(source, "applied")).items()}
 
     @answered
-    def state(self, source: str, partition: int) -> bytes | None:
-        return self._redis.get(self.key(source, "state", partition))
-
-    @answered
     def stored(self, source: str, partition: int, windows: int) -> Stored:
         names = (("applied",), ("topic_ids",), ("stats",), ("state", partition), ("windows",))
         applied, topic_id, snapshot, waiting_from, found = self._run(

@@ -56,7 +56,7 @@ def everything(store, source: str = "logs") -> tuple:
     return (
         store.stats(source),
         store.applied(source),
-        store.state(source, 0),
+        store.stored(source, 0, 1).snapshot,
         store.stored(source, 0, 9),
         store.anomalies(source),
         store.patterns(source),

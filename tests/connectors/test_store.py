@@ -57,7 +57,7 @@ def test_the_next_step_goes_on_from_the_applied_offset(store):
     stats = store.stats("logs")
     counted = (stats.lines, stats.dead_letters, stats.parse_errors, stats.cut)
     assert (counted, stats.applied) == ((14, 2, 4, 8), {0: 25})
-    assert store.state("logs", 0) == BINARY + b"25"
+    assert store.stored("logs", 0, 1).snapshot == BINARY + b"25"
 
 
 @pytest.mark.parametrize("expected", [None, 0, 9, 11, 100])
@@ -114,7 +114,7 @@ def test_of_two_writers_with_the_same_expected_offset_exactly_one_wins(store, mo
         for writer in writers:
             writer.join()
         assert outcomes.count(None) == 1
-        assert store.state("logs", 0) in outcomes
+        assert store.stored("logs", 0, 1).snapshot in outcomes
     assert store.stats("logs").lines == 20
 
 
@@ -133,7 +133,10 @@ def test_two_partitions_do_not_disturb_each_other(store):
     )
     store.apply(step(10, 20, lines=10, snapshot=b"zero again"))
     assert store.applied("logs") == {0: 20, 1: 3}
-    assert (store.state("logs", 0), store.state("logs", 1)) == (b"zero again", b"one")
+    assert (store.stored("logs", 0, 1).snapshot, store.stored("logs", 1, 1).snapshot) == (
+        b"zero again",
+        b"one",
+    )
     assert [(part.partition, part.count) for part in store.window("logs", 60)] == [(0, 10), (1, 3)]
     assert (store.stats("logs").lines, store.stats("logs").warming_up) == (23, 3)
 
@@ -198,7 +201,7 @@ def test_windows_come_latest_first_and_a_part_is_replaced(store):
 def test_a_step_without_a_snapshot_keeps_the_last_one(store):
     store.apply(step(None, 1, snapshot=BINARY))
     store.apply(step(1, 2))
-    assert store.state("logs", 0) == BINARY
+    assert store.stored("logs", 0, 1).snapshot == BINARY
 
 
 def test_a_step_of_many_changes_is_one_step(store):
