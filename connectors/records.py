@@ -1,44 +1,76 @@
-"""What comes in: a line as it came, and its parsed form.
+"""What comes in: a message as Kafka had it, the lines in it, and what is understood of each.
 
 Imports nothing of ours: connectors make them, stream_processors consumes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+HOST = "host.name"
+SERVICE = "service.name"
+NAMESPACE = "k8s.namespace.name"
+CONTAINER = "k8s.container.name"
+LOGGER = "otel.scope.name"
+PID = "process.pid"
+THREAD = "thread.name"
+LEVEL = "level"
+"""The level word as the line has it; ``Record.severity`` is its number."""
+ORIGIN = (HOST, SERVICE, NAMESPACE, CONTAINER, LOGGER)
+"""Columns that say where a line came from, whatever shipped it: OpenTelemetry's semantic conventions."""
+
+TRACE, DEBUG, INFO, WARN, ERROR, FATAL = 1, 5, 9, 13, 17, 21
+"""The first of each range of OpenTelemetry's severity numbers, 1 to 24."""
+UNSTATED = 0
+"""Severity while nothing states one; a record that is read counts as INFO then."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """One log line after parsing.
+    """What is understood of one log line.
 
     A line that its parser rejects is still a Record: ``format`` is ``"raw"``, ``text`` the whole line and
     ``parse_error`` says why. Nothing is dropped.
     """
 
     text: str
-    """What the encoder reads: the message without its timestamp; for structured lines ``key=value`` pairs."""
+    """What the encoder reads: the message without its header; for structured lines ``key=value`` pairs."""
     format: str
-    """``json``, ``logfmt``, ``rfc3164``, ``rfc5424``, ``cef``, ``leef``, ``access`` or ``raw``."""
+    """One of ``connectors.formats.FORMATS``."""
     fields: dict[str, str] = field(default_factory=dict)
-    """Structured columns under dotted names, e.g. ``{"userIdentity.type": "IAMUser"}``; empty for raw text."""
+    """Columns under dotted names, e.g. ``{"userIdentity.type": "IAMUser"}``, those of ``ORIGIN`` among them."""
     time: float | None = None
-    """Event time in seconds since the epoch, UTC, when the line states one."""
+    """Event time in seconds since the epoch, UTC, when the line or its shipper states one."""
+    severity: int = UNSTATED
+    """OpenTelemetry's severity number."""
     parse_error: str | None = None
     cut: bool = False
     """True when ``text`` was cut to the text limit."""
+    message: str | None = None
+    """The message alone, for people: no header, no program; None when ``text`` is that."""
+    line: str | Mapping[str, Any] | None = None
+    """The line as it stood in its envelope, text or object; None when it came alone."""
+    envelope: str = ""
+    """Names of the envelopes around it, the outermost first, e.g. ``filebeat/docker``."""
+    shipper: Mapping[str, Any] | None = None
+    """What else the shippers said, as they nested it: kept apart from text and columns, shown on demand."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One line of a partition as it came from Kafka or a file, with its parsed form."""
 
     offset: int
     timestamp: float
-    """Record time in seconds since the epoch: Kafka's timestamp, or the time of reading for a file."""
+    """When it happened, in seconds since the epoch: what detection and the answers go by."""
     record: Record
     key: bytes | None = None
     value: bytes | None = None
+    """Key, value and headers are the whole message's."""
     headers: tuple[tuple[str, bytes | None], ...] = ()
     cut: bool = False
     """True when its text is longer than the encoder reads."""
+    index: int = 0
+    """Its place among the lines of its message: ``partition:offset:index`` is its identity."""

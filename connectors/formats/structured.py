@@ -15,21 +15,55 @@ MAX_DEPTH = 32
 
 
 def parse_json(line: str, *, time: float | None = None) -> Record:
-    """The record of a JSON object; raw with ``parse_error`` when the line is none.
-
-    Nested names are joined by dots. At most ``pairs.MAX_FIELDS`` leaves and ``MAX_DEPTH`` levels are kept.
-    """
+    """The record of a JSON object; raw with ``parse_error`` when the line is none."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         return parse_raw(line, error=f"invalid JSON: {error}")
+    return parse_object(value, line, time=time)
+
+
+def parse_object(value: dict[str, Any], text: str | None = None, *, time: float | None = None) -> Record:
+    """The record of an object; text: as it came.
+
+    Nested names are joined by dots. At most ``pairs.MAX_FIELDS`` leaves and ``MAX_DEPTH`` levels are kept.
+    """
     leaves: Leaves = {}
     _flatten(value, "", leaves, 1)
-    if "\\u0000" in line:
+    if text is None or "\\u0000" in text:
         leaves = {_without_nul(name): _without_nul(leaf) for name, leaf in leaves.items()}
     fields = joined(leaves)
     stated = event_time(fields)
     return Record(text=render(leaves), format="json", fields=fields, time=time if stated is None else stated)
+
+
+def json_events(text: str) -> list[Any]:
+    """The objects in JSON text: one document, the items of an array, or one a line; the string of a quoted one.
+
+    Empty for what is no JSON. A line of several that is none comes as the text that it is.
+    """
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _json_lines(text)
+    if isinstance(value, dict | str):
+        return [value]
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return value
+    return []
+
+
+def _json_lines(text: str) -> list[Any]:
+    lines = [line for line in text.splitlines() if line and not line.isspace()]
+    if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
+        return []
+    events: list[Any] = []
+    for line in lines:
+        try:
+            events.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            events.append(line)
+    return events if any(isinstance(event, dict) for event in events) else []
 
 
 def event_time(fields: dict[str, str]) -> float | None:

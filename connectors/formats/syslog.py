@@ -8,7 +8,7 @@ from typing import NamedTuple
 from connectors.formats.pairs import MAX_FIELDS, render
 from connectors.formats.payload import parse_payload
 from connectors.formats.times import Stamp, parse_time, split_time
-from connectors.records import Record
+from connectors.records import HOST, PID, SERVICE, Record
 
 # RFC 5424 section 6.2.1, tables 1 and 2, under the names of syslog.conf(5).
 _SEVERITIES = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]
@@ -125,7 +125,7 @@ def _record(
     A payload gives its own format and its own fields; a header's field of the same name is kept under
     ``syslog.``. ``data`` is read in place of an empty message.
     """
-    columns = (("host", header.host), ("program", header.program), ("pid", header.pid))
+    columns = ((HOST, header.host), (SERVICE, header.program), (PID, header.pid))
     fields = {**{name: value for name, value in columns if value}, **fields}
     message = split_time(header.message)
     if time is None:
@@ -140,3 +140,13 @@ def _record(
     if header.program:
         text = f"{header.program}: {text}" if text else header.program
     return Record(text=text or header.host or "", format=header_format, fields=fields, time=time)
+
+
+def add_program(record: Record, program: str) -> None:
+    """Gives a record the program that its shipper took out of the header; one that it states itself stays."""
+    if SERVICE in record.fields:
+        return
+    record.fields[SERVICE] = program
+    if record.message is None:
+        record.message = record.text
+    record.text = f"{program}: {record.text}" if record.text else program

@@ -20,7 +20,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import Record
+from connectors.records import SERVICE, Record
 
 TOP = 3
 """Most surprising columns, and words, of a line that the forest gets, largest first."""
@@ -116,7 +116,7 @@ class SurpriseCounts:
 
     def surprises(self, record: Record) -> Surprises:
         """Surprise of each counted column and of each word, largest first; then counts the line in."""
-        kind = f"{record.format}/{record.fields.get('program', '')[:VALUE_CHARACTERS]}"
+        kind = f"{record.format}/{record.fields.get(SERVICE, '')[:VALUE_CHARACTERS]}"
         columns = []
         for column, value in record.fields.items():
             name = f"{kind}/{column[:VALUE_CHARACTERS]}"

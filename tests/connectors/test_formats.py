@@ -88,7 +88,7 @@ class TestAnyValue:
         def broken(_line):
             raise KeyError("oops")
 
-        monkeypatch.setattr("connectors.formats.parse_json", broken)
+        monkeypatch.setattr("connectors.formats.structured.parse_json", broken)
         record = parse(b'{"a":1}')
         assert record.text == '{"a":1}'
         assert record.parse_error == "KeyError: 'oops'"
@@ -416,9 +416,9 @@ class TestRfc3164:
             text="sshd: Accepted key for eve",
             format="rfc3164",
             fields={
-                "host": "gate1",
-                "program": "sshd",
-                "pid": "421",
+                "host.name": "gate1",
+                "service.name": "sshd",
+                "process.pid": "421",
                 "facility": "auth",
                 "severity": "info",
             },
@@ -445,12 +445,12 @@ class TestRfc3164:
     @pytest.mark.parametrize(
         ("line", "text", "fields"),
         [
-            ("<13>agent: ready", "agent: ready", {"program": "agent"}),
+            ("<13>agent: ready", "agent: ready", {"service.name": "agent"}),
             ("<13>ready", "ready", {}),
-            ("<13> Jun 14 15:16:01 gate1 %LINK-3-UP: port 4", "%LINK-3-UP: port 4", {"host": "gate1"}),
-            ("<13>Jun 14 15:16:01 gate1 link is up", "link is up", {"host": "gate1"}),
-            ("<13>Jun 14 15:16:01 agent: ready", "agent: ready", {"program": "agent"}),
-            ("<13>Jun 14 15:16:01 gate1 agent:", "agent", {"program": "agent"}),
+            ("<13> Jun 14 15:16:01 gate1 %LINK-3-UP: port 4", "%LINK-3-UP: port 4", {"host.name": "gate1"}),
+            ("<13>Jun 14 15:16:01 gate1 link is up", "link is up", {"host.name": "gate1"}),
+            ("<13>Jun 14 15:16:01 agent: ready", "agent: ready", {"service.name": "agent"}),
+            ("<13>Jun 14 15:16:01 gate1 agent:", "agent", {"service.name": "agent"}),
         ],
     )
     def test_parts_of_the_header_may_be_missing(self, line, text, fields):
@@ -504,9 +504,9 @@ class TestRfc5424:
             text="app: hello",
             format="rfc5424",
             fields={
-                "host": "gate1",
-                "program": "app",
-                "pid": "77",
+                "host.name": "gate1",
+                "service.name": "app",
+                "process.pid": "77",
                 "facility": "local4",
                 "severity": "notice",
                 "msgid": "ID9",
@@ -534,9 +534,9 @@ class TestPayloadInSyslog:
         record = parse(b'<14>Jun 14 15:16:01 gate1 app[5]: {"event":"login","host":"inner","id":123456}')
         assert (record.format, record.text) == ("json", "app: event=login host=inner")
         assert record.fields == {
-            "syslog.host": "gate1",
-            "program": "app",
-            "pid": "5",
+            "host.name": "gate1",
+            "service.name": "app",
+            "process.pid": "5",
             "facility": "user",
             "severity": "info",
             "event": "login",
@@ -556,7 +556,7 @@ class TestPayloadInSyslog:
     def test_cef_without_a_program(self, header):
         record = parse(f"{header}CEF:0|Acme|Wall|1|9|Scan|5|src=192.0.2.1 act=deny".encode())
         assert record.format == "cef"
-        assert record.fields["host"] == "gate1"
+        assert record.fields["host.name"] == "gate1"
         assert record.fields["src"] == "192.0.2.1"
         assert record.text.startswith("deviceVendor=Acme")
 

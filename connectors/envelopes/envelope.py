@@ -1,0 +1,75 @@
+"""What an envelope is: a shipper's way to wrap lines, told by a signature and undone into what was inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(slots=True)
+class Inner:
+    """One line as its envelope held it."""
+
+    line: str | dict[str, Any]
+    """Text is read as if it had come alone, further envelopes included. An object is a line by itself:
+    its members are the
+    content, and the envelope has left its own out."""
+    time: float | None = None
+    """The shipper's time in seconds since the epoch: counts when the line itself states none."""
+    severity: int = 0
+    """OpenTelemetry's number, 0 when the shipper states none: counts when the line itself states none."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Where it came from, under the names of ``connectors.records.ORIGIN``, and the few other columns
+    that are content (a
+    shipper's ``error.type``). The line's own columns of the same name win."""
+    shipper: Mapping[str, Any] | None = None
+    """All other metadata, as nested as it came: the envelope's own object without the message will do. Never flattened
+    unless someone asks."""
+    program: str | None = None
+    """Of syslog, where the shipper took it apart: the text is ``program: line``, as if the header were still there."""
+    error: str | None = None
+    """Why part of it could not be read: the record's ``parse_error``."""
+    stream: str = ""
+    """What the lines around it in order came from: a file on a host, standard output or error of a container. Names of
+    columns (``#Fields``) and continuation lines hold within one stream."""
+    partial: bool = False
+    """True when the line goes on in the next one of its stream (CRI's ``P``)."""
+
+
+class ObjectEnvelope(Protocol):
+    """An envelope that is a JSON object (or a map of another encoding)."""
+
+    name: str
+
+    def matches(self, names: frozenset[str]) -> bool:
+        """Whether an object with these top-level names may be one: asked once for each set of names,
+        then remembered.
+        """
+
+    def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
+        """The lines in it; None when the values say that it is no such envelope. An empty list: nothing
+        to read (a control
+        message). Never raises for any content; ``event`` is not changed.
+        """
+
+
+class TextEnvelope(Protocol):
+    """An envelope that is text around, mostly before, the line."""
+
+    name: str
+
+    def unwrap(self, text: str) -> list[Inner] | None:
+        """As above; must be quick to say None: every text line is shown to it."""
+
+
+class BytesEnvelope(Protocol):
+    """An envelope of bytes that are no text: told by its first bytes."""
+
+    name: str
+
+    def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
+        """As above. Bytes are a value that is read as if it had come alone (what a compressed one held).
+
+        Raises ValueError, with one line that says why, when it is surely such an envelope and can't be read.
+        """

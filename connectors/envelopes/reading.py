@@ -1,0 +1,242 @@
+"""Reading: envelopes are undone one after the other, then each line is parsed by its own format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from connectors import formats
+from connectors.envelopes import registry
+from connectors.envelopes.envelope import Inner, ObjectEnvelope
+from connectors.envelopes.settings import ReadingSettings
+from connectors.records import INFO, Record
+
+MAX_MESSAGE_BYTES = 32 << 20
+"""What a message may hold when it is unpacked; a longer one is read as text only."""
+MAX_LINES = 100_000
+"""Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
+MAX_NESTED = 8
+"""Envelopes in one another; what is deeper is read as a line."""
+SHAPES = 10_000
+"""Shapes of objects that are remembered with the envelopes that may have them."""
+
+
+class Named(Protocol):
+    """Anything with an envelope's name."""
+
+    name: str
+
+
+N = TypeVar("N", bound=Named)
+
+
+class Unread(NamedTuple):
+    """A line whose envelopes are undone, not parsed yet."""
+
+    line: str | dict[str, Any]
+    around: Inner | None
+    """What the envelopes said together, the inner ones first; None without one."""
+    envelope: str
+    """Their names, the outermost first."""
+    text: str | None = None
+    """An object's text, as it came."""
+
+
+class TooManyLines(ValueError):  # noqa: N818
+    """One message holds more than MAX_LINES lines."""
+
+
+class Reader:
+    """Reads the messages of one partition as its topic's settings say; it remembers the names that
+    header lines gave.
+    """
+
+    def __init__(self, settings: ReadingSettings | None = None, *, max_text: int = 65_536) -> None:
+        self.settings = settings or ReadingSettings()
+        self._max_text = max_text
+        wanted = self.settings.envelope
+        self._objects = chosen(registry.OBJECTS, wanted)
+        self._texts = chosen(registry.TEXTS, wanted)
+        self._bytes = chosen(registry.BYTES, wanted)
+        self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
+        self.headers = formats.HeaderLines()
+
+    def read(self, value: bytes | None) -> list[Record]:
+        """The records of one message in order; none for a control message. No content makes it raise.
+
+        Every record has a severity. What can't be read is a raw record with a ``parse_error``.
+        """
+        found = (self.parse(unread) for unread in self.unwrap(value))
+        return [record for record in found if record is not None]
+
+    def unwrap(self, value: bytes | None) -> list[Unread]:
+        """The lines of one message without their envelopes; a message that can't be unwrapped is one line."""
+        lines: list[Unread] = []
+        try:
+            if value is not None and len(value) <= MAX_MESSAGE_BYTES:
+                self._value(value, None, "", 0, lines)
+                return lines
+            error = (
+                "empty value"
+                if value is None
+                else f"message of {len(value)} bytes is over {MAX_MESSAGE_BYTES}"
+            )
+        except (
+            Exception
+        ) as failure:  # what an envelope says against it, or a mistake of ours: nothing is lost
+            error = (
+                str(failure) if isinstance(failure, ValueError) else f"{type(failure).__name__}: {failure}"
+            )
+        text = formats.decode(value[: 4 * self._max_text]) if value else ""
+        return [Unread(text, Inner(text, error=error[:256]), "")]
+
+    def parse(self, unread: Unread) -> Record | None:
+        """The record of a line; None for a line that only names the columns of others."""
+        line, around, envelope, text = unread
+        if isinstance(line, str):
+            if around is not None and around.error:
+                record: Record | None = formats.parse_raw(line, error=around.error)
+            else:
+                record = formats.parse_text(line, self.headers, around.stream if around is not None else "")
+        else:
+            record = formats.parse_object(line, text)
+        if record is None:
+            return None
+        if around is not None:
+            add_around(record, line, around, envelope)
+        if not record.severity:
+            record.severity = INFO
+        if len(record.text) > self._max_text:
+            record.text, record.cut = record.text[: self._max_text], True
+        return record
+
+    def _value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
+        for envelope in self._bytes if depth < MAX_NESTED else ():
+            held = envelope.unwrap(value)
+            if held is not None:
+                self._inside(envelope.name, held, around, names, depth, lines)
+                return
+        self._text(formats.decode(value), around, names, depth, lines)
+
+    def _inside(
+        self,
+        name: str,
+        held: Iterable[Inner | bytes],
+        around: Inner | None,
+        names: str,
+        depth: int,
+        lines: list[Unread],
+    ) -> None:
+        """What one envelope held, each with all that is known around it."""
+        names = f"{names}/{name}" if names else name
+        for inner in held:
+            if isinstance(inner, bytes):
+                self._value(inner, around, names, depth + 1, lines)
+                continue
+            known = joined(inner, around)
+            if isinstance(inner.line, str):
+                self._text(inner.line, known, names, depth + 1, lines)
+            else:
+                self._object(inner.line, None, known, names, depth + 1, lines)
+
+    def _text(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
+        if text[:1] in ("{", "[", '"'):
+            events = formats.json_events(text)
+            if len(events) == 1 and isinstance(events[0], dict):
+                self._object(events[0], text, around, names, depth, lines)
+                return
+            if events and depth < MAX_NESTED:
+                for event in events:
+                    if isinstance(event, str):
+                        self._text(event, around, names, depth + 1, lines)
+                    else:
+                        self._object(event, None, around, names, depth + 1, lines)
+                return
+        elif depth < MAX_NESTED:
+            for envelope in self._texts:
+                held = envelope.unwrap(text)
+                if held is not None:
+                    self._inside(envelope.name, held, around, names, depth, lines)
+                    return
+        add(lines, Unread(text, around, names))
+
+    def _object(
+        self,
+        event: dict[str, Any],
+        text: str | None,
+        around: Inner | None,
+        names: str,
+        depth: int,
+        lines: list[Unread],
+    ) -> None:
+        shape = tuple(event)
+        candidates = self._shapes.get(shape)
+        if candidates is None:
+            candidates = self._candidates(shape)
+        for envelope in candidates if depth < MAX_NESTED else ():
+            held = envelope.unwrap(event)
+            if held is not None:
+                self._inside(envelope.name, held, around, names, depth, lines)
+                return
+        add(lines, Unread(event, around, names, text))
+
+    def _candidates(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
+        """The envelopes that an object with these names may be, remembered for the next one."""
+        names = frozenset(shape)
+        found = tuple(envelope for envelope in self._objects if envelope.matches(names))
+        if len(self._shapes) < SHAPES and len(shape) <= formats.MAX_FIELDS:
+            self._shapes[shape] = found
+        return found
+
+
+def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:
+    """Those of the setting: all for ``auto``, none for ``none``, else the named one."""
+    return envelopes if wanted == "auto" else tuple(e for e in envelopes if e.name == wanted)
+
+
+def add(lines: list[Unread], line: Unread) -> None:
+    """Appends a line. Raises TooManyLines."""
+    if len(lines) >= MAX_LINES:
+        raise TooManyLines(f"message of more than {MAX_LINES} lines")
+    lines.append(line)
+
+
+def joined(inner: Inner, around: Inner | None) -> Inner:
+    """An inner envelope's word with what those around it said: the inner one's counts where both say something."""
+    if around is None:
+        return inner
+    shippers = [shipper for shipper in (around.shipper, inner.shipper) if shipper is not None]
+    return replace(
+        inner,
+        time=around.time if inner.time is None else inner.time,
+        severity=inner.severity or around.severity,
+        columns={**around.columns, **inner.columns},
+        shipper={name: value for shipper in shippers for name, value in shipper.items()}
+        if shippers
+        else None,
+        program=inner.program or around.program,
+        error=inner.error or around.error,
+        stream=f"{around.stream} {inner.stream}"
+        if around.stream and inner.stream
+        else inner.stream or around.stream,
+        partial=inner.partial or around.partial,
+    )
+
+
+def add_around(record: Record, line: str | Mapping[str, Any], around: Inner, envelope: str) -> None:
+    """Adds to a line's record what its envelopes said and it does not say itself."""
+    record.line, record.envelope, record.shipper = line, envelope, around.shipper
+    if record.time is None:
+        record.time = around.time
+    if not record.severity:
+        record.severity = around.severity
+    if around.program is not None:
+        formats.add_program(record, around.program)
+    for name, value in around.columns.items():
+        record.fields.setdefault(name, value)
+
+
+def read(value: bytes | None) -> list[Record]:
+    """The records of one message, read with the default settings."""
+    return Reader().read(value)

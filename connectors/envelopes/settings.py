@@ -1,0 +1,29 @@
+"""How messages are read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ReadingSettings(BaseModel):
+    """How the messages of a topic are read; every one of them may differ by topic."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    envelope: str = Field(
+        "auto", description="What shippers wrapped around lines: auto, none, or one envelope's name"
+    )
+    message_field: str = Field(
+        "",
+        description="Dotted path of the line in a JSON message of a shipper that is not known; empty for none",
+    )
+    metadata_fields: list[str] = Field(
+        [], description="Dotted paths that are the shipper's own data, next to stream.message_field or alone"
+    )
+    time: Literal["line", "kafka"] = Field(
+        "line", description="Time of a line: its own, else its shipper's, else Kafka's; or always Kafka's"
+    )
+    zone: str = Field("UTC", description="Time zone of times that state none, e.g. Europe/Berlin")
+    multiline: bool = Field(False, description="Join the lines of a stack trace that came as a message each")
