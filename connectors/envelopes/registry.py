@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from connectors.envelopes.azure import Azure
+from connectors.envelopes.cloudtrail import CloudTrail
+from connectors.envelopes.cloudwatch import CloudWatch
+from connectors.envelopes.connect import Connect
 from connectors.envelopes.envelope import BytesEnvelope, ObjectEnvelope, TextEnvelope
+from connectors.envelopes.eventbridge import EventBridge
+from connectors.envelopes.gcp import CloudLogging
+from connectors.envelopes.gelf import Gelf
+from connectors.envelopes.jenkins import Jenkins
+from connectors.envelopes.nxlog import NXLog
+from connectors.envelopes.rsyslog import Rsyslog
+from connectors.envelopes.splunk import Cribl, Hec
+from connectors.envelopes.suricata import Suricata
+from connectors.envelopes.syslogng import Ewmm, SyslogNg
+from connectors.envelopes.zeek import Zeek
 
-OBJECTS: tuple[ObjectEnvelope, ...] = ()
-TEXTS: tuple[TextEnvelope, ...] = ()
+OBJECTS: tuple[ObjectEnvelope, ...] = (
+    Connect(),
+    CloudWatch(),
+    EventBridge(),
+    CloudTrail(),
+    Azure(),
+    CloudLogging(),
+    NXLog(),
+    Rsyslog(),
+    SyslogNg(),
+    Gelf(),
+    Suricata(),
+    Cribl(),
+    Hec(),
+    Jenkins(),
+    Zeek(),
+)
+TEXTS: tuple[TextEnvelope, ...] = (Ewmm(),)
 BYTES: tuple[BytesEnvelope, ...] = ()
