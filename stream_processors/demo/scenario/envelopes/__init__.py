@@ -1,9 +1,8 @@
 """The scenario's lines in the messages that shippers would make of them.
 
 What surrounds a line changes as in a real cluster: pods, image tags, containers and agents with every rollout, file
-offsets and trace ids with every line. The standard library writes all but three envelopes, whose packages
-are imported
-when they are asked for.
+offsets and trace ids with every line. The standard library writes all but three (``otlp_proto``, ``msgpack`` and
+``zstd``), whose packages are imported when they are asked for.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["ENVELOPES", "Message", "wrap"]
 LEAST, MOST = 10, 60
 """Lines of a message that holds several."""
 
-One = Callable[[LabelledLine, Place, Draw], "dict[str, Any] | str"]
+One = Callable[[LabelledLine, Place, Draw], "dict[str, Any] | str | bytes"]
 Many = Callable[[Sequence[tuple[LabelledLine, Place]], Draw], bytes]
 
 
@@ -44,13 +43,14 @@ _ONE: dict[str, One] = {
         *(agents.fluentd, agents.logstash, agents.logstash_plain, many.otlp_raw, hosts.rsyslog_json),
         *(hosts.rsyslog_full, hosts.syslogng_json, hosts.gelf, hosts.nxlog, hosts.docker, hosts.cri),
         *(hosts.journald, hosts.ecs, hosts.logback, hosts.cribl, hosts.splunk_hec, many.connect),
+        many.msgpack,
     )
 }
 _MANY: dict[str, Many] = {
     writer.__name__: writer
     for writer in (
         *(many.otlp_json, many.otlp_proto, many.cloudwatch, many.ndjson, many.json_array),
-        *(many.zstd, many.msgpack),
+        many.zstd,
     )
 }
 _GROUPED = ("otlp_json", "otlp_proto")
@@ -72,8 +72,8 @@ def _single(lines: Iterable[LabelledLine], write: One, seed: int) -> Iterator[Me
     fleet, draw = Fleet(Draw(2 * seed)), Draw(2 * seed + 1)
     for line in lines:
         value = write(line, fleet.place(line), draw)
-        text = value if isinstance(value, str) else compact_json(value)
-        yield Message(text.encode(), (line,))
+        text = compact_json(value) if isinstance(value, dict) else value
+        yield Message(text if isinstance(text, bytes) else text.encode(), (line,))
 
 
 def _several(lines: Iterable[LabelledLine], envelope: str, seed: int) -> Iterator[Message]:

@@ -10,7 +10,7 @@ from stream_processors.demo.scenario.draw import Draw
 from stream_processors.demo.scenario.moment import Moment
 
 REPLICAS = 3
-ROLLOUT = 1 / 400
+ROLLOUT = 1 / 200
 """Chance that a line's service is rolled out anew right before it."""
 _POD_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SERVICES = {

@@ -117,7 +117,7 @@ def nxlog(line: LabelledLine, place: Place, draw: Draw) -> Event:
 
 
 def journald(line: LabelledLine, place: Place, draw: Draw) -> Event:
-    """systemd's journal exported as JSON: every value is text."""
+    """The journal of systemd exported as JSON: every value is text."""
     parts = syslog(line)
     micros = moment(line).micros
     event = {

@@ -125,15 +125,11 @@ def zstd(lines: Sequence[Placed], draw: Draw) -> bytes:
     return bytes(cramjam.zstd.compress(plain))
 
 
-def msgpack(lines: Sequence[Placed], draw: Draw) -> bytes:
-    """Fluent Bit's chunk in MessagePack, an entry ``[time, event]`` a line; needs the package msgpack."""
-    import msgpack
+def msgpack(line: LabelledLine, place: Place, draw: Draw) -> bytes:
+    """Fluent Bit's ``msgpack`` format, a map; needs the package msgpack."""
+    from msgpack import packb
 
-    entries = []
-    for line, place in lines:
-        event = fluentbit(line, place, draw)
-        entries.append([event.pop("@timestamp"), event])
-    return msgpack.packb(entries)
+    return bytes(packb(fluentbit(line, place, draw)))
 
 
 def otlp_raw(line: LabelledLine, place: Place, draw: Draw) -> str:
