@@ -140,7 +140,7 @@ def otlp_raw(line: LabelledLine, place: Place, draw: Draw) -> str:
 
 def connect(line: LabelledLine, place: Place, draw: Draw) -> dict[str, Any]:
     """Kafka Connect's JsonConverter with schemas: text as a string, JSON as a structure."""
-    if line.line.startswith("{"):
+    if line.system in ("windows", "cloudtrail", "kubernetes"):
         schema: dict[str, Any] = {"type": "struct", "optional": False, "name": "com.example.Event"}
         return {"schema": schema, "payload": json.loads(line.line)}
     return {"schema": {"type": "string", "optional": False}, "payload": line.line}
