@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any, BinaryIO
 
 import click
 
-from connectors.envelopes import Reader
 from connectors.formats import decode
-from connectors.records import FATAL, Record
+from connectors.records import FATAL, Line, Record
 from stream_processors.cli import report
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option, settings_from, settings_options
+from stream_processors.detection.reading import Step
+from stream_processors.scan import read_steps
 
 SHOWN = 1_000
 """Messages of a table when no limit is given."""
@@ -58,14 +60,15 @@ def parse(
     """
     if envelope:
         assignments = (*assignments, f"stream.envelope={envelope}")
-    reader = Reader(settings_from(config, assignments, **shortcuts).stream.reading(topic))
+    reading = settings_from(config, assignments, **shortcuts).stream.reading(topic)
     seen: Counter[tuple[str, str]] = Counter()
-    errors = messages = 0
+    messages = errors = 0
     rows: list[dict[str, Any]] = []
     with opened(file) as (stream, _):
-        for offset, value in enumerate(islice(values(stream, whole), limit or (None if as_json else SHOWN))):
-            messages += 1
-            for row in described(reader, offset, value):
+        chosen = islice(values(stream, whole), limit or (None if as_json else SHOWN))
+        for step in read_steps(chosen, reading):
+            messages = step.end
+            for row in rows_of(step):
                 seen[row["envelope"], row["format"]] += 1
                 errors += row["parse_error"] is not None
                 if as_json:
@@ -84,23 +87,28 @@ def values(stream: BinaryIO, whole: bool) -> Iterable[bytes]:
     return [stream.read()] if whole else read_lines(stream)
 
 
-def described(reader: Reader, offset: int, value: bytes) -> Iterator[dict[str, Any]]:
-    """What is read of each line of a message, as JSON has it; a message that can't be decoded is one line."""
-    try:
-        records = reader.read(value)
-    except ValueError as error:  # what a worker puts into the dead-letter topic
-        records = [Record(text="", format="raw", parse_error=" ".join(str(error).split()))]
-    for index, record in enumerate(records):
-        yield as_row(offset, index, record, value)
+def rows_of(step: Step) -> Iterator[dict[str, Any]]:
+    """What is read of each line, as JSON has it; a message that can't be decoded is one line."""
+    failed = [replace(f.line, record=unread(f.error)) for f in step.failed]
+    for line in sorted([*step.lines, *failed], key=lambda line: (line.offset, line.index)):
+        yield as_row(line, step.joined.get((line.offset, line.index), [line]))
 
 
-def as_row(offset: int, index: int, record: Record, value: bytes) -> dict[str, Any]:
-    """A record under the names of the JSON output, safe to print."""
-    line = decode(value) if record.line is None else record.line
+def unread(error: Exception) -> Record:
+    """The record of what a worker puts into the dead-letter topic."""
+    return Record(text="", format="raw", parse_error=" ".join(str(error).split()))
+
+
+def as_row(line: Line, parts: Sequence[Line]) -> dict[str, Any]:
+    """A line under the names of the JSON output, safe to print; parts: what it was joined from."""
+    record = line.record
+    text: Any = record.line
+    if text is None:
+        text = "\n".join(decode(part.value or b"") for part in parts)
     return plain(
         {
-            "offset": offset,
-            "index": index,
+            "offset": line.offset,
+            "index": line.index,
             "envelope": record.envelope,
             "format": record.format,
             "time": iso(record.time),
@@ -111,7 +119,7 @@ def as_row(offset: int, index: int, record: Record, value: bytes) -> dict[str, A
             "columns": record.fields,
             "shipper": record.shipper or {},
             "parse_error": record.parse_error,
-            "line": line if isinstance(line, str) else json.dumps(plain(line), ensure_ascii=False),
+            "line": text if isinstance(text, str) else json.dumps(plain(text), ensure_ascii=False),
         }
     )
 

@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.envelopes import Reader
-from connectors.envelopes import envelope as declared
+from connectors.envelopes.envelope import Undecodable
 from connectors.formats import FORMATS
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.demo.scenario.envelopes import ENVELOPES, wrap
 
-Undecodable = getattr(declared, "Undecodable", ())
 PAGE = Path(__file__).parents[2] / "docs" / "messages.md"
 SHARE = 20_000
 """Mutated messages of a test; five of them make 100,000."""
