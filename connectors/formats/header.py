@@ -41,6 +41,7 @@ _LETTER_TAG = re.compile(r"[VDIWEF](?=\s+[^\s:]{1,64}(?: [^\s:]{1,32})?\s*:)")
 _PAREN = re.compile(r"\(([^()\n\"'=,;{}]{0,96}(?:\([^()\n]{0,16}\)[^()\n\"'=,;{}]{0,64})?)\)")
 _ANGLE = re.compile(r"<\d{1,9}\.\d{1,9}\.\d{1,9}>")
 _COMMAND = re.compile(r"##\[(\w{1,10})\]")
+_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Za-z]_[A-Za-z]")
 _NO_NAMES = ("Error", "Exception", "Warning", "error", "exception", "warning")
 
 
@@ -147,6 +148,8 @@ class Header:
 
     def _digit(self, at: int) -> bool:
         line = self._line
+        if self._levelled and self._times:
+            return self._number(at)
         found = find_time(line, at, self._clock)
         if found is not None:
             return self._time(found.time, found.end)
@@ -260,7 +263,7 @@ class Header:
 
     def _word(self, at: int) -> bool:
         line = self._line
-        found = find_time(line, at, self._clock)
+        found = None if self._levelled and self._times else find_time(line, at, self._clock)
         if found is not None:
             return self._time(found.time, found.end)
         if self._known and (match := _SOURCE.match(line, at)):
@@ -339,14 +342,20 @@ class Header:
             )
         if self._wide and self._known:
             return self._take(column, sure=False)
+        at_start = self.end == 0 and not self._pending
         plain = _IDLIKE.fullmatch(word) is None
-        if plain and not (self._times > 1 and word.isupper()):
+        if plain and not (word.isupper() and (self._times > 1 or (at_start and self._time_follows()))):
             return False
         return self._take((REST, word), sure=False)
 
     def _is_message(self, word: str, before: str, dotted: bool) -> bool:
         """Whether a word before a colon is the message's own, behind a level."""
-        return word.endswith(_NO_NAMES) or (not dotted and (before == ":" or LOGGER in self.columns))
+        if dotted:
+            return False
+        if word.endswith(_NO_NAMES) or before == ":" or LOGGER in self.columns:
+            return True
+        named = len(self.columns[LEVEL]) == 1 or THREAD in self.columns or _CAMEL.search(word) is not None
+        return not named
 
 
 def _is_class(word: str) -> bool:

@@ -44,6 +44,8 @@ def read_layout(line: str, found: Found | None, clock: Clock) -> Layout | None:
     if found is None:
         return _level_first(line, clock)
     end = found.end
+    if "a" <= line[end + 1 : end + 2] <= "z":
+        return _category(line, found)
     if match := _AFTER_TIME.match(line, end):
         pid, level, thread, logger = match.groups()
         if (severity := LEVELS.get(level)) is None or logger.endswith(("Error", "Exception", "Warning")):
@@ -54,7 +56,11 @@ def read_layout(line: str, found: Found | None, clock: Clock) -> Layout | None:
         if pid:
             columns[PID] = pid
         return Layout(match.end(), found.time, severity, columns)
-    if match := _CATEGORY.match(line, end):
+    return None
+
+
+def _category(line: str, found: Found) -> Layout | None:
+    if match := _CATEGORY.match(line, found.end):
         logger, level = match.groups()
         if (severity := LEVELS.get(level.upper())) is not None:
             return Layout(match.end(), found.time, severity, {LOGGER: logger, LEVEL: level})

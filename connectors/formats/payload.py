@@ -21,4 +21,4 @@ def parse_payload(text: str, *, time: float | None = None) -> Record | None:
         return cef.parse_leef(text, time=time)
     if '] "' in text[: access.MAX_PREFIX] and (record := access.parse_access(text)):
         return record
-    return logfmt.parse_logfmt(text, time=time)
+    return logfmt.parse_logfmt(text, time=time) if "=" in text else None

@@ -7,7 +7,7 @@ from connectors.formats.clock import Clock
 from connectors.formats.header import Header, read_header
 from connectors.formats.layouts import Layout, read_layout
 from connectors.formats.payload import parse_payload
-from connectors.formats.starts import may_begin_header, stated_level
+from connectors.formats.starts import is_name_then_time, may_begin_header, stated_level
 from connectors.formats.times import find_time
 from connectors.records import SERVICE, Record
 
@@ -25,7 +25,7 @@ def parse_plain(whole: str, line: str, clock: Clock) -> Record:
         header = read_layout(line, found, clock)
         if header is None:
             header = read_header(line, clock, found)
-    elif may_begin_header(line):
+    elif may_begin_header(line) or is_name_then_time(line):
         header = read_layout(line, None, clock) or read_header(line, clock)
     if header is None:
         return _without_header(whole, line)

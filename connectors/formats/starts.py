@@ -20,14 +20,18 @@ _NAME_THEN_TIME = re.compile(
 _LEVEL_FIRST = re.compile(r"([A-Za-z]{3,13}): ")
 
 
-def may_begin_header(line: str) -> bool:
-    """Whether a line or message without a time in front is worth reading for a header."""
+def may_begin_header(message: str) -> bool:
+    """Whether a message is worth reading for a header."""
     return (
-        line[0] in _FIRST_OF_HEADERS
-        or line[:3] in _FIRST_THREE
-        or (line[1:2] in _BEHIND_LETTERS and line[0] in LETTERS)
-        or _NAME_THEN_TIME.match(line) is not None
+        message[0] in _FIRST_OF_HEADERS
+        or message[:3] in _FIRST_THREE
+        or (message[1:2] in _BEHIND_LETTERS and message[0] in LETTERS)
     )
+
+
+def is_name_then_time(line: str) -> bool:
+    """Whether a line begins with a word, such as the name of a file or a node, and a time."""
+    return _NAME_THEN_TIME.match(line) is not None
 
 
 def stated_level(message: str) -> int:

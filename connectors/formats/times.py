@@ -11,56 +11,55 @@ from typing import NamedTuple
 
 from connectors.formats.clock import MONTHS, UTC, ZONE_NAMES, Clock, zone_seconds
 
-_MONTH = f"(?:{'|'.join(MONTHS)})"
-_WEEKDAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_MONTH = "[A-Z][a-z]{2}"
 _HM = r"\d\d:\d\d"
 _SECOND = r":(\d\d)(?:[.,](\d{1,9}))?"
-_NO_ZONE, _NO_TAIL = "()", "()"
-_ZONE = (
-    rf"(?: ?(Z|{'|'.join(ZONE_NAMES)}|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w.-]|:\d)(?:\[[A-Za-z_]+/[A-Za-z_/]+\])?)?"
+_ZONE = re.compile(
+    rf" ?(Z|{'|'.join(ZONE_NAMES)}|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w.-]|:\d)(?:\[[A-Za-z_]+/[A-Za-z_/]+\])?",
+    re.ASCII,
 )
-_END = r"(?=[\s,;:|\])>]|$)"
+_ZONE_STARTS = frozenset(name[:3] for name in ZONE_NAMES)
+_NEXT_YEAR = re.compile(r" (\d{4})", re.ASCII)
+_HALF_DAY = re.compile(r" ([AP]M)")
+_ENDS = frozenset(["", *" \t\n,;:|])>"])
+"""What may follow a time."""
 
 
 class Spelling(NamedTuple):
-    """How a time is written: groups are the text down to the minute, second, fraction, zone, and what follows."""
+    """How a time is written: groups are the text down to the minute, the second, its fraction; then comes a zone."""
 
     pattern: re.Pattern[str]
     order: str
-    """What the parts of the minute and of the last group are, see ``Clock.minute``; empty: not to be read."""
+    """What the parts of the minute and of the tail are, see ``Clock.minute``; empty: not to be read."""
     is_syslog: bool = False
+    tail: re.Pattern[str] | None = None
+    """What may follow the zone."""
 
 
-def _spelling(pattern: str, order: str, *, is_syslog: bool = False) -> Spelling:
-    return Spelling(re.compile(pattern + _END, re.ASCII), order, is_syslog)
+def _spelling(
+    pattern: str, order: str, *, is_syslog: bool = False, tail: re.Pattern[str] | None = None
+) -> Spelling:
+    return Spelling(re.compile(pattern, re.ASCII), order, is_syslog, tail)
 
 
-_ISO = _spelling(
-    rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-]{_HM})(?:{_SECOND})?{_ZONE}{_NO_TAIL}", "YMDhm"
-)
-_DOTS = _spelling(rf"(\d{{4}}-\d\d-\d\d-\d\d\.\d\d)\.(\d\d)(?:\.(\d{{1,9}}))?{_NO_ZONE}{_NO_TAIL}", "YMDhm")
-_SYSLOG = _spelling(
-    rf"({_MONTH} {{1,2}}\d{{1,2}}(?:,? \d{{4}})? {_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "bDYhm", is_syslog=True
-)
-_HALF_DAYS = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()(){r' ([AP]M)'}", "bDYhmp")
-_CTIME = _spelling(rf"{_WEEKDAY} ({_MONTH} {{1,2}}\d{{1,2}} {_HM}){_SECOND}{_ZONE}(?: (\d{{4}}))?", "bDhmY")
-_MAIL = _spelling(rf"{_WEEKDAY},? (\d{{1,2}} {_MONTH} \d{{4}} {_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "DbYhm")
-_DAY_FIRST = _spelling(
-    rf"(\d{{1,2}}[ /-]?{_MONTH}(?:[ /-]?\d{{4}})?[ :]{_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "DbYhm"
-)
-_DAY_DOTS = _spelling(rf"(\d\d\.\d\d\.\d{{4}},? {_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "DMYhm")
+_ISO = _spelling(rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-]{_HM})(?:{_SECOND})?", "YMDhm")
+_DOTS = _spelling(r"(\d{4}-\d\d-\d\d-\d\d\.\d\d)\.(\d\d)(?:\.(\d{1,9}))?", "YMDhm")
+_SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?:,? \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
+_HALF_DAYS = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()", "bDYhmp", tail=_HALF_DAY)
+_CTIME = _spelling(rf"{_MONTH} ({_MONTH} {{1,2}}\d{{1,2}} {_HM}){_SECOND}", "bDhmY", tail=_NEXT_YEAR)
+_MAIL = _spelling(rf"{_MONTH},? (\d{{1,2}} {_MONTH} \d{{4}} {_HM}){_SECOND}", "DbYhm")
+_DAY_FIRST = _spelling(rf"(\d{{1,2}}[ /-]?{_MONTH}(?:[ /-]?\d{{4}})?[ :]{_HM}){_SECOND}", "DbYhm")
+_DAY_DOTS = _spelling(rf"(\d\d\.\d\d\.\d{{4}},? {_HM}){_SECOND}", "DMYhm")
 _MONTH_FIRST = _spelling(
-    rf"(\d{{1,2}}/\d{{1,2}}/\d{{4}},? \d{{1,2}}:\d\d):(\d\d)(?:\.(\d{{1,9}}))?(){r' ([AP]M)'}", "MDYhmp"
+    r"(\d{1,2}/\d{1,2}/\d{4},? \d{1,2}:\d\d):(\d\d)(?:\.(\d{1,9}))?(?= [AP]M)", "MDYhmp", tail=_HALF_DAY
 )
 # Day and month cannot be told apart, so such a stamp is removed and not read.
-_UNCLEAR = _spelling(rf"(\d\d[-/]\d\d[-/]\d{{4}},? {{1,2}}{_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "")
-_SHORT_YEAR = _spelling(rf"(\d\d/\d\d/\d\d {_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "YMDhm")
-_NO_YEAR = _spelling(rf"(\d\d[-.]\d\d {_HM}){_SECOND}{_ZONE}{_NO_TAIL}", "MDhm")
-_COMPACT = _spelling(rf"(\d{{6}} (?:\d{{4}}|[ \d]\d:\d\d)):?(\d\d){'()' * 3}", "YMDhm")
-_COMPACT_DAY = _spelling(
-    rf"(\d{{8}}[T -](?:\d{{4}}|{_HM})):?(\d\d)(?:[.,:](\d{{1,9}}))?{_ZONE}{_NO_TAIL}", "YMDhm"
-)
-_EPOCH = re.compile(r"(\d{10}(?:\d{3}){0,3})(?:\.(\d{1,9}))?" + _END, re.ASCII)
+_UNCLEAR = _spelling(rf"(\d\d[-/]\d\d[-/]\d{{4}},? {{1,2}}{_HM}){_SECOND}", "")
+_SHORT_YEAR = _spelling(rf"(\d\d/\d\d/\d\d {_HM}){_SECOND}", "YMDhm")
+_NO_YEAR = _spelling(rf"(\d\d[-.]\d\d {_HM}){_SECOND}", "MDhm")
+_COMPACT = _spelling(r"(\d{6} (?:\d{4}|[ \d]\d:\d\d)):?(\d\d)()", "YMDhm")
+_COMPACT_DAY = _spelling(rf"(\d{{8}}[T -](?:\d{{4}}|{_HM})):?(\d\d)(?:[.,:](\d{{1,9}}))?", "YMDhm")
+_EPOCH = re.compile(r"(\d{10}(?:\d{3}){0,3})(?:\.(\d{1,9}))?(?=[\s,;:|\])>]|$)", re.ASCII)
 _DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 
 _BY_DIGITS: dict[int, tuple[Spelling, ...]] = {
@@ -103,11 +102,8 @@ def find_time(text: str, start: int = 0, clock: Clock = UTC) -> Found | None:
     """The time at a place of a text; None when there is none."""
     first = text[start : start + 1]
     if "0" <= first <= "9":
-        if text[start + 4 : start + 5] in ("-", "/", "."):
-            if (match := _ISO.pattern.match(text, start)) and (
-                seconds := _seconds(match.groups(), "YMDhm", clock)
-            ) is not None:
-                return Found(seconds, match.end(), text[start + 10] == "T")
+        if text[start + 4 : start + 5] in ("-", "/", ".") and (found := _read(text, start, _ISO, clock)):
+            return found._replace(is_syslog=True) if text[start + 10] == "T" else found
         return _digits(text, start, clock)
     if spellings := _BY_NAME.get(text[start : start + 3]):
         return _first(text, start, spellings, clock)
@@ -156,28 +152,39 @@ def _digits(text: str, start: int, clock: Clock) -> Found | None:
 
 
 def _first(text: str, start: int, spellings: tuple[Spelling, ...], clock: Clock) -> Found | None:
-    for pattern, order, is_syslog in spellings:
-        if match := pattern.match(text, start):
-            if not order:
-                return Found(None, match.end(), is_syslog)
-            if (seconds := _seconds(match.groups(), order, clock)) is not None:
-                return Found(seconds, match.end(), is_syslog)
+    for spelling in spellings:
+        if found := _read(text, start, spelling, clock):
+            return found
     return None  # or digits in the shape of a time, such as month 13
 
 
-def _seconds(groups: tuple[str | None, ...], order: str, clock: Clock) -> float | None:
-    """Epoch seconds of a match, None when it is no calendar time."""
-    minute, second, fraction, zone, tail = groups
-    if tail:
-        minute = f"{minute} {tail}"
-    seconds = (UTC if zone else clock).minute(minute or "", order)
-    if seconds is None:
+def _read(text: str, start: int, spelling: Spelling, clock: Clock) -> Found | None:
+    """A time of one spelling; None when it is none, or no calendar time."""
+    pattern, order, is_syslog, tail = spelling
+    match = pattern.match(text, start)
+    if match is None:
+        return None
+    minute, second, fraction = match.groups()
+    end, zone = match.end(), None
+    mark = text[end : end + 1]
+    if mark not in _ENDS or (
+        mark == " " and (text[end + 1 : end + 2] in "+-Z" or text[end + 1 : end + 4] in _ZONE_STARTS)
+    ):
+        behind = _ZONE.match(text, end)
+        if behind is not None:
+            zone, end = behind[1], behind.end()
+    if tail is not None and (behind := tail.match(text, end)):
+        minute, end = f"{minute} {behind[1]}", behind.end()
+    if text[end : end + 1] not in _ENDS:
+        return None
+    if not order:
+        return Found(None, end, is_syslog)
+    seconds = (UTC if zone else clock).minute(minute, order)
+    if seconds is None or (second and second > "60"):
         return None
     if second:
-        if second > "60":
-            return None
-        seconds += float(f"{second}.{fraction}" if fraction else second)
-    return seconds - zone_seconds(zone) if zone else seconds
+        seconds += float(f"{second}.{fraction}") if fraction else int(second)
+    return Found(seconds - zone_seconds(zone) if zone else seconds, end, is_syslog)
 
 
 def _epoch_seconds(digits: str, fraction: str | None) -> float | None:
