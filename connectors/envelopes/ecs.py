@@ -34,7 +34,9 @@ class Ecs:
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """The message as one line."""
         level, message = get(event, "log.level"), event["message"]
-        if type(level) is not str or (type(get(event, "ecs.version")) is not str and "log.logger" not in event):
+        if type(level) is not str or (
+            type(get(event, "ecs.version")) is not str and "log.logger" not in event
+        ):
             return None
         if type(message) is not str and not text(message):
             return None
