@@ -70,8 +70,11 @@ def _is_record(item: Any) -> bool:
 
 def _record(event: dict[str, Any]) -> Inner:
     get = event.get
-    time = next((found for name in _TIMES if (found := seconds(get(name))) is not None), None)
-    where = {RESOURCE: next((event[name] for name in _RESOURCES if name in event), None)}
+    time = seconds(get("time"))
+    if time is None:
+        time = next((found for name in _TIMES if (found := seconds(get(name))) is not None), None)
+    resource = get("resourceId") or next((event[name] for name in _RESOURCES if name in event), None)
+    where = {RESOURCE: resource}
     properties = get("properties")
     text = None
     if type(properties) is dict and type(properties.get("log")) is str:

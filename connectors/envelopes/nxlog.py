@@ -64,7 +64,7 @@ def _windows(event: dict[str, Any]) -> Inner:
     The tail of a message repeats the data for people, so it counts only where there is no data.
     """
     get = event.get
-    data = without(event, _NOT_DATA)
+    data = {name: value for name, value in event.items() if name not in _NOT_DATA}
     line: dict[str, Any] = {}
     message = get("Message")
     if type(message) is str:
