@@ -33,7 +33,9 @@ def test_the_message_is_the_line_and_the_rest_are_columns():
 
 
 def test_the_full_message_goes_before_the_short_one():
-    assert read_one({**EVENT, "full_message": "payment failed: no funds\n"}).text == "payment failed: no funds"
+    assert (
+        read_one({**EVENT, "full_message": "payment failed: no funds\n"}).text == "payment failed: no funds"
+    )
     assert read_one({**EVENT, "full_message": ""}).text == "payment failed"
 
 
@@ -43,7 +45,9 @@ def test_the_message_has_its_own_format_and_level():
 
 
 def test_dockers_own_members_are_the_shippers():
-    record = read_one({**EVENT, "_container_name": "/shop", "_container_id": "f00d", "_command": "run", "level": 4})
+    record = read_one(
+        {**EVENT, "_container_name": "/shop", "_container_id": "f00d", "_command": "run", "level": 4}
+    )
     assert record.fields[CONTAINER] == "shop"
     assert "container_id" not in record.fields
     assert record.shipper["gelf"]["_command"] == "run"

@@ -63,7 +63,9 @@ class TestWindowsEvent:
 
     def test_numbers_of_records_modules_and_threads_are_the_shippers(self):
         record = read_one(WINDOWS)
-        assert not {"RecordNumber", "ActivityID", "SourceModuleName", "ThreadID", "Task"} & record.fields.keys()
+        assert (
+            not {"RecordNumber", "ActivityID", "SourceModuleName", "ThreadID", "Task"} & record.fields.keys()
+        )
         assert record.shipper["nxlog"]["RecordNumber"] == 99120
 
     def test_without_data_the_whole_message_counts(self):
@@ -71,12 +73,16 @@ class TestWindowsEvent:
         assert "Account Name:" in read_one(bare).text
 
     def test_without_message_the_data_is_the_text(self):
-        record = read_one({**WINDOWS, "Message": None, "EventID": 4103, "Payload": "CommandInvocation(Get-Item)"})
+        record = read_one(
+            {**WINDOWS, "Message": None, "EventID": 4103, "Payload": "CommandInvocation(Get-Item)"}
+        )
         assert record.text.startswith("EventID=4103 ")
         assert "Payload=CommandInvocation(Get-Item)" in record.text
 
     def test_the_local_time_is_the_lines_own(self):
-        record = read_one({**WINDOWS, "@timestamp": "2026-11-25T08:00:03.000Z", "@version": "1", "host": "wec"})
+        record = read_one(
+            {**WINDOWS, "@timestamp": "2026-11-25T08:00:03.000Z", "@version": "1", "host": "wec"}
+        )
         assert record.time == 1795600800.0
         assert record.fields["EventTime"] == "2026-11-25 10:00:00"
         assert record.fields[HOST] == "pc7.example.com"
@@ -111,7 +117,11 @@ class TestOtherInputs:
                 "SourceModuleType": "im_linuxaudit",
             }
         )
-        assert (record.text, record.time, record.severity) == ("type=PATH name=/etc/hosts", 1795600800.5, INFO)
+        assert (record.text, record.time, record.severity) == (
+            "type=PATH name=/etc/hosts",
+            1795600800.5,
+            INFO,
+        )
         assert set(record.shipper["nxlog"]) == {"EventReceivedTime", "SourceModuleName", "SourceModuleType"}
 
 

@@ -40,9 +40,7 @@ STANDARD = {
 class TestJsonmesg:
     def test_reads_as_the_syslog_line_that_it_was(self):
         record = read_one(JSONMESG)
-        line = (
-            "2026-11-25T10:00:00.5Z gate sshd[812]: Failed password for root from 192.0.2.9 port 4242 ssh2"
-        )
+        line = "2026-11-25T10:00:00.5Z gate sshd[812]: Failed password for root from 192.0.2.9 port 4242 ssh2"
         assert same_as_alone(record, line)
         assert record.envelope == "rsyslog"
 
@@ -94,5 +92,7 @@ def test_an_applications_own_object_keeps_its_members(event):
 
 
 def test_values_of_other_types_do_no_harm():
-    record = read_one({**STANDARD, "fromhost": ["x"], "priority": 5, "timereported": {}, "timegenerated": None})
+    record = read_one(
+        {**STANDARD, "fromhost": ["x"], "priority": 5, "timereported": {}, "timegenerated": None}
+    )
     assert (record.text, record.time, record.severity) == ("session opened for user amy", None, INFO)

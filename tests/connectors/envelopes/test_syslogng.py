@@ -24,7 +24,9 @@ PAIRS = '{"MESSAGE":"disk full","PROGRAM":"df","HOST_FROM":"gate","HOST":"gate",
 class TestJson:
     def test_reads_as_the_syslog_line(self):
         record = read_one(EVENT)
-        assert same_as_alone(record, "Nov 25 10:00:00 gate cron[901]: (root) CMD (run-parts /etc/cron.hourly)")
+        assert same_as_alone(
+            record, "Nov 25 10:00:00 gate cron[901]: (root) CMD (run-parts /etc/cron.hourly)"
+        )
         assert (record.envelope, record.severity) == ("syslog-ng", WARN)
 
     def test_an_iso_date_goes_before_one_without_year_and_zone(self):
@@ -32,7 +34,9 @@ class TestJson:
         assert record.time == 1795593600.0
 
     def test_what_a_parser_added_are_columns(self):
-        record = read_one({**EVENT, "usracct": {"a": 1}, "user": "amy", "tries": 3, "_source": "x", ".sd": "y"})
+        record = read_one(
+            {**EVENT, "usracct": {"a": 1}, "user": "amy", "tries": 3, "_source": "x", ".sd": "y"}
+        )
         assert record.fields["user"] == "amy"
         assert record.fields["tries"] == "3"
         assert not {"_source", ".sd", "usracct", "SEQNUM", "DATE"} & record.fields.keys()
