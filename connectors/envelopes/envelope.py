@@ -73,3 +73,7 @@ class BytesEnvelope(Protocol):
 
         Raises ValueError, with one line that says why, when it is surely such an envelope and can't be read.
         """
+
+
+class Undecodable(ValueError):  # noqa: N818
+    """A message that can't be read here, although nothing is wrong with us; one line says what it would take."""

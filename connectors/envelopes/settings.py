@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class ReadingSettings(BaseModel):
@@ -27,3 +28,12 @@ class ReadingSettings(BaseModel):
     )
     zone: str = Field("UTC", description="Time zone of times that state none, e.g. Europe/Berlin")
     multiline: bool = Field(False, description="Join the lines of a stack trace that came as a message each")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, KeyError, OSError):
+            raise ValueError("is no time zone of the IANA data base, such as Europe/Berlin") from None
+        return zone
