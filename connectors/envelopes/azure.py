@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, level_number, misplaced, only, seconds, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, misplaced, only, word
 from connectors.records import CONTAINER, HOST, NAMESPACE
 
 _BARE = frozenset({"time", "resourceId", "operationName", "category"})
@@ -113,4 +115,4 @@ def _severity(level: Any) -> int:
         level = int(level)
     if type(level) is int:
         level = _LEVELS[level] if 1 <= level <= 5 else ""
-    return level_number(level)
+    return levels.of_word(level)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, level_number, only, scalars, seconds, without, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, only, scalars, without, word
 from connectors.records import DEBUG, ERROR, FATAL, HOST, INFO, PID, SERVICE, WARN
 
 _OWN = frozenset({"EventReceivedTime", "SourceModuleName", "SourceModuleType"})
@@ -125,4 +127,4 @@ def _severity(event: dict[str, Any]) -> int:
     value = event.get("SeverityValue")
     if type(value) is int and 1 <= value <= 5:
         return _SEVERITIES[value]
-    return level_number(event.get("Severity"))
+    return levels.of_word(event.get("Severity"))

@@ -108,15 +108,5 @@ def test_no_text_raises(text, before):
 
 @given(VALUES)
 def test_helpers_take_any_value(value):
-    assert values.seconds(value) is None or isinstance(values.seconds(value), float)
     assert isinstance(values.word(value), str)
-    assert 0 <= values.syslog_number(value) <= 24
-    assert 0 <= values.level_number(value) <= 24
     assert isinstance(values.as_text(value), str)
-
-
-def test_units_of_numbers_are_told_by_their_size():
-    moment = 1795600800
-    assert {values.seconds(moment * unit) for unit in (1, 1_000, 1_000_000, 1_000_000_000)} == {float(moment)}
-    assert values.seconds(12) is None
-    assert values.seconds(10**400) is None
