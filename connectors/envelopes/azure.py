@@ -11,31 +11,14 @@ from connectors.envelopes.values import columns, misplaced, only, word
 from connectors.records import CONTAINER, HOST, NAMESPACE
 
 _BARE = frozenset({"time", "resourceId", "operationName", "category"})
-_RESOURCES = ("resourceId", "ResourceId", "resourceID", "tenantId")
+_RESOURCES = ("resourceId", "ResourceId", "resourceID", "_ResourceId", "tenantId", "TenantId")
 _TIMES = ("time", "timeStamp", "timestamp", "TimeGenerated")
 _KEPT_APART = frozenset(
-    {
-        "time",
-        "timeStamp",
-        "resourceId",
-        "ResourceId",
-        "resourceID",
-        "tenantId",
-        "correlationId",
-        "operationVersion",
-    }
-    | {
-        "level",
-        "Level",
-        "location",
-        "durationMs",
-        "eventTimestamp",
-        "RoleLocation",
-        "ReleaseVersion",
-        "SourceSystem",
-    }
+    {*_RESOURCES, "correlationId", "operationVersion", "level", "Level", "location", "durationMs"}
+    | {"time", "timeStamp", "eventTimestamp", "TimeGenerated", "RoleLocation", "ReleaseVersion"}
+    | {"SourceSystem", "MG", "_ItemId", "_SubscriptionId", "_TimeReceived", "_Internal_WorkspaceResourceId"}
 )
-_FIRST = ("category", "operationName", "resultType")
+_FIRST = ("category", "operationName", "resultType", "Type")
 RESOURCE = "cloud.resource_id"
 """OpenTelemetry's name of the resource that a record is about."""
 
@@ -71,6 +54,8 @@ def _is_record(item: Any) -> bool:
 
 
 def _record(event: dict[str, Any]) -> Inner:
+    if "SyslogMessage" in event:
+        return Inner(event)  # an envelope of its own
     get = event.get
     time = seconds(get("time"))
     if time is None:

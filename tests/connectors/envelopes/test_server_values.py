@@ -32,6 +32,7 @@ SIGNATURES = [
     ["messageType", "logGroup", "logStream", "logEvents"],
     ["records"],
     ["time", "resourceId", "operationName", "category", "Level", "properties", "resultDescription"],
+    ["SyslogMessage", "Facility", "SeverityLevel", "HostName", "ProcessName", "EventTime"],
     ["_raw", "_time", "host", "source"],
     ["event", "sourcetype", "time", "host", "fields"],
     ["schema", "payload"],
