@@ -8,12 +8,17 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from connectors import formats
 from connectors.envelopes import registry
-from connectors.envelopes.envelope import Inner, ObjectEnvelope
+from connectors.envelopes.envelope import (
+    MAX_MESSAGE_BYTES,
+    Inner,
+    ObjectEnvelope,
+    RegistryUnreachable,
+    Undecodable,
+)
+from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
 from connectors.records import INFO, Record
 
-MAX_MESSAGE_BYTES = 32 << 20
-"""What a message may hold when it is unpacked; a longer one is read as text only."""
 MAX_LINES = 100_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
 MAX_NESTED = 8
@@ -63,7 +68,8 @@ class Reader:
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
-        """The records of one message in order; none for a control message. No content makes it raise.
+        """The records of one message in order; none for a control message. No content makes it raise
+        but for one that needs a schema: Undecodable, RegistryUnreachable.
 
         Every record has a severity. What can't be read is a raw record with a ``parse_error``.
         """
@@ -71,7 +77,10 @@ class Reader:
         return [record for record in found if record is not None]
 
     def unwrap(self, value: bytes | None) -> list[Unread]:
-        """The lines of one message without their envelopes; a message that can't be unwrapped is one line."""
+        """The lines of one message without their envelopes; a message that can't be unwrapped is one line.
+
+        Raises Undecodable and RegistryUnreachable.
+        """
         lines: list[Unread] = []
         try:
             if value is not None and len(value) <= MAX_MESSAGE_BYTES:
@@ -82,6 +91,8 @@ class Reader:
                 if value is None
                 else f"message of {len(value)} bytes is over {MAX_MESSAGE_BYTES}"
             )
+        except (Undecodable, RegistryUnreachable):
+            raise
         except (
             Exception
         ) as failure:  # what an envelope says against it, or a mistake of ours: nothing is lost
@@ -117,7 +128,10 @@ class Reader:
             if held is not None:
                 self._inside(envelope.name, held, around, names, depth, lines)
                 return
-        self._text(formats.decode(value), around, names, depth, lines)
+        text = formats.decode(value)
+        if is_binary(text):
+            raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
+        self._text(text, around, names, depth, lines)
 
     def _inside(
         self,

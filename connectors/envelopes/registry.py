@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from connectors.envelopes.compressed import Gzip, Zstd
 from connectors.envelopes.envelope import BytesEnvelope, ObjectEnvelope, TextEnvelope
+from connectors.envelopes.otlp import OtlpJson
+from connectors.envelopes.otlp_proto import OtlpProto
 
-OBJECTS: tuple[ObjectEnvelope, ...] = ()
+OBJECTS: tuple[ObjectEnvelope, ...] = (OtlpJson(),)
 TEXTS: tuple[TextEnvelope, ...] = ()
-BYTES: tuple[BytesEnvelope, ...] = ()
+BYTES: tuple[BytesEnvelope, ...] = (Gzip(), Zstd(), OtlpProto())
