@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from connectors import formats
-from connectors.envelopes import registry
+from connectors.envelopes import plugins
+from connectors.envelopes.confluent import Confluent, Schemas
+from connectors.envelopes.custom import Custom
 from connectors.envelopes.envelope import (
     MAX_MESSAGE_BYTES,
+    BytesEnvelope,
     Inner,
     ObjectEnvelope,
     RegistryUnreachable,
@@ -57,13 +60,26 @@ class Reader:
     header lines gave.
     """
 
-    def __init__(self, settings: ReadingSettings | None = None, *, max_text: int = 65_536) -> None:
+    def __init__(
+        self,
+        settings: ReadingSettings | None = None,
+        *,
+        max_text: int = 65_536,
+        schemas: Schemas | None = None,
+    ) -> None:
+        """schemas: of messages in Confluent's wire format, which are Undecodable without. Raises PluginError."""
         self.settings = settings or ReadingSettings()
         self._max_text = max_text
-        wanted = self.settings.envelope
-        self._objects = chosen(registry.OBJECTS, wanted)
-        self._texts = chosen(registry.TEXTS, wanted)
-        self._bytes = chosen(registry.BYTES, wanted)
+        known, wanted = plugins.envelopes(), self.settings.envelope
+        self._objects: tuple[ObjectEnvelope, ...] = chosen(known.objects, wanted)
+        self._texts = chosen(known.texts, wanted)
+        # Compression and binary encodings are no shipper's: they are undone around the named one too.
+        self._bytes: tuple[BytesEnvelope, ...] = () if wanted == plugins.NONE else known.bytes
+        if schemas is not None:
+            self._bytes = tuple(Confluent(schemas) if isinstance(e, Confluent) else e for e in self._bytes)
+        if self.settings.message_field or self.settings.metadata_fields:
+            custom = Custom(self.settings.message_field, self.settings.metadata_fields)
+            self._objects = (custom, *self._objects)
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
         self.headers = formats.HeaderLines()
 
@@ -155,6 +171,8 @@ class Reader:
                 self._object(inner.line, None, known, names, depth + 1, lines)
 
     def _text(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
+        if "\x00" in text:
+            text = text.replace("\x00", "\ufffd")
         if text[:1] in ("{", "[", '"'):
             events = formats.json_events(text)
             if len(events) == 1 and isinstance(events[0], dict):
@@ -206,7 +224,7 @@ class Reader:
 
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:
     """Those of the setting: all for ``auto``, none for ``none``, else the named one."""
-    return envelopes if wanted == "auto" else tuple(e for e in envelopes if e.name == wanted)
+    return envelopes if wanted == plugins.AUTO else tuple(e for e in envelopes if e.name == wanted)
 
 
 def add(lines: list[Unread], line: Unread) -> None:

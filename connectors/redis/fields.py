@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.findings import Anomaly, Pattern, WindowPart
+from connectors.findings import Anomaly, Findings, Pattern, Warmup, WindowPart
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
@@ -44,6 +44,30 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         cut=fields.get(b"cut") == b"1",  # neither was there in entries of older versions
         model=fields.get(b"model", b"").decode(),
     )
+
+
+def waiting_fields(findings: Findings) -> dict[str, int | None]:
+    """What a partition's lines wait for, as fields of a source's totals; None for one that is not to be there."""
+    warmup = findings.warmup
+    return {
+        "warming_up": findings.warming_up,
+        "waiting_from": findings.waiting_from,
+        "warmup_lines": warmup and warmup.lines,
+        "warmup_of": warmup and warmup.of,
+        "warmup_ends": warmup and warmup.ends,
+        "warmup_least": warmup and warmup.least,
+    }
+
+
+def warmups_from(fields: Mapping[str, int]) -> dict[int, Warmup]:
+    """Partition to its warm-up, from the fields of a source's totals."""
+    found = {}
+    for name, of in fields.items():
+        field, _, partition = name.partition(":")
+        if field == "warmup_of":
+            lines, least = (fields.get(f"{name}:{partition}", 0) for name in ("warmup_lines", "warmup_least"))
+            found[int(partition)] = Warmup(lines, of, fields.get(f"warmup_ends:{partition}"), least)
+    return dict(sorted(found.items()))
 
 
 def founder_fields(pattern: Pattern) -> dict[str, Any]:
