@@ -10,14 +10,6 @@ MAX_MESSAGE_BYTES = 32 << 20
 """What a message may hold when it is unpacked; a longer one is read as text only."""
 
 
-class Undecodable(ValueError):  # noqa: N818
-    """A message that nothing here can turn into lines, and why, in one line: it goes to the dead letters whole."""
-
-
-class RegistryUnreachable(RuntimeError):  # noqa: N818
-    """A schema could not be asked for, which is not the message's fault: it is to be read again later."""
-
-
 @dataclass(slots=True)
 class Inner:
     """One line as its envelope held it."""
@@ -85,3 +77,11 @@ class BytesEnvelope(Protocol):
         Raises ValueError, with one line that says why, when it is surely such an envelope and can't be read;
         Undecodable when the message is to be a dead letter.
         """
+
+
+class Undecodable(ValueError):  # noqa: N818
+    """A message that can't be read here, although nothing is wrong with us; one line says what it would take."""
+
+
+class RegistryUnreachable(RuntimeError):  # noqa: N818
+    """A schema could not be asked for, which is not the message's fault: it is to be read again later."""

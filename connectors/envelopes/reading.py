@@ -22,7 +22,7 @@ from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
 from connectors.records import INFO, Record
 
-MAX_LINES = 100_000
+MAX_LINES = 50_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
 MAX_NESTED = 8
 """Envelopes in one another; what is deeper is read as a line."""
@@ -118,6 +118,13 @@ class Reader:
         text = formats.decode(value[: 4 * self._max_text]) if value else ""
         return [Unread(text, Inner(text, error=error[:256]), "")]
 
+    def unwrap_again(self, unread: Unread) -> Unread:
+        """A line that was put together from pieces, without the envelopes that only now show."""
+        lines: list[Unread] = []
+        if isinstance(unread.line, str):
+            self._text(unread.line, unread.around, unread.envelope, 0, lines)
+        return lines[0] if len(lines) == 1 else unread
+
     def parse(self, unread: Unread) -> Record | None:
         """The record of a line; None for a line that only names the columns of others."""
         line, around, envelope, text = unread
@@ -165,7 +172,9 @@ class Reader:
                 self._value(inner, around, names, depth + 1, lines)
                 continue
             known = joined(inner, around)
-            if isinstance(inner.line, str):
+            if inner.partial:  # half a line is read when the other half is there
+                add(lines, Unread(inner.line, known, names))
+            elif isinstance(inner.line, str):
                 self._text(inner.line, known, names, depth + 1, lines)
             else:
                 self._object(inner.line, None, known, names, depth + 1, lines)
@@ -179,6 +188,7 @@ class Reader:
                 self._object(events[0], text, around, names, depth, lines)
                 return
             if events and depth < MAX_NESTED:
+                around = around or Inner("")  # each is shown without the others
                 for event in events:
                     if isinstance(event, str):
                         self._text(event, around, names, depth + 1, lines)

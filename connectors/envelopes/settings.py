@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -42,3 +43,12 @@ class ReadingSettings(BaseModel):
             if not all(path.split(".")):
                 raise ValueError(f"stream.{info.field_name}: expected a dotted path, got {path[:64]!r}")
         return value
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, KeyError, OSError):
+            raise ValueError("is no time zone of the IANA data base, such as Europe/Berlin") from None
+        return zone

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.findings import Anomaly, Findings, Pattern, Warmup, WindowPart
+from connectors.findings import Anomaly, Pattern, WindowPart
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
@@ -19,6 +19,7 @@ def anomaly_fields(anomaly: Anomaly) -> dict[str, Any]:
     return {
         "partition": anomaly.partition,
         "offset": anomaly.offset,
+        "index": anomaly.index,
         "timestamp": repr(anomaly.timestamp),
         "score": repr(anomaly.score),
         "threshold": repr(anomaly.threshold),
@@ -41,33 +42,10 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         text=fields[b"text"].decode(),
         format=fields[b"format"].decode(),
         pattern=fields[b"pattern"].decode(),
-        cut=fields.get(b"cut") == b"1",  # neither was there in entries of older versions
+        cut=fields.get(b"cut") == b"1",  # this and what follows was not there in older versions
         model=fields.get(b"model", b"").decode(),
+        index=int(fields.get(b"index", 0)),
     )
-
-
-def waiting_fields(findings: Findings) -> dict[str, int | None]:
-    """What a partition's lines wait for, as fields of a source's totals; None for one that is not to be there."""
-    warmup = findings.warmup
-    return {
-        "warming_up": findings.warming_up,
-        "waiting_from": findings.waiting_from,
-        "warmup_lines": warmup and warmup.lines,
-        "warmup_of": warmup and warmup.of,
-        "warmup_ends": warmup and warmup.ends,
-        "warmup_least": warmup and warmup.least,
-    }
-
-
-def warmups_from(fields: Mapping[str, int]) -> dict[int, Warmup]:
-    """Partition to its warm-up, from the fields of a source's totals."""
-    found = {}
-    for name, of in fields.items():
-        field, _, partition = name.partition(":")
-        if field == "warmup_of":
-            lines, least = (fields.get(f"{name}:{partition}", 0) for name in ("warmup_lines", "warmup_least"))
-            found[int(partition)] = Warmup(lines, of, fields.get(f"warmup_ends:{partition}"), least)
-    return dict(sorted(found.items()))
 
 
 def founder_fields(pattern: Pattern) -> dict[str, Any]:
@@ -97,7 +75,7 @@ def window_fields(part: WindowPart) -> dict[str, Any]:
     return {
         "count": part.count,
         "total": part.total,
-        "lines": json.dumps([part.offsets, part.texts]).encode(),
+        "lines": json.dumps([part.places, part.texts]).encode(),
         "vectors": part.vectors,
         "model": part.model,
     }
@@ -106,15 +84,20 @@ def window_fields(part: WindowPart) -> dict[str, Any]:
 def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
     """One part of a window from its member of the index and its hash."""
     start, partition, opened = map(int, member.split(b":"))
-    offsets, texts = json.loads(fields[b"lines"])
+    places, texts = json.loads(fields[b"lines"])
     return WindowPart(
         start=start,
         partition=partition,
         count=int(fields[b"count"]),
         total=fields[b"total"],
-        offsets=tuple(offsets),
+        places=tuple(place_from(place) for place in places),
         texts=tuple(texts),
         vectors=fields[b"vectors"],
         opened=opened,
         model=fields.get(b"model", b"").decode(),
     )
+
+
+def place_from(stored: int | list[int]) -> tuple[int, int]:
+    """(offset, index) of a sampled line; older versions kept the offset alone, of messages of one line."""
+    return (stored, 0) if isinstance(stored, int) else (stored[0], stored[1])

@@ -8,15 +8,15 @@ from typing import Any
 
 import redis
 
-from connectors.findings import Anomaly, Changes, Findings, Pattern, Warmup, WindowPart
+from connectors.findings import Anomaly, Changes, Pattern, WindowPart
 from connectors.redis.client import is_passing, reason
-from connectors.redis.commands import OF_THE_SCRIPT, Commands
+from connectors.redis.commands import Commands
 from connectors.redis.keys import Keys, bucket
 from connectors.redis.server import server_of
 from connectors.store import RetentionSettings, Store, StoreRefused
 
 GROUP = "probe"
-LIMITS = RetentionSettings(anomalies=1, windows=1, patterns=1, sources=1, anomaly_hours=1, window_hours=1)
+LIMITS = RetentionSettings(anomalies=1, windows=1, patterns=1, anomaly_hours=1, window_hours=1)
 """So small that a second step leaves the first one's behind, and forgets them."""
 
 

@@ -104,7 +104,9 @@ def scan(
                 yield line
 
         model = encoder.bundle.identity
-        batches = scan_lines(counted(), encoder, detection, store, source=source, model=model)
+        batches = scan_lines(
+            counted(), encoder, detection, store, source=source, model=model, reading=settings.stream
+        )
         failed = [failure for batch in batches for failure in batch]
     for failure in failed:
         click.echo(f"secencoder: line {failure.line.offset + 1}: {failure.error}", err=True)
