@@ -159,6 +159,7 @@ class Reader:
                 self._object(events[0], text, around, names, depth, lines)
                 return
             if events and depth < MAX_NESTED:
+                around = around or Inner("")  # each is shown without the others
                 for event in events:
                     if isinstance(event, str):
                         self._text(event, around, names, depth + 1, lines)

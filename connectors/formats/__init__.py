@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats import structured, syslog
+from connectors.formats import structured, syslog, tables
 from connectors.formats.headers import HeaderLines
 from connectors.formats.pairs import MAX_FIELDS
 from connectors.formats.payload import parse_payload
@@ -35,7 +35,10 @@ __all__ = [
     "parse_text",
 ]
 
-FORMATS = ("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access", "raw")
+FORMATS = (
+    *("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access"),
+    *("winxml", "w3c", "zeek", "vpcflow", "ltsv", "cisco", "raw"),
+)
 """Every value that ``Record.format`` takes. A payload inside a syslog message gives its own format."""
 
 # Kafka's default max.message.bytes. A parsed line costs memory many times its size, so what is longer is
@@ -76,7 +79,9 @@ def parse_text(line: str, headers: HeaderLines | None = None, stream: str = "") 
             line, error=f"line of {len(line)} characters is over the parsing limit of {MAX_PARSED_BYTES}"
         )
     try:
-        record = _parse_line(line)
+        if headers is not None and tables.note_header(line, headers, stream):
+            return None
+        record = tables.parse_table(line, headers, stream) or _parse_line(line)
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:
