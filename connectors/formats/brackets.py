@@ -52,9 +52,11 @@ def meaning(content: str) -> Meaning | None:
         return Meaning(True, ((CLIENT, match[1]),))
     if (match := _LEVEL_BESIDE.fullmatch(content)) and (beside := _beside(match)):
         return beside
+    if ":" in content and (among := _among(content)):
+        return among
     if _WORD.fullmatch(content):
         return Meaning(False, ((LOGGER if _dotted(content) else THREAD, content),))
-    if all(_ID.fullmatch(word) or word.startswith("req-") for word in content.split()):
+    if content.startswith("req-") or all(map(_ID.fullmatch, content.split())):
         return Meaning(True, ((REST, content),))
     if _WORDS.fullmatch(content):
         return Meaning(False, ((THREAD, content),))
@@ -68,6 +70,15 @@ def _beside(match: re.Match[str]) -> Meaning | None:
         return None
     name = name.strip()
     return Meaning(True, ((LOGGER if mark == ":" else THREAD, name),) if name else (), level)
+
+
+def _among(content: str) -> Meaning | None:
+    """A level in capitals among other parts: ``7:7:1125/100000.5:ERROR:file.cc(12)``."""
+    parts = content.split(":")
+    for place, part in enumerate(parts):
+        if part in LEVELS and " " not in content:
+            return Meaning(True, ((REST, ":".join(parts[:place] + parts[place + 1 :])),), part)
+    return None
 
 
 def _dotted(name: str) -> bool:

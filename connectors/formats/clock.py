@@ -39,7 +39,8 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo | None) -> None:
         self._zone = zone
-        self._minutes: dict[str, float] = {}
+        self.minutes: dict[str, float] = {}
+        """Minutes that were read, for a quick look."""
         self._recent: dict[str, float] = {}
         self._recent_at = 0.0
 
@@ -49,7 +50,7 @@ class Clock:
         order: what its parts are, of ``YMDbhmp`` (b: a month's name, p: AM or PM). A year may be missing. The same
         text must always come with the same order.
         """
-        if (known := self._minutes.get(text)) is not None:
+        if (known := self.minutes.get(text)) is not None:
             return known
         now = time.time()
         if now - self._recent_at > 60 or now < self._recent_at:
@@ -59,7 +60,7 @@ class Clock:
             return known
         seconds, has_year = self._read(text, order, now)
         if seconds is not None:
-            cache = self._minutes if has_year else self._recent
+            cache = self.minutes if has_year else self._recent
             if len(cache) >= _REMEMBERED:
                 cache.clear()
             cache[text] = seconds

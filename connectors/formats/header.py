@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from connectors.formats.brackets import BRACKET, REST, SOURCE, THREAD_ID, Meaning, meaning
 from connectors.formats.clock import Clock
+from connectors.formats.layouts import NO_NAMES, is_logger
 from connectors.formats.severity import LEVELS, LETTERS, severity_of_word
 from connectors.formats.times import Found, find_time
 from connectors.records import LEVEL, LOGGER, PID, SERVICE, THREAD, UNSTATED
@@ -41,8 +42,6 @@ _LETTER_TAG = re.compile(r"[VDIWEF](?=\s+[^\s:]{1,64}(?: [^\s:]{1,32})?\s*:)")
 _PAREN = re.compile(r"\(([^()\n\"'=,;{}]{0,96}(?:\([^()\n]{0,16}\)[^()\n\"'=,;{}]{0,64})?)\)")
 _ANGLE = re.compile(r"<\d{1,9}\.\d{1,9}\.\d{1,9}>")
 _COMMAND = re.compile(r"##\[(\w{1,10})\]")
-_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Za-z]_[A-Za-z]")
-_NO_NAMES = ("Error", "Exception", "Warning", "error", "exception", "warning")
 
 
 class Header:
@@ -176,6 +175,8 @@ class Header:
         if match[2]:
             return self._take((PID, match[1]), (THREAD_ID, match[2]), sure=self._known)
         self._role = self._role or bool(match[3])
+        if self._mark == ",":
+            name = REST
         return self._take((name, match[1]), sure=before == self._mark == "|" and self._known)
 
     def _bracket(self, at: int) -> bool:
@@ -220,6 +221,8 @@ class Header:
             self._times += 1
         self._after(end)
         rest = content[inner.end :].strip(" ,|-")
+        if (said := meaning(rest)) and said.level and not inner._levelled:
+            return self._level(said.level, columns=said.columns)
         columns = [(name, value) for name, value in inner.columns.items() if name != LEVEL]
         columns += [(REST, rest)] if rest else []
         if inner._levelled and not self._levelled:
@@ -252,7 +255,7 @@ class Header:
     def _symbol(self, at: int) -> bool:
         line = self._line
         if line[at + 1 : at + 2] != " " and not line.startswith("##[", at):
-            return False
+            return line[at] == "." and self._place(at)
         if match := _COMMAND.match(line, at):
             self._after(match.end())
             return self._known and match[1].upper() in LEVELS and self._level(match[1])
@@ -266,9 +269,8 @@ class Header:
         found = None if self._levelled and self._times else find_time(line, at, self._clock)
         if found is not None:
             return self._time(found.time, found.end)
-        if self._known and (match := _SOURCE.match(line, at)):
-            self._after(match.end())
-            return self._take((SOURCE, match[1]), sure=True)
+        if self._place(at):
+            return True
         match = _WORD.match(line, at)
         if match is None:
             return False
@@ -277,7 +279,7 @@ class Header:
             return self._level_word(word, match.end(1))
         if len(word) == 1:
             return self._letter(word, at)
-        if match.end() < len(line) and line[match.end(1)] == ":" and (node := _NODE.match(line, at)):
+        if line[match.end(1) : match.end(1) + 1] == ":" and not match[3] and (node := _NODE.match(line, at)):
             self._after(node.end())
             return self._take((REST, node[0]), sure=False)
         before = self._mark
@@ -285,8 +287,18 @@ class Header:
         if match[2] and (self._mark == ":" or self._numbers == 0 and self._times):
             return self._program(word, match[2])
         if match[3]:
-            return self._take((REST, match[0]), sure=False) if self._times > 1 else False
+            if self._levelled and self._mark == "-" and "." in word:  # org.example.Shop:32 - message
+                return self._take((LOGGER, word), sure=True)
+            return self._times > 1 and self._take((REST, match[0]), sure=False)
         return self._name(word, before)
+
+    def _place(self, at: int) -> bool:
+        """The file and line that logged."""
+        match = _SOURCE.match(self._line, at + (self._line[at] == "@")) if self._known else None
+        if match is None:
+            return False
+        self._after(match.end())
+        return self._take((SOURCE, match[1]), sure=True)
 
     def _level_word(self, word: str, end: int) -> bool:
         self._after(end)
@@ -352,10 +364,9 @@ class Header:
         """Whether a word before a colon is the message's own, behind a level."""
         if dotted:
             return False
-        if word.endswith(_NO_NAMES) or before == ":" or LOGGER in self.columns:
+        if word.endswith(NO_NAMES) or before == ":" or LOGGER in self.columns:
             return True
-        named = len(self.columns[LEVEL]) == 1 or THREAD in self.columns or _CAMEL.search(word) is not None
-        return not named
+        return not (len(self.columns[LEVEL]) == 1 or THREAD in self.columns or is_logger(word))
 
 
 def _is_class(word: str) -> bool:
@@ -367,6 +378,7 @@ _ITEMS: dict[str, Callable[[Header, int], bool]] = {
     **dict.fromkeys("0123456789", Header._digit),
     **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$", Header._word),
     **dict.fromkeys("-*#.", Header._symbol),
+    **dict.fromkeys("@/", Header._place),
     "[": Header._bracket,
     "(": Header._paren,
     "<": Header._angle,
