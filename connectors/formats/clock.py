@@ -25,10 +25,28 @@ _PARTS = re.compile(r"[0-9]+|[A-Za-z]+")
 _REMEMBERED = 20_000
 
 _HOURS_OF_NAMES = {
-    **{"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9},
-    **{"AKDT": -8, "HST": -10, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3},
-    **{"PKT": 5, "HKT": 8, "SGT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13},
-    **{"UTC": 0, "GMT": 0, "WET": 0},
+    name: hours
+    for hours, names in {
+        -10: "HST",
+        -9: "AKST",
+        -8: "PST AKDT",
+        -7: "MST PDT",
+        -6: "CST MDT",
+        -5: "EST CDT",
+        -4: "EDT",
+        0: "UTC GMT WET",
+        1: "CET WEST BST",
+        2: "EET CEST",
+        3: "MSK EEST",
+        5: "PKT",
+        8: "HKT SGT",
+        9: "JST KST",
+        10: "AEST",
+        11: "AEDT",
+        12: "NZST",
+        13: "NZDT",
+    }.items()
+    for name in names.split()
 }
 ZONE_NAMES = tuple(_HOURS_OF_NAMES)
 """Names of zones that are read; what RFC 822 names means North America."""

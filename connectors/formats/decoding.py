@@ -9,7 +9,7 @@ NO_TEXT = "bytes that are no text"
 """The ``parse_error`` of a line of other bytes."""
 
 _CONTROLS = bytes(chain(range(9), range(14, 27), range(28, 32), (11, 12, 127)))
-_CONTROLS_TO_REPLACEMENT = {code: REPLACEMENT for code in _CONTROLS}
+_CONTROLS_TO_REPLACEMENT = dict.fromkeys(_CONTROLS, REPLACEMENT)
 _MOST_CONTROLS = 0.1
 _MOST_REPLACED = 0.3
 _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}

@@ -1,6 +1,6 @@
 """The layouts of headers that are most usual, each read by one expression.
 
-What they give is what ``connectors.formats.header`` would find by the shape of the items, only quicker; glog, klog,
+What they give is what ``connectors.formats.shape`` would find by the shape of the items, only quicker; glog, klog,
 logcat and Python's own begin with a level, which by its shape could be a word.
 """
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from connectors.formats import syslog
 from connectors.formats.clock import Clock
-from connectors.formats.header import Header, read_header
+from connectors.formats.header import Header
 from connectors.formats.layouts import Layout, read_layout, read_whole
 from connectors.formats.payload import parse_payload
+from connectors.formats.shape import read_header
 from connectors.formats.starts import is_name_then_time, may_begin_header, stated_level
 from connectors.formats.times import find_time
 from connectors.records import SERVICE, Record

@@ -13,7 +13,7 @@ from connectors.formats.clock import MONTHS, UTC, ZONE_NAMES, Clock, zone_second
 
 _MONTH = "[A-Z][a-z]{2}"
 _HM = r"\d\d:\d\d"
-_SECOND = r":(\d\d)(?:[.,](\d{1,9}))?"
+_SECOND = r":(\d\d)(?:[.,](\d{1,9})(?!\d))?"
 _ZONE = re.compile(
     rf" ?(Z|{'|'.join(ZONE_NAMES)}|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w.-]|:\d)(?:\[[A-Za-z_]+/[A-Za-z_/]+\])?",
     re.ASCII,
