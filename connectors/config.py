@@ -112,10 +112,13 @@ def unknown(model: type[BaseModel], origin: str, dotted: str) -> str:
     return f"unknown setting {origin}{hint}"
 
 
-def describe(model: type[BaseModel], error: ValidationError) -> str:
-    """The first of pydantic's errors as one line that names the setting, without its value."""
+def describe(model: type[BaseModel], error: ValidationError, below: str = "") -> str:
+    """The first of pydantic's errors as one line that names the setting, without its value.
+
+    below: dotted name of the table that ``model`` is.
+    """
     first = error.errors(include_url=False, include_input=False)[0]
-    dotted = ".".join(str(part) for part in first["loc"])
+    dotted = ".".join(str(part) for part in (*([below] if below else []), *first["loc"]))
     if first["type"] == "extra_forbidden":
         return unknown(model, dotted, ".".join(part for part in first["loc"] if isinstance(part, str)))
     message = first["msg"].removeprefix("Value error, ")

@@ -25,6 +25,8 @@ class Anomaly:
     """True when the encoder read only the beginning of the line."""
     model: str = ""
     """Identity (name@version#sha) of the model that scored it."""
+    index: int = 0
+    """Its place among the lines of its message: ``partition:offset:index`` is its identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class WindowPart:
     count: int
     total: bytes
     """Sum of the unit vectors of all lines, float32 little-endian: the centre when divided by count."""
-    offsets: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
+    """(offset, index) of each kept line."""
     texts: tuple[str, ...]
     vectors: bytes
     """Unit vectors of the kept lines, float16 little-endian, ``2 * dim`` bytes each."""

@@ -18,7 +18,7 @@ class MemoryStore:
     def __init__(self, *, clock: Clock = time.time) -> None:
         self._clock = clock
         self._stats: dict[str, SourceStats] = {}
-        self._anomalies: dict[str, dict[tuple[int, int], tuple[float, Anomaly]]] = {}
+        self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
         self._patterns: dict[str, dict[str, Pattern]] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._partitions: dict[tuple[str, int], Stored] = {}
@@ -95,7 +95,7 @@ class MemoryStore:
             )
         anomalies = self._anomalies.setdefault(source, {})
         for anomaly in changes.anomalies:
-            place = anomaly.partition, anomaly.offset
+            place = anomaly.partition, anomaly.offset, anomaly.index
             anomalies[place] = ranked_time(anomaly.timestamp, now), anomaly
         windows = self._windows.setdefault(source, {})
         windows.update({(part.start, part.partition, part.opened): part for part in changes.windows})

@@ -59,6 +59,18 @@ class Record:
 
 
 @dataclass(slots=True)
+class Message:
+    """One message as Kafka had it, or one line of a file."""
+
+    offset: int
+    timestamp: float
+    """Kafka's, in seconds since the epoch and never in the future; the time of reading for a file."""
+    value: bytes | None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass(slots=True)
 class Line:
     """One line of a partition as it came from Kafka or a file, with its parsed form."""
 

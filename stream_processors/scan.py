@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
+from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
-from connectors.formats import parse
 from connectors.memory import MemoryStore
-from connectors.records import Line
+from connectors.records import Message
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.pipeline import Embedder, Failed, Pipeline
+from stream_processors.detection.pipeline import Embedder, Pipeline
+from stream_processors.detection.reading import Failed, LineReader, Step
 from stream_processors.detection.settings import DetectionSettings
 
 BATCH_LINES = 500
@@ -28,16 +29,21 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def numbered_lines(values: Iterable[bytes]) -> Iterator[Line]:
-    """Parsed lines whose offset is their line number from 0 and whose timestamp is their own time.
+def read_steps(values: Iterable[bytes], settings: ReadingSettings | None = None) -> Iterator[Step]:
+    """Messages as steps of lines; a message's offset is its number from 0, and a line's timestamp is its own time.
 
     A line without a time gets that of the line before it, 0 at the beginning.
     """
-    latest = 0.0
-    for offset, value in enumerate(values):
-        record = parse(value)
-        latest = latest if record.time is None else record.time
-        yield Line(offset=offset, timestamp=max(latest, 0.0), record=record, value=value)
+    reader, latest, end = LineReader(settings), 0.0, 0
+    for part in chain(batched(values, BATCH_LINES), [[]]):
+        reader.add((Message(end + number, 0.0, value) for number, value in enumerate(part)), end + len(part))
+        end += len(part)
+        if not part:
+            reader.close()
+        while (step := reader.step(BATCH_LINES)) is not None:
+            for line in step.lines:
+                latest = line.timestamp = line.timestamp or latest
+            yield step
 
 
 def scan(
@@ -48,19 +54,20 @@ def scan(
     *,
     source: str,
     model: str = "",
+    reading: ReadingSettings | None = None,
 ) -> Iterator[list[Failed]]:
-    """Feeds lines through detection into the store; yields once a batch, with the lines that failed.
+    """Feeds messages through detection into the store; yields once a step, with the lines that failed.
 
-    model: identity of the encoder's model.
+    model: identity of the encoder's model. reading: how messages are read, the defaults when None.
     The whole input is one window. Warm-up lines are scored when the warm-up, or the input, ends.
     """
     whole = settings.model_copy(update={"window_seconds": WHOLE_FILE})
     detector = PartitionDetector(source, 0, encoder.dim, whole, model=model)
     pipeline = Pipeline(encoder)
     applied: int | None = None
-    for lines in batched(numbered_lines(values), BATCH_LINES):
-        changes = Changes(source, 0, expected=applied, end=lines[-1].offset + 1)
-        failed = pipeline.process(lines, detector, changes)
+    for step in read_steps(values, reading):
+        changes = Changes(source, 0, expected=applied, end=step.end)
+        failed = pipeline.process(step.lines, detector, changes, step.failed)
         store.apply(changes)
         applied = changes.end
         yield failed

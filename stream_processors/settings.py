@@ -6,16 +6,18 @@ Environment variables are ``SECENCODER_<SECTION>__<NAME>``, e.g. ``SECENCODER_KA
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
 from connectors import config as tables
 from connectors.config import SettingsError
+from connectors.envelopes.settings import ReadingSettings
 from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings, without_overridden
 from connectors.store import RetentionSettings
@@ -73,18 +75,23 @@ class EncoderSettings(BaseModel):
     )
 
 
-class StreamSettings(BaseModel):
+class StreamSettings(ReadingSettings):
     """What is consumed and how."""
-
-    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.dead_letter_topic in self.topics:
             raise ValueError(f"stream.dead_letter_topic: {self.dead_letter_topic} is also in stream.topics")
+        for topic in self.by_topic:
+            if topic not in self.topics:
+                raise ValueError(f"stream.by_topic: {topic} is not in stream.topics")
+            self.reading(topic)
         return self
 
     topics: list[str] = Field(["logs"], min_length=1, description="Topics with log lines; each is a source")
+    by_topic: dict[str, dict[str, Any]] = Field(
+        {}, description="Topic to those of the settings of reading that differ there, in a settings file only"
+    )
     group: str = Field("secencoder", min_length=1, description="Consumer group")
     dead_letter_topic: str = Field("secencoder.dead-letter", min_length=1, description="For lines that fail")
     batch_lines: int = Field(500, ge=1, le=10_000, description="Most lines of one partition batch")
@@ -93,6 +100,18 @@ class StreamSettings(BaseModel):
     start: str = Field("earliest", pattern="^(earliest|latest)$", description="Where a new group begins")
     startup_seconds: float = Field(300, gt=0, description="How long to wait for Kafka and Redis at the start")
     session_timeout_seconds: float = Field(30, ge=1, description="Silence until a worker counts as dead")
+
+    def reading(self, topic: str) -> ReadingSettings:
+        """How the messages of a topic are read. Raises ValueError for a setting that may not differ by topic."""
+        own = self.by_topic.get(topic, {})
+        for name in own.keys() - ReadingSettings.model_fields.keys():
+            near = difflib.get_close_matches(name, ReadingSettings.model_fields, n=1, cutoff=0)
+            raise ValueError(f"stream.by_topic.{topic}.{name}: unknown; did you mean {near[0]}?")
+        general = self.model_dump(include=set(ReadingSettings.model_fields))
+        try:
+            return ReadingSettings.model_validate({**general, **own})
+        except ValidationError as error:
+            raise ValueError(tables.describe(ReadingSettings, error, f"stream.by_topic.{topic}")) from error
 
 
 class Settings(BaseModel):

@@ -1,17 +1,15 @@
 """From one log line to a :class:`~connectors.records.Record`.
 
-``parse`` looks at the first characters, tries the format they suggest and falls back to raw text, so
-that every line gives a
-record. What a shipper wrapped around lines is undone before (``connectors.envelopes``). Imports the
-standard library, orjson
-and ``connectors.records`` only.
+``parse`` looks at the first characters, tries the format they suggest and falls back to raw text, so that every line
+gives a record. What a shipper wrapped around lines is undone before (``connectors.envelopes``). Imports the standard
+library, orjson and ``connectors.records`` only.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats import structured, syslog
+from connectors.formats import structured, syslog, tables
 from connectors.formats.ansi import without_escapes
 from connectors.formats.clock import Clock, clock_of
 from connectors.formats.decoding import NO_TEXT, decode, is_text
@@ -37,7 +35,10 @@ __all__ = [
     "parse_text",
 ]
 
-FORMATS = ("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access", "text", "raw")
+FORMATS = (
+    *("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access"),
+    *("winxml", "w3c", "zeek", "vpcflow", "ltsv", "cisco", "text", "raw"),
+)
 """Every value that ``Record.format`` takes. A payload behind a header gives its own format;
 ``text`` is a message behind a header of more than a time, ``raw`` any other."""
 
@@ -83,7 +84,9 @@ def parse_text(
     if not is_text(line):
         return Record(line, "raw", parse_error=NO_TEXT)
     try:
-        record = _parse_line(line, clock)
+        if headers is not None and tables.note_header(line, headers, stream):
+            return None
+        record = tables.parse_table(line, headers, stream) or _parse_line(line, clock)
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:

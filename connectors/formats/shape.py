@@ -23,8 +23,8 @@ MAX_ITEMS = 14
 MAX_WAITING = 5
 """Items in a row that are not sure."""
 
-_CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?=[\s\],|]|$)")
-_DATE = re.compile(r"\d{4}([-./])\d\d\1\d\d(?=\s)")
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:[.,]\d{1,9})?(?=[\s\],|]|$)")
+_DATE = re.compile(r"\d{4}([-./])(?:0\d|1[0-2])\1(?:[0-2]\d|3[01])(?=\s)")
 _UPTIME = re.compile(r"\d{1,9}\.\d{1,9}:(?=\s)")
 _NUMBER = re.compile(r"(\d{1,20})(?:#(\d{1,20}):(?: \*\d+)?|:([A-Z])(?=\s))?(?=[\s|,:\]]|$)")
 _PAREN = re.compile(r"\(([^()\n\"'=,;{}]{0,96}(?:\([^()\n]{0,16}\)[^()\n\"'=,;{}]{0,64})?)\)")

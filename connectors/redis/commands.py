@@ -62,7 +62,7 @@ class Commands:
         return commands
 
     def _anomaly_commands(self, source: str, anomaly: Anomaly, now: float) -> list[Command]:
-        member = f"{anomaly.partition}:{anomaly.offset}"
+        member = f"{anomaly.partition}:{anomaly.offset}:{anomaly.index}"
         line = self._key(source, "line", member)
         fields = flatten(anomaly_fields(anomaly))
         return [

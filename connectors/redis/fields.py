@@ -19,6 +19,7 @@ def anomaly_fields(anomaly: Anomaly) -> dict[str, Any]:
     return {
         "partition": anomaly.partition,
         "offset": anomaly.offset,
+        "index": anomaly.index,
         "timestamp": repr(anomaly.timestamp),
         "score": repr(anomaly.score),
         "threshold": repr(anomaly.threshold),
@@ -41,8 +42,9 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         text=fields[b"text"].decode(),
         format=fields[b"format"].decode(),
         pattern=fields[b"pattern"].decode(),
-        cut=fields.get(b"cut") == b"1",  # neither was there in entries of older versions
+        cut=fields.get(b"cut") == b"1",  # this and what follows was not there in older versions
         model=fields.get(b"model", b"").decode(),
+        index=int(fields.get(b"index", 0)),
     )
 
 
@@ -73,7 +75,7 @@ def window_fields(part: WindowPart) -> dict[str, Any]:
     return {
         "count": part.count,
         "total": part.total,
-        "lines": json.dumps([part.offsets, part.texts]).encode(),
+        "lines": json.dumps([part.places, part.texts]).encode(),
         "vectors": part.vectors,
         "model": part.model,
     }
@@ -82,15 +84,20 @@ def window_fields(part: WindowPart) -> dict[str, Any]:
 def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
     """One part of a window from its member of the index and its hash."""
     start, partition, opened = map(int, member.split(b":"))
-    offsets, texts = json.loads(fields[b"lines"])
+    places, texts = json.loads(fields[b"lines"])
     return WindowPart(
         start=start,
         partition=partition,
         count=int(fields[b"count"]),
         total=fields[b"total"],
-        offsets=tuple(offsets),
+        places=tuple(place_from(place) for place in places),
         texts=tuple(texts),
         vectors=fields[b"vectors"],
         opened=opened,
         model=fields.get(b"model", b"").decode(),
     )
+
+
+def place_from(stored: int | list[int]) -> tuple[int, int]:
+    """(offset, index) of a sampled line; older versions kept the offset alone, of messages of one line."""
+    return (stored, 0) if isinstance(stored, int) else (stored[0], stored[1])

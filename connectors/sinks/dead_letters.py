@@ -60,9 +60,14 @@ class DeadLetterTopic:
             raise TooLarge from error
 
 
-def forms(line: Line, error: Exception, at: TopicPartition, model: str) -> Iterator[Message]:
-    """The message to send, then what to send in its place when it is over the topic's limit."""
-    details = error_headers(line, error, at, model)
+def forms(
+    line: Line, error: Exception, at: TopicPartition, model: str, *, whole: bool = False
+) -> Iterator[Message]:
+    """The message to send, then what to send in its place when it is over the topic's limit.
+
+    The value is that of the line's message, other lines in it included; whole: whether all of them failed.
+    """
+    details = error_headers(line, error, at, model, whole=whole)
     original = [(name, value if value is not None else b"") for name, value in line.headers]
     yield line.key, line.value, [*original, *details]
     sizes = [("secencoder.value.bytes", str(len(line.value or b"")).encode())]
@@ -74,8 +79,10 @@ def forms(line: Line, error: Exception, at: TopicPartition, model: str) -> Itera
     yield None, b"", [(name, value[:128]) for name, value in [*details, *sizes]]
 
 
-def error_headers(line: Line, error: Exception, at: TopicPartition, model: str) -> Headers:
-    """What went wrong, under Kafka Streams' names, and the model."""
+def error_headers(
+    line: Line, error: Exception, at: TopicPartition, model: str, *, whole: bool = False
+) -> Headers:
+    """What went wrong, under Kafka Streams' names, the line's place in its message unless all failed, the model."""
     details = {
         "exception": f"{type(error).__module__}.{type(error).__qualname__}",
         "message": str(error),
@@ -88,4 +95,5 @@ def error_headers(line: Line, error: Exception, at: TopicPartition, model: str) 
         (f"__streams.errors.{name}", text.encode("utf-8", "replace")[-DETAIL_BYTES:])
         for name, text in details.items()
     ]
-    return [*named, ("secencoder.model", model.encode())]
+    index = [] if whole else [("secencoder.index", str(line.index).encode())]
+    return [*named, *index, ("secencoder.model", model.encode())]

@@ -77,6 +77,11 @@ def show_facts(facts: Mapping[str, Any], as_json: bool) -> None:
         console.print(f"[bold]{name:<14}[/bold] {escape(str(value))}", soft_wrap=True)
 
 
+def place_of(partition: int, offset: int, index: int) -> str:
+    """A line's identity; the index is left out for the first line of a message, most often the only one."""
+    return f"{partition}:{offset}:{index}" if index else f"{partition}:{offset}"
+
+
 def show_anomalies(anomalies: Sequence[Anomaly], marks: Mapping[str, str] | None = None) -> None:
     """Flagged lines; ``marks`` maps a line's text to a word shown beside it."""
     rows = [
@@ -84,7 +89,7 @@ def show_anomalies(anomalies: Sequence[Anomaly], marks: Mapping[str, str] | None
             rank,
             f"{anomaly.score:.3f}",
             clock(anomaly.timestamp),
-            f"{anomaly.partition}:{anomaly.offset}",
+            place_of(anomaly.partition, anomaly.offset, anomaly.index),
             *([marks.get(anomaly.text, "")] if marks is not None else []),
             anomaly.text,
         )
@@ -104,7 +109,7 @@ def show_patterns(patterns: Sequence[Pattern], total: int) -> None:
 def show_sample(sample: Sample) -> None:
     """The lines to read of one window."""
     when = f"window of {clock(sample.start)}" if sample.start > 0 else "the whole input"
-    rows = [(f"{partition}:{offset}", text) for partition, offset, text in sample.lines]
+    rows = [(place_of(*place), text) for *place, text in sample.lines]
     show_table(f"What to read of {when}: {len(rows)} of {sample.count:,} lines", ["place", "line"], rows)
 
 

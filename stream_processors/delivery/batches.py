@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from connectors.records import Line
+from connectors.records import Message
 from encoder_core.session import LONG_TOKENS
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.pipeline import UNPARSED
+from stream_processors.detection.reading import LineReader
 
 LONG_BYTES = 4 * LONG_TOKENS
 """A longer message may take the encoder long. A token has 2.3 bytes on average, so most are over LONG_TOKENS."""
@@ -39,6 +40,8 @@ class Partition:
     """Why nothing more can be read of it; what was handed out before still takes effect."""
     committed: int | None = None
     """Offset that Kafka has of us, as far as this object committed it."""
+    reader: LineReader = field(default_factory=LineReader)
+    """What was handed out on its way to lines; what it holds back is not applied."""
     unfinished: int = 0
     """Batches handed out that are not done."""
     latest: asyncio.Event | None = None
@@ -51,7 +54,11 @@ class Partition:
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to apply although no message may come: offsets without lines, or lost lines."""
+        """Whether there is something to apply although no message may come: offsets without lines, lost lines, or lines
+        that were held back for long enough.
+        """
+        if (until := self.reader.until) is not None:
+            return time.monotonic() >= until
         return self.expired > 0 or (self.applied is not None and self.position > self.applied)
 
     @property
@@ -96,18 +103,17 @@ def name_of(at: TopicPartition) -> str:
     return f"{at.topic}/{at.partition}"
 
 
-def line_from(message: ConsumerRecord, now: float) -> Line:
-    """A Kafka message as a line that is not parsed yet.
+def message_from(record: ConsumerRecord, now: float) -> Message:
+    """A Kafka message as we keep it.
 
     now: seconds since the epoch. A time after it, or none, counts as now: Kafka takes any time that a producer states,
     and none may close windows, push out other lines or live longer than now allows.
     """
-    stated = (message.timestamp or 0) / 1_000
-    return Line(
-        offset=message.offset,
+    stated = (record.timestamp or 0) / 1_000
+    return Message(
+        offset=record.offset,
         timestamp=min(stated, now) if stated > 0 else now,
-        record=UNPARSED,
-        key=message.key,
-        value=message.value,
-        headers=tuple(message.headers or ()),
+        value=record.value,
+        key=record.key,
+        headers=tuple(record.headers or ()),
     )

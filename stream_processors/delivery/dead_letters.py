@@ -13,7 +13,7 @@ from connectors.kafka import BrokerUnreachable
 from connectors.sinks.dead_letters import DeadLetterTopic, TooLarge, forms
 from stream_processors.delivery.batches import name_of
 from stream_processors.delivery.retrying import Retrying
-from stream_processors.detection.pipeline import Failed
+from stream_processors.detection.reading import Failed
 
 log = logging.getLogger("secencoder.worker")
 
@@ -38,13 +38,13 @@ class DeadLetters:
         await self._topic.stop()
 
     async def send(self, failed: Failed, at: TopicPartition) -> None:
-        """Sends one line, tried until the broker acknowledges it.
+        """Sends what is known of one line, or of a whole message, tried until the broker acknowledges it.
 
         What is over the topic's limit goes without its value, then without key and headers too: the source topic still
         has them at the offset named.
         """
         name, topic = f"dead letter of {name_of(at)}@{failed.line.offset}", self._topic.name
-        for message in forms(failed.line, failed.error, at, self._model):
+        for message in forms(failed.line, failed.error, at, self._model, whole=failed.whole):
             try:
                 await self._retrying.call(partial(self._topic.send, message), name, KafkaError)
             except TooLarge:

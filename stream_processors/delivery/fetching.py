@@ -109,7 +109,7 @@ class Fetcher:
 
     def _behind(self, partition: Partition) -> bool:
         """Whether the store is to learn of offsets without lines that the partition was opened past."""
-        return partition.behind and not partition.unfinished
+        return not partition.unfinished and partition.behind
 
     def _most_lines(self, partition: Partition) -> int:
         """Lines that are only learnt again are not narrowed: what is narrowed are those after the applied offset."""

@@ -14,13 +14,14 @@ from connectors.findings import Changes
 from connectors.store import Fenced, StoreRefused
 from connectors.waiting import reason_of
 from stream_processors.delivery.applying import Applier
-from stream_processors.delivery.batches import Batch, Partition, line_from
+from stream_processors.delivery.batches import Batch, Partition, message_from
 from stream_processors.delivery.dead_letters import DeadLetters
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.opening import Opener, start_text
 from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
-from stream_processors.detection.pipeline import Failed, OurFault, Pipeline, TooManyFailed
+from stream_processors.detection.pipeline import OurFault, Pipeline, TooManyFailed
+from stream_processors.detection.reading import Failed, Step
 
 log = logging.getLogger("secencoder.worker")
 
@@ -40,69 +41,81 @@ class Handler:
         troubles: Troubles,
         *,
         model: str,
+        batch_lines: int,
         snapshot_lines: int,
     ) -> None:
         self._pipeline, self._applier, self._dead_letters = pipeline, applier, dead_letters
         self._suspects, self._troubles = suspects, troubles
-        self._model, self._snapshot_lines = model, snapshot_lines
+        self._model, self._batch_lines, self._snapshot_lines = model, batch_lines, snapshot_lines
 
     def connect(self, consumer: AIOKafkaConsumer, fetcher: Fetcher, opener: Opener) -> None:
         """Takes what exists only once the process' event loop runs."""
         self._consumer, self._fetcher, self._opener = consumer, fetcher, opener
 
     async def handle(self, batch: Batch) -> None:
-        """One batch of one partition, in the order that makes it safe.
+        """One batch of one partition, in steps of whole messages, in the order that makes it safe.
 
-        1. Parse, embed and detect, off the event loop.
+        1. Read, embed and detect, off the event loop.
         2. Lines that failed go to the dead-letter topic; wait for the broker's acknowledgement.
-        3. Everything the batch changes and its applied offset go into the store in one atomic step.
+        3. Everything the step changes and its applied offset go into the store in one atomic step.
         4. Only then is the offset committed to Kafka, which is therefore never ahead of the store.
+
+        Lines that are held back, since they may be continued, are no part of a step yet: they come with a later batch.
         """
-        partition = batch.partition
+        partition, step = batch.partition, None
+        now = time.time()
+        partition.reader.add([message_from(message, now) for message in batch.messages], batch.end)
         try:
             # 1.
-            changes, failed = await asyncio.to_thread(self._process, batch)
-            # 2.
-            for failure in failed:
-                await self._dead_letters.send(failure, partition.at)
-            # 3.
-            if changes is not None:
-                await self._applier.apply(changes)
-                self._applied(partition, changes)
+            while (step := await asyncio.to_thread(self._step, partition)) is not None:
+                changes, failed = await asyncio.to_thread(self._process, partition, step)
+                # 2.
+                for failure in failed:
+                    await self._dead_letters.send(failure, partition.at)
+                # 3.
+                if changes is not None:
+                    await self._applier.apply(changes)
+                    self._applied(partition, changes)
+                if not self._fetcher.owns(partition):
+                    return  # its new owner, or what it was reopened as, goes on from the store, and commits
         except Fenced as fenced:
             log.warning("%s; reopening the partition", fenced)
             self._fetcher.close(partition)
         except Exception as error:
-            await self._failed(batch, error)
+            await self._failed(partition, step, error)
         else:
             # 4.
-            if self._fetcher.owns(partition):  # else its new owner, or what it was reopened as, commits
+            if partition.committed != partition.applied:
                 await self.commit(partition)
 
-    def _process(self, batch: Batch) -> tuple[Changes | None, list[Failed]]:
+    def _step(self, partition: Partition) -> Step | None:
+        """The next lines, or offsets without lines, or lost lines alone, that the store is to learn of."""
+        most = self._troubles.limit(partition.at, self._batch_lines)
+        step = partition.reader.step(most, before=partition.applied)
+        if step is None and partition.expired:
+            return Step(partition.reader.done)
+        return step
+
+    def _process(self, partition: Partition, step: Step) -> tuple[Changes | None, list[Failed]]:
         """Step 1. Lines below the applied offset only rebuild memory; no changes when nothing comes after it."""
-        partition, now = batch.partition, time.time()
         applied = partition.applied
-        lines = [line_from(message, now) for message in batch.messages]
-        known = sum(line.offset < applied for line in lines) if applied is not None else 0
-        self._pipeline.relearn(lines[:known], partition.detector, waiting_from=partition.waiting_from)
-        if applied is not None and batch.end <= applied and not partition.expired:
+        if applied is not None and step.end <= applied and not partition.expired:
+            self._pipeline.relearn(step.lines, partition.detector, waiting_from=partition.waiting_from)
             return None, []
         changes = Changes(
             partition.at.topic,
             partition.at.partition,
             expected=applied,
-            end=max(batch.end, applied or 0),
+            end=step.end,
             expired=partition.expired,
             topic_id=partition.topic_id,
             model=self._model,
         )
-        innocent, guilty = self._suspects.part(partition.at, lines[known:])
-        failed = self._pipeline.process(innocent, partition.detector, changes)
-        changes.dead_letters += len(guilty)
-        if lines[known:] and self._snapshot_due(partition, batch.end):
-            changes.snapshot = partition.detector.snapshot(batch.end)
-        return changes, failed + guilty
+        innocent, guilty = self._suspects.part(partition.at, step.lines)
+        failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
+        if step.lines and self._snapshot_due(partition, step.end):
+            changes.snapshot = partition.detector.snapshot(step.end)
+        return changes, step.whole(failed)
 
     def _snapshot_due(self, partition: Partition, end: int) -> bool:
         """Whether a snapshot at ``end`` is far enough from the last one."""
@@ -117,25 +130,24 @@ class Handler:
         if self._troubles.succeeded(partition.at, changes.lines, changes.dead_letters):
             log.info("%s: goes on at %s", partition.name, changes.end)
 
-    async def _failed(self, batch: Batch, error: Exception) -> None:
-        """A batch failed: the partition is opened anew from the store, and tried with fewer lines if that may help.
+    async def _failed(self, partition: Partition, step: Step | None, error: Exception) -> None:
+        """A step failed: the partition is opened anew from the store, and tried with fewer lines if that may help.
 
         It does not when the store refused the step, or when a known good line fails too.
         """
-        partition = batch.partition
         self._fetcher.close(partition)
-        reason = f"batch up to {batch.end} failed: {error or type(error).__name__}"
-        if isinstance(error, NOT_THE_LINES):
+        place = "reading on" if step is None else f"batch up to {step.end}"
+        reason = f"{place} failed: {error or type(error).__name__}"
+        if step is None or isinstance(error, NOT_THE_LINES):
             self._opener.distrust(partition.at.topic)
             self._troubles.add(partition.at, reason)
             return
         if not isinstance(error, TooManyFailed):
             log.error("%s: %s", partition.name, reason, exc_info=error)
-        fresh = [m for m in batch.messages if m.offset >= (partition.applied or 0)]
-        if len(fresh) == 1:
-            suspect = line_from(fresh[0], time.time())
-            await asyncio.to_thread(self._suspects.accuse, partition.at, suspect, error)
-        self._troubles.add(partition.at, reason, narrow_to=max(1, len(fresh) // 2) if fresh else None)
+        fresh = len(step.offsets)
+        if fresh == 1 and step.lines:
+            await asyncio.to_thread(self._suspects.accuse, partition.at, step.lines, error)
+        self._troubles.add(partition.at, reason, narrow_to=max(1, fresh // 2) if fresh else None)
 
     async def commit(self, partition: Partition) -> None:
         """Step 4. A failure is no loss: the store says where to go on."""

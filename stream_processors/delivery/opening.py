@@ -14,6 +14,7 @@ from connectors import kafka
 from connectors.store import Store, Stored
 from stream_processors.delivery.batches import Partition, name_of
 from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.reading import LineReader
 from stream_processors.detection.windows import OPEN_WINDOWS
 from stream_processors.settings import Settings
 
@@ -122,6 +123,7 @@ class Opener:
             topic_id=topic.id,
             start=self._start(topic.starts.get(number), applied if applied is not None else beginning),
             expired=expired,
+            reader=LineReader(self._settings.stream.reading(source), start=position),
         )
 
     def _start(self, known: int | None, first: int) -> int | None:

@@ -90,6 +90,7 @@ class StreamService(Service):
             self.suspects,
             self.troubles,
             model=model,
+            batch_lines=settings.stream.batch_lines,
             snapshot_lines=settings.stream.snapshot_lines,
         )
         self.given_up: str | None = None

@@ -1,4 +1,4 @@
-"""Whose fault is it when a batch of one line fails: the line's, the partition's memory's, or ours?"""
+"""Whose fault is it when a step of one message fails: the message's, the partition's memory's, or ours?"""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from connectors.records import Line
 from connectors.waiting import reason_of
 from stream_processors.delivery.batches import name_of
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.pipeline import Failed, OurFault, Pipeline
+from stream_processors.detection.pipeline import OurFault, Pipeline
+from stream_processors.detection.reading import Failed
 
 log = logging.getLogger("secencoder.worker")
 
 SURE_TIMES = 2
-"""A line counts as at fault when it failed alone this often."""
+"""A message counts as at fault when it failed alone this often."""
 
 
 class Suspects:
-    """What single lines failed with: at most one line a partition, the one that its next batch would fail on."""
+    """What single messages failed with: at most one a partition, the one that its next step would fail on."""
 
     def __init__(
         self, pipeline: Pipeline, new_detector: Callable[[TopicPartition], PartitionDetector]
@@ -30,25 +31,26 @@ class Suspects:
         self._of: dict[TopicPartition, tuple[int, int, Exception]] = {}  # offset, times, error
         self._memory: set[TopicPartition] = set()
 
-    def accuse(self, at: TopicPartition, line: Line, error: Exception) -> None:
-        """Takes note that a batch of ``line`` alone failed.
+    def accuse(self, at: TopicPartition, lines: Sequence[Line], error: Exception) -> None:
+        """Takes note that a step of one message alone failed, with all of its lines.
 
-        When a known good line fails too, it is our fault; when the line does not fail with a new memory, it is the
-        memory's, which is then to be learned anew; else it is the line's.
+        When a known good line fails too, it is our fault; when the lines do not fail with a new memory, it is the
+        memory's, which is then to be learned anew; else it is the message's.
         """
+        offset = lines[0].offset
         detector = self._new_detector(at)
         try:
             self._pipeline.probe(detector)
         except OurFault as ours:
-            log.error("%s@%s: %s", name_of(at), line.offset, ours)
+            log.error("%s@%s: %s", name_of(at), offset, ours)
             return
         try:
-            self._pipeline.process([line], detector, Changes(at.topic, at.partition, expected=None, end=0))
+            self._pipeline.process(lines, detector, Changes(at.topic, at.partition, expected=None, end=0))
         except Exception:
-            offset, times, _ = self._of.get(at, (line.offset, 0, error))
-            self._of[at] = line.offset, times + 1 if offset == line.offset else 1, error
+            known, times, _ = self._of.get(at, (offset, 0, error))
+            self._of[at] = offset, times + 1 if known == offset else 1, error
         else:
-            log.error("%s@%s: the partition's memory fails: %s", name_of(at), line.offset, reason_of(error))
+            log.error("%s@%s: the partition's memory fails: %s", name_of(at), offset, reason_of(error))
             self._memory.add(at)
 
     def memory_fails(self, at: TopicPartition) -> bool:
@@ -58,9 +60,10 @@ class Suspects:
         return fails
 
     def part(self, at: TopicPartition, lines: Sequence[Line]) -> tuple[Sequence[Line], list[Failed]]:
-        """The lines to process, and apart the one that is known to be at fault."""
+        """The lines to process, and apart the message that is known to be at fault, with the number of its lines."""
         offset, times, error = self._of.get(at, (-1, 0, None))
-        if error is None or times < SURE_TIMES:
+        guilty = [line for line in lines if line.offset == offset]
+        if error is None or times < SURE_TIMES or not guilty:
             return lines, []
-        guilty = [Failed(line, error) for line in lines if line.offset == offset]
-        return ([line for line in lines if line.offset != offset], guilty) if guilty else (lines, [])
+        failed = Failed(guilty[0], error, whole=True, lines=len(guilty))
+        return [line for line in lines if line.offset != offset], [failed]

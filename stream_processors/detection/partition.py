@@ -195,8 +195,8 @@ class PartitionDetector:
         return self._windows.add(
             np.array([line.timestamp for line in lines], dtype=np.float64),
             units,
-            [display_text(line) for line in lines],
-            [line.offset for line in lines],
+            lambda row: display_text(lines[row]),
+            [(line.offset, line.index) for line in lines],
         )
 
     def snapshot(self, offset: int) -> bytes | None:

@@ -1,22 +1,22 @@
-"""From a batch of messages to its changes: parse, embed, detect. Runs in a thread, off the event loop."""
+"""From the lines of a step to its changes: embed, detect. Runs in a thread, off the event loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.envelopes import read
 from connectors.findings import Changes
-from connectors.formats import parse
-from connectors.records import Line, Record
+from connectors.records import Line
 from connectors.waiting import reason_of
 from encoder_core.cascade import Cascade, finite
 from stream_processors.detection.partition import PartitionDetector, Refinement
+from stream_processors.detection.reading import Failed
 
 if TYPE_CHECKING:
     from encoder_core.encoder import Embedded
@@ -26,8 +26,8 @@ FEW_LINES = 8
 KNOWN_GOOD = "Jun 14 15:16:01 web1 sshd[4721]: Accepted publickey for %s from 192.0.2.7 port 50022 ssh2"
 LETTERS = str.maketrans("0123456789", "abcdefghij")
 """Numbers are spelled in letters: a key of the encoder's cache may leave digits out."""
-UNPARSED = Record(text="", format="raw")
-"""The record of a line that comes straight from Kafka."""
+CHUNK_LINES = 1_000
+"""Lines of one message that are looked at together; a message may hold many more."""
 
 
 class Embedder(Protocol):
@@ -39,27 +39,6 @@ class Embedder(Protocol):
 
     def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
         """One vector a line, float32 (lines, dim), and which lines were longer than it reads, bool (lines,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A line that could not be processed, and why."""
-
-    line: Line
-    error: Exception
-
-
-def parse_lines(
-    lines: Sequence[Line], parser: Callable[[bytes | None], Record]
-) -> tuple[list[Line], list[Failed]]:
-    """Every line with its record, parsed unless it has one; those whose parser raised apart."""
-    parsed, failed = [], []
-    for line in lines:
-        try:
-            parsed.append(replace(line, record=parser(line.value)) if line.record is UNPARSED else line)
-        except Exception as error:
-            failed.append(Failed(line, error))
-    return parsed, failed
 
 
 class OurFault(RuntimeError):  # noqa: N818
@@ -81,8 +60,9 @@ def embed_lines(
         return [], np.empty((0, encoder.dim), dtype=np.float32), []
     try:
         vectors, cut = encoder.embed_and_flag([line.record.text for line in lines])
-        marked = [replace(line, cut=True) if over else line for line, over in zip(lines, cut, strict=True)]
-        return marked, finite(vectors), []
+        for line, over in zip(lines, cut, strict=True):
+            line.cut = bool(over)
+        return list(lines), finite(vectors), []
     except Exception as error:
         probe()
         if len(lines) == 1:
@@ -97,24 +77,37 @@ def embed_lines(
 
 
 class Pipeline:
-    """Parse, embed and detect for any number of partitions with one encoder."""
+    """Embed and detect for any number of partitions with one encoder."""
 
-    def __init__(self, encoder: Embedder, parser: Callable[[bytes | None], Record] = parse) -> None:
-        self._encoder, self._parser = encoder, parser
+    def __init__(self, encoder: Embedder) -> None:
+        self._encoder = encoder
         self._probes = count()
 
-    def process(self, lines: Sequence[Line], detector: PartitionDetector, changes: Changes) -> list[Failed]:
+    def process(
+        self,
+        lines: Sequence[Line],
+        detector: PartitionDetector,
+        changes: Changes,
+        unread: Sequence[Failed] = (),
+    ) -> list[Failed]:
         """Adds to ``changes`` what the lines change; returns those that belong in the dead-letter topic.
 
+        unread: what failed before it was a line; it is among what is returned.
         Raises OurFault or TooManyFailed when that would be no verdict on the lines, and what detection raises.
         """
+        if any(failure.ours for failure in unread):
+            self.probe()
         good, vectors, failed = self._embed(lines)
-        if len(failed) > FEW_LINES:
+        failed = [*unread, *failed]
+        ours = [failure for failure in failed if failure.ours]
+        if len(ours) > FEW_LINES:
             raise TooManyFailed(
-                f"{len(failed)} of {len(lines)} lines failed, the first with: {failed[0].error}"
+                f"{len(ours)} of {len(lines) + len(unread)} lines failed, the first with: {ours[0].error}"
             )
-        detector.process(good, vectors, changes, self._refinement(good, vectors))
-        changes.dead_letters += len(failed)
+        for start in range(0, max(len(good), 1), CHUNK_LINES):
+            part, rows = good[start : start + CHUNK_LINES], vectors[start : start + CHUNK_LINES]
+            detector.process(part, rows, changes, self._refinement(part, rows))
+        changes.dead_letters += sum(failure.lines for failure in failed)
         return failed
 
     def relearn(
@@ -149,19 +142,16 @@ class Pipeline:
         """
         text = KNOWN_GOOD % str(next(self._probes)).translate(LETTERS)
         try:
-            line = Line(offset=0, timestamp=0.0, record=self._parser(text.encode()), value=text.encode())
-            vectors = finite(self._encoder.embed_and_flag([line.record.text]).vectors)
+            (record,) = read(text.encode())
+            vectors = finite(self._encoder.embed_and_flag([record.text]).vectors)
             if detector is not None:
+                line = Line(offset=0, timestamp=0.0, record=record, value=text.encode())
                 detector.process([line], vectors, Changes("", 0, expected=None, end=1))
         except Exception as error:
             raise OurFault(f"a known good line fails too: {reason_of(error)}") from error
 
     def _embed(self, lines: Sequence[Line]) -> tuple[list[Line], NDArray[np.float32], list[Failed]]:
-        parsed, unparsed = parse_lines(lines, self._parser)
-        if unparsed:
-            self.probe()
-        embedded, vectors, unembedded = embed_lines(parsed, self._encoder, self.probe)
-        return embedded, vectors, unparsed + unembedded
+        return embed_lines(lines, self._encoder, self.probe)
 
     def _refinement(self, lines: Sequence[Line], vectors: NDArray[np.float32]) -> Refinement | None:
         """The full encoder's vectors in place of a cascade's; a line that it can't take keeps the one it has."""
@@ -171,7 +161,7 @@ class Pipeline:
 
         def refined(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             done, better, _ = embed_lines([lines[row] for row in rows], cascade.full)
-            found = {line.offset: vector for line, vector in zip(done, better, strict=True)}
-            return np.stack([found.get(lines[row].offset, vectors[row]) for row in rows])
+            found = {id(line): vector for line, vector in zip(done, better, strict=True)}
+            return np.stack([found.get(id(lines[row]), vectors[row]) for row in rows])
 
         return Refinement(cascade.band, refined)

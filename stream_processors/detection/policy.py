@@ -52,6 +52,7 @@ class AlertPolicy:
                 pattern=patterns[row],
                 cut=lines[row].cut,
                 model=self._model,
+                index=lines[row].index,
             )
             for row in self.reaches(scores).tolist()
         ]

@@ -10,7 +10,7 @@ opened as a further part, told apart by the offset of the line that opened it, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,7 +42,7 @@ class OpenWindow:
     touched: int = 0
     """The last offset of the latest batch that it had lines in."""
     count: int = 0
-    offsets: list[int] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
 
@@ -62,21 +62,24 @@ class WindowSampler:
         self,
         timestamps: NDArray[np.float64],
         vectors: NDArray[np.float32],
-        texts: Sequence[str],
-        offsets: Sequence[int],
+        show: Callable[[int], str],
+        places: Sequence[tuple[int, int]],
     ) -> list[WindowPart]:
-        """Takes lines with unit vectors, float32 (lines, dim); returns the parts that changed, by start."""
+        """Takes lines with unit vectors, float32 (lines, dim); returns the parts that changed, by start.
+
+        show: the text of a row, asked for the kept ones only. places: (offset, index) of each.
+        """
         starts = self._placed(self._starts(timestamps))
         changed = []
         for start in np.unique(starts).tolist():
             rows = np.flatnonzero(starts == start)
             if start not in self._open:
                 self._open[start] = OpenWindow(
-                    opened=offsets[rows[0]],
+                    opened=places[rows[0]][0],
                     total=np.zeros(self._dim, dtype=np.float32),
                     vectors=np.empty((0, self._dim), dtype=np.float32),
                 )
-            self._extend(self._open[start], rows, vectors, texts, offsets)
+            self._extend(self._open[start], rows, vectors, show, places)
             changed.append(self._part(start))
         self._close()
         return changed
@@ -109,19 +112,20 @@ class WindowSampler:
         window: OpenWindow,
         rows: NDArray[np.int64],
         vectors: NDArray[np.float32],
-        texts: Sequence[str],
-        offsets: Sequence[int],
+        show: Callable[[int], str],
+        places: Sequence[tuple[int, int]],
     ) -> None:
         window.count += len(rows)
-        window.touched = offsets[-1]
+        window.touched = places[-1][0]
         window.total = window.total + vectors[rows].sum(axis=0)
         pool = np.concatenate([window.vectors, vectors[rows]])
-        pool_texts = window.texts + [texts[row][:TEXT_CHARACTERS] for row in rows]
-        pool_offsets = window.offsets + [offsets[row] for row in rows]
         chosen = max_min(pool, self._k, window.total / np.float32(window.count))
+        known, texts, kept = len(window.texts), window.texts, window.places
         window.vectors = pool[chosen]
-        window.texts = [pool_texts[index] for index in chosen]
-        window.offsets = [pool_offsets[index] for index in chosen]
+        window.texts = [
+            texts[at] if at < known else show(int(rows[at - known]))[:TEXT_CHARACTERS] for at in chosen
+        ]
+        window.places = [kept[at] if at < known else places[rows[at - known]] for at in chosen]
 
     def _part(self, start: int) -> WindowPart:
         window = self._open[start]
@@ -130,7 +134,7 @@ class WindowSampler:
             partition=self._partition,
             count=window.count,
             total=window.total.astype("<f4").tobytes(),
-            offsets=tuple(window.offsets),
+            places=tuple(window.places),
             texts=tuple(window.texts),
             vectors=window.vectors.astype("<f2").tobytes(),
             opened=window.opened,
@@ -149,16 +153,16 @@ class WindowSampler:
                     opened=part.opened,
                     total=np.frombuffer(part.total, dtype="<f4").copy(),
                     vectors=_vectors_of(part).reshape(-1, self._dim),
-                    touched=max(part.opened, *part.offsets),
+                    touched=max(part.opened, *(offset for offset, _ in part.places)),
                     count=part.count,
-                    offsets=list(part.offsets),
+                    places=list(part.places),
                     texts=list(part.texts),
                 )
         self._close()
 
     def _ours(self, part: WindowPart) -> bool:
         """Whether a part is this partition's, of this model, and whole."""
-        lines = len(part.offsets)
+        lines = len(part.places)
         return (
             (part.partition, part.model) == (self._partition, self._model)
             and len(part.total) == 4 * self._dim
@@ -173,11 +177,11 @@ def _vectors_of(part: WindowPart) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The merged answer for one window: ``lines`` are (partition, offset, text), most central first."""
+    """The merged answer for one window: ``lines`` are (partition, offset, index, text), most central first."""
 
     start: int
     count: int
-    lines: tuple[tuple[int, int, str], ...]
+    lines: tuple[tuple[int, int, int, str], ...]
 
 
 def merge(parts: Sequence[WindowPart], k: int) -> Sample:
@@ -186,9 +190,9 @@ def merge(parts: Sequence[WindowPart], k: int) -> Sample:
         raise ValueError("a window needs at least one part")
     count = sum(part.count for part in parts)
     lines = [
-        (part.partition, offset, text)
+        (part.partition, offset, index, text)
         for part in parts
-        for offset, text in zip(part.offsets, part.texts, strict=True)
+        for (offset, index), text in zip(part.places, part.texts, strict=True)
     ]
     total = np.sum([np.frombuffer(part.total, dtype="<f4") for part in parts], axis=0)
     vectors = np.concatenate([_vectors_of(part) for part in parts]).reshape(-1, len(total))

@@ -10,9 +10,15 @@ NOW = 1_700_000_000.0
 
 
 def anomaly(
-    offset: int, *, score: float = 0.5, timestamp: float = NOW, partition: int = 0, text: str = "x"
+    offset: int,
+    *,
+    score: float = 0.5,
+    timestamp: float = NOW,
+    partition: int = 0,
+    text: str = "x",
+    index: int = 0,
 ) -> Anomaly:
-    return Anomaly(partition, offset, timestamp, score, 0.4, text, "raw", "p1", model="m1")
+    return Anomaly(partition, offset, timestamp, score, 0.4, text, "raw", "p1", model="m1", index=index)
 
 
 def pattern(name: str, *, count: int = 1, seen: float = NOW) -> Pattern:
@@ -23,7 +29,9 @@ def window(
     start: int, *, partition: int = 0, count: int = 5, opened: int = 7, model: str = "m1"
 ) -> WindowPart:
     texts = ("one \x00", "zwei \u00e4\U0001f600")
-    return WindowPart(start, partition, count, BINARY[:16], (1, 2), texts, BINARY[:16], opened, model)
+    return WindowPart(
+        start, partition, count, BINARY[:16], ((1, 0), (1, 1)), texts, BINARY[:16], opened, model
+    )
 
 
 def step(expected: int | None, end: int, *, source: str = "logs", partition: int = 0, **changes) -> Changes:

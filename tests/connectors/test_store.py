@@ -189,6 +189,12 @@ def test_an_anomaly_comes_back_as_it_was(store):
     assert store.anomalies("logs") == [odd, long]
 
 
+def test_lines_of_one_message_are_told_apart(store):
+    flagged = [anomaly(4, index=index, score=0.9 - index / 10) for index in range(3)]
+    store.apply(step(None, 5, anomalies=flagged))
+    assert store.anomalies("logs") == flagged
+
+
 def test_windows_come_latest_first_and_a_part_is_replaced(store):
     store.apply(step(None, 1, windows=[window(0), window(120), window(60)]))
     store.apply(step(1, 2, windows=[window(120, count=99)]))

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import connectors.formats
+from connectors.envelopes import Reader
+from connectors.envelopes.reading import Unread
 from connectors.records import Record
 from encoder_core.encoder import Embedded, EncoderStats
 from tests.fakes import unit
@@ -31,7 +32,7 @@ UNUSUAL = 32
 """One line in so many points anywhere, the others about one way: there is something to flag."""
 PARTS = ("parser", "encoder", "detection")
 MARKS = {part: f"breaks-the-{part}" for part in PARTS}
-parse = connectors.formats.parse
+parse = Reader.parse
 
 
 class PartError(RuntimeError):
@@ -91,19 +92,19 @@ def broken(part: str) -> bool:
     return folder is not None and Path(folder, part).exists()
 
 
-def parser(value: bytes | None, *args: Any, **kwargs: Any) -> Record:
+def parser(reader: Reader, unread: Unread) -> Record | None:
     """The real parser, which breaks where it is told to."""
-    text = (value or b"").decode("utf-8", "replace")
+    text = str(unread.line)
     raise_if_broken("parser", [text[:500]])
-    record = parse(value, *args, **kwargs)
-    if broken("detection") or MARKS["detection"] in text[:500]:
-        return replace(record, fields=Exploding())
+    record = parse(reader, unread)
+    if record is not None and (broken("detection") or MARKS["detection"] in text[:500]):
+        record.fields = Exploding()
     return record
 
 
 def main() -> None:
     """``secencoder`` with the stand-ins in place, before anything else imports what they stand in for."""
-    connectors.formats.parse = parser
+    Reader.parse = parser  # type: ignore[method-assign]
     from stream_processors import assembly
 
     assembly.make_embedder = lambda *_, **__: HashEmbedder()  # type: ignore[assignment,return-value]

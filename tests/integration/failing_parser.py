@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from connectors.formats import parse
+from connectors.envelopes import Reader
+from connectors.envelopes.reading import Unread
 from connectors.records import Record
-from stream_processors import worker
 from stream_processors.cli import main
 
-MARK = b"poison"
+MARK = "poison"
+parse = Reader.parse
 
 
 class PoisonedLineError(RuntimeError):
     """What the parser raises."""
 
 
-def parser(value: bytes | None) -> Record:
-    if value and MARK in value:
-        raise PoisonedLineError(f"a line with {MARK.decode()}")
-    return parse(value)
+def parser(reader: Reader, unread: Unread) -> Record | None:
+    if MARK in str(unread.line):
+        raise PoisonedLineError(f"a line with {MARK}")
+    return parse(reader, unread)
 
 
 if __name__ == "__main__":
-    worker.Pipeline = partial(worker.Pipeline, parser=parser)  # type: ignore[assignment,misc]
+    Reader.parse = parser  # type: ignore[method-assign]
     main()

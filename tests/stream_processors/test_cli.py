@@ -340,7 +340,7 @@ def test_query_patterns(secencoder, filled):
 
 def test_query_windows(secencoder, filled):
     (latest,) = secencoder("query", "windows", "--json", *filled).json
-    assert (latest["start"], latest["count"], latest["lines"]) == (60, 1, [[0, 60, LINES[-1]]])
+    assert (latest["start"], latest["count"], latest["lines"]) == (60, 1, [[0, 60, 0, LINES[-1]]])
     both = secencoder("query", "windows", "--last", 5, "--limit", 3, "--json", *filled).json
     assert [(window["start"], window["count"]) for window in both] == [(60, 1), (0, 60)]
     assert len(both[1]["lines"]) <= 3

@@ -6,7 +6,7 @@ from connectors.memory import MemoryStore
 from stream_processors.answers.queries import samples
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.detection.settings import DetectionSettings
-from stream_processors.scan import batched, numbered_lines, scan
+from stream_processors.scan import batched, read_steps, scan
 from tests.fakes import TrigramEmbedder
 
 GOOD = [
@@ -121,7 +121,7 @@ def test_next_to_nothing_is_a_file_too(embedder, count):
 
 def test_a_line_without_a_time_has_that_of_the_line_before():
     values = [b"no time", b'{"timestamp": "2024-01-01T00:00:00Z", "message": "m"}', b"no time either"]
-    lines = list(numbered_lines(values))
+    lines = [line for step in read_steps(values) for line in step.lines]
     assert [line.offset for line in lines] == [0, 1, 2]
     assert [line.timestamp for line in lines] == [0.0, 1_704_067_200.0, 1_704_067_200.0]
     assert [line.value for line in lines] == values

@@ -9,7 +9,7 @@ from tests.connectors.steps import NOW, anomaly, full_step, step, window
 def test_an_expired_anomaly_is_left_out(redis_store, client):
     store = redis_store()
     store.apply(step(None, 3, anomalies=[anomaly(1), anomaly(2)]))
-    client.delete(store.key("logs", "line", "0:1"))
+    client.delete(store.key("logs", "line", "0:1:0"))
     assert [a.offset for a in store.anomalies("logs")] == [2]
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2]
 
@@ -17,7 +17,7 @@ def test_an_expired_anomaly_is_left_out(redis_store, client):
 def test_what_was_kept_before_lines_were_flagged_as_cut_is_read_as_not_cut(redis_store, client):
     store = redis_store()
     store.apply(full_step(None, 10))
-    client.hdel(store.key("logs", "line", "0:9"), "cut")
+    client.hdel(store.key("logs", "line", "0:9:0"), "cut")
     client.hdel(store.key("logs", "stats"), "cut")
     assert store.anomalies("logs") == [anomaly(9)]
     assert store.stats("logs").cut == 0
@@ -40,10 +40,10 @@ def test_anomalies_that_are_gone_are_passed_over_until_enough_are_found(redis_st
     )
     before = NOW - BUCKET_SECONDS
     store.apply(step(300, 301, anomalies=[anomaly(300, score=0, timestamp=before)]))
-    client.delete(*(store.key("logs", "line", f"0:{n}") for n in range(50, 300)))
+    client.delete(*(store.key("logs", "line", f"0:{n}:0") for n in range(50, 300)))
     # Earlier versions left members in a bucket when they trimmed, and a topic made anew ranks an offset again.
     client.zadd(
-        store.key("logs", "anomalies", "by_score", bucket(NOW)), {f"0:{n}": 5 for n in range(900, 950)}
+        store.key("logs", "anomalies", "by_score", bucket(NOW)), {f"0:{n}:0": 5 for n in range(900, 950)}
     )
     client.zadd(store.key("logs", "anomalies", "by_score", bucket(before)), {"0:49": 9, "0:48": 8})
     newest = list(range(49, 29, -1))
@@ -61,10 +61,25 @@ def test_windows_of_earlier_versions_are_passed_over(redis_store, client):
     assert store.stored("logs", 0, 5).windows == (window(60),)
 
 
+def test_what_was_kept_of_messages_of_one_line_by_their_offset_alone_is_still_read(redis_store, client):
+    store = redis_store()
+    store.apply(full_step(None, 10))
+    client.rename(store.key("logs", "line", "0:9:0"), store.key("logs", "line", "0:9"))
+    client.hdel(store.key("logs", "line", "0:9"), "index")
+    for name in (("by_time",), ("by_score", bucket(NOW))):
+        key = store.key("logs", "anomalies", *name)
+        client.zadd(key, {"0:9": client.zscore(key, "0:9:0")})
+        client.zrem(key, "0:9:0")
+    part = store.key("logs", "window", 60, 0, 7)
+    client.hset(part, "lines", '[[1, 2], ["one", "two"]]')
+    assert store.anomalies("logs") == store.anomalies("logs", order="time") == [anomaly(9)]
+    assert store.window("logs", 60)[0].places == ((1, 0), (2, 0))
+
+
 def test_what_earlier_versions_kept_names_no_model(redis_store, client):
     store = redis_store()
     store.apply(full_step(None, 10))
-    client.hdel(store.key("logs", "line", "0:9"), "model")
+    client.hdel(store.key("logs", "line", "0:9:0"), "model")
     client.hdel(store.key("logs", "pattern", "p1"), "model")
     client.hdel(store.key("logs", "window", 60, 0, 7), "model")
     assert store.anomalies("logs")[0].model == ""

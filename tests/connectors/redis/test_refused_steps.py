@@ -16,7 +16,7 @@ BROKEN = (
     ("pattern", "p1"),
     ("windows",),
     ("window", 60, 0, 7),
-    ("line", "0:9"),
+    ("line", "0:9:0"),
     ("anomalies", "by_time"),
     ("anomalies", "by_score", bucket(NOW)),
     ("feed",),

@@ -37,7 +37,7 @@ def test_everything_that_grows_with_time_expires(redis_store, client):
     store = redis_store(anomaly_hours=2, window_hours=1)
     store.apply(full_step(None, 10))
     for name, seconds in {
-        store.key("logs", "line", "0:9"): 7_200,
+        store.key("logs", "line", "0:9:0"): 7_200,
         store.key("logs", "anomalies", "by_score", bucket(NOW)): 7_200 + BUCKET_SECONDS,
         store.key("logs", "window", 60, 0, 7): 3_600,
     }.items():

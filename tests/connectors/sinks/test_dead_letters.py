@@ -56,6 +56,7 @@ def test_each_form_leaves_out_more_and_says_how_much():
     left_out = {name: value for name, value in messages[-1][2] if name.startswith("secencoder.")}
     assert left_out == {
         "secencoder.model": b"m",
+        "secencoder.index": b"0",
         "secencoder.value.bytes": b"6000",
         "secencoder.key.bytes": b"5000",
         "secencoder.headers.bytes": b"7005",

@@ -14,7 +14,7 @@ from connectors.records import Line, Record
 from connectors.sinks.dead_letters import DeadLetterTopic
 from stream_processors.delivery.dead_letters import DeadLetters
 from stream_processors.delivery.retrying import Retrying
-from stream_processors.detection.pipeline import Failed
+from stream_processors.detection.reading import Failed
 
 AT = TopicPartition("logs", 3)
 RECORD = Record(text="", format="raw")

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 from aiokafka import TopicPartition
 
+from connectors.envelopes import Reader
+from connectors.findings import Changes
 from stream_processors.delivery.suspects import SURE_TIMES, Suspects
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.pipeline import FEW_LINES, UNPARSED, OurFault, Pipeline, TooManyFailed
+from stream_processors.detection.pipeline import FEW_LINES, OurFault, Pipeline, TooManyFailed
+from stream_processors.detection.reading import Failed
 from stream_processors.detection.settings import DetectionSettings
 from tests.fakes import changes_of, make_line, make_lines
 
@@ -49,7 +52,7 @@ def test_a_line_that_fails_alone_again_and_again_is_given_up_and_no_other(embedd
     good, bad = make_line(6, "good"), make_line(7, BAD)
     for _ in range(SURE_TIMES):
         assert suspects.part(AT, [good, bad]) == ([good, bad], [])
-        suspects.accuse(AT, bad, ZeroDivisionError("in detection"))
+        suspects.accuse(AT, [bad], ZeroDivisionError("in detection"))
     innocent, guilty = suspects.part(AT, [good, bad])
     assert innocent == [good]
     assert [(failed.line, type(failed.error)) for failed in guilty] == [(bad, ZeroDivisionError)]
@@ -60,7 +63,7 @@ def test_a_line_that_fails_alone_again_and_again_is_given_up_and_no_other(embedd
 def test_a_line_that_only_fails_with_the_memory_of_its_partition_is_not_at_fault(embedder):
     suspects = Suspects(Pipeline(embedder), new_detector)
     for _ in range(SURE_TIMES):
-        suspects.accuse(AT, make_line(7, BAD), ZeroDivisionError("in detection"))
+        suspects.accuse(AT, [make_line(7, BAD)], ZeroDivisionError("in detection"))
     assert suspects.part(AT, [make_line(7, BAD)])[1] == []
     assert suspects.memory_fails(AT)
     assert not suspects.memory_fails(AT), "it is asked once, when the partition is opened"
@@ -69,7 +72,7 @@ def test_a_line_that_only_fails_with_the_memory_of_its_partition_is_not_at_fault
 def test_nothing_is_a_lines_fault_while_a_known_good_line_fails_too(embedder):
     suspects = Suspects(Pipeline(BrokenEmbedder(embedder)), new_detector)
     for _ in range(SURE_TIMES):
-        suspects.accuse(AT, make_line(7, "any line"), RuntimeError("the session is broken"))
+        suspects.accuse(AT, [make_line(7, "any line")], RuntimeError("the session is broken"))
     assert suspects.part(AT, [make_line(7, "any line")])[1] == []
 
 
@@ -81,13 +84,25 @@ def test_a_broken_encoder_fails_the_batch_and_gives_up_no_line(embedder):
     assert (changes.lines, changes.dead_letters) == (0, 0)
 
 
-def test_a_broken_parser_fails_the_batch_and_gives_up_no_line(embedder):
-    def parser(value):
+def test_a_broken_parser_fails_the_batch_and_gives_up_no_line(embedder, monkeypatch):
+    def parse(reader, unread):
         raise RuntimeError("the parser is broken")
 
-    lines = [replace(make_line(0, "line"), record=UNPARSED)]
+    monkeypatch.setattr(Reader, "parse", parse)
+    changes = Changes("logs", 0, expected=None, end=1)
+    unread = [Failed(make_line(0, "line"), RuntimeError("the parser is broken"))]
     with pytest.raises(OurFault, match="the parser is broken"):
-        Pipeline(embedder, parser).process(lines, new_detector(AT), changes_of(lines))
+        Pipeline(embedder).process([], new_detector(AT), changes, unread)
+
+
+def test_a_message_is_given_up_with_all_of_its_lines_and_counts_as_many(embedder):
+    suspects = Suspects(Pipeline(embedder), lambda at: new_detector(at, FailingDetector))
+    lines = [replace(make_line(7, text), index=n) for n, text in enumerate(["good", BAD, "good too"])]
+    for _ in range(SURE_TIMES):
+        suspects.accuse(AT, lines, ZeroDivisionError("in detection"))
+    innocent, (failed,) = suspects.part(AT, [make_line(6, "before"), *lines])
+    assert [line.offset for line in innocent] == [6]
+    assert (failed.line.offset, failed.whole, failed.lines) == (7, True, 3)
 
 
 @pytest.mark.parametrize("bad", [1, FEW_LINES, FEW_LINES + 1])

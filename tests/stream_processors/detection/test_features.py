@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors.records import Record
+from connectors.records import SERVICE, Record
 from stream_processors.detection import features
 from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
 from tests.fakes import unit
@@ -83,10 +83,10 @@ def test_the_most_surprising_comes_first(counts):
 
 def test_one_kind_of_line_says_nothing_about_another(counts):
     for _ in range(100):
-        counts.surprises(record("x", program="sshd", user="root"))
-        counts.surprises(record("x", program="cron", user="backup"))
-    strange, _ = counts.surprises(record("x", program="cron", user="root"))
-    known, _ = counts.surprises(record("x", program="sshd", user="root"))
+        counts.surprises(record("x", user="root", **{SERVICE: "sshd"}))
+        counts.surprises(record("x", user="backup", **{SERVICE: "cron"}))
+    strange, _ = counts.surprises(record("x", user="root", **{SERVICE: "cron"}))
+    known, _ = counts.surprises(record("x", user="root", **{SERVICE: "sshd"}))
     assert max(strange) > 2 * max(known)
 
 

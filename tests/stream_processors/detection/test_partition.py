@@ -150,7 +150,7 @@ def test_windows_count_every_line_once(make, process):
     batches = process(make(window_seconds=60, window_lines=3), make_lines(crowd(300)), batch=35)
     last = {part.start: part for changes in batches for part in changes.windows}
     assert {start: part.count for start, part in last.items()} == dict.fromkeys(range(0, 300, 60), 60)
-    assert all(len(part.offsets) <= 3 for part in last.values())
+    assert all(len(part.places) <= 3 for part in last.values())
 
 
 def test_parse_errors_are_counted(make, embedder):
@@ -302,8 +302,8 @@ def test_a_restored_detector_goes_on_with_its_windows(make, process):
     for parts in (foreign, first.windows, other, wide):
         restored.restore_windows(parts)
     (found,) = process(restored, lines[50:])
-    assert [(p.start, p.count, p.offsets) for p in found.windows] == [
-        (p.start, p.count, p.offsets) for p in expected.windows
+    assert [(p.start, p.count, p.places) for p in found.windows] == [
+        (p.start, p.count, p.places) for p in expected.windows
     ]
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from connectors.findings import Changes
 from connectors.formats import parse
-from connectors.records import Line
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.pipeline import UNPARSED, Pipeline, embed_lines
+from stream_processors.detection.pipeline import CHUNK_LINES, Pipeline, TooManyFailed, embed_lines
+from stream_processors.detection.reading import Failed
 from stream_processors.detection.settings import DetectionSettings
 from tests.fakes import TrigramEmbedder, make_lines
 
@@ -34,17 +34,6 @@ class PoisonedEmbedder(TrigramEmbedder):
         return vectors
 
 
-def poisoned_parser(value: bytes | None):
-    if value and POISON.encode() in value:
-        raise RuntimeError("the parser choked")
-    return parse(value)
-
-
-def raw_lines(texts: list[str]) -> list[Line]:
-    """Lines as they come from Kafka."""
-    return [replace(line, record=UNPARSED) for line in make_lines(texts)]
-
-
 @pytest.fixture
 def detector(embedder):
     return PartitionDetector("logs", 0, embedder.dim, DetectionSettings(warmup=16))
@@ -62,7 +51,9 @@ def texts_with_poison(*places: int, count: int = 100) -> list[str]:
 @pytest.mark.parametrize("how", ["raises", "nan", "inf"])
 @pytest.mark.parametrize("places", [(0,), (99,), (50, 51), tuple(range(0, 100, 13))])
 def test_a_line_the_encoder_cannot_take_fails_alone(detector, changes, how, places):
-    failed = Pipeline(PoisonedEmbedder(how)).process(raw_lines(texts_with_poison(*places)), detector, changes)
+    failed = Pipeline(PoisonedEmbedder(how)).process(
+        make_lines(texts_with_poison(*places)), detector, changes
+    )
     assert [failure.line.offset for failure in failed] == list(places)
     assert changes.dead_letters == len(places)
     assert changes.lines == 100 - len(places)
@@ -70,18 +61,41 @@ def test_a_line_the_encoder_cannot_take_fails_alone(detector, changes, how, plac
     assert sum(part.count for part in changes.windows) == changes.lines
 
 
-@pytest.mark.parametrize("places", [(0,), (50, 51)])
-def test_a_line_the_parser_cannot_take_fails_alone(detector, changes, embedder, places):
-    pipeline = Pipeline(embedder, poisoned_parser)
-    failed = pipeline.process(raw_lines(texts_with_poison(*places)), detector, changes)
-    assert [failure.line.offset for failure in failed] == list(places)
-    assert {str(failure.error) for failure in failed} == {"the parser choked"}
-    assert (changes.lines, changes.dead_letters) == (100 - len(places), len(places))
+def test_what_failed_before_it_was_a_line_is_among_what_is_given_up(detector, changes, embedder):
+    lines = make_lines(texts_with_poison())
+    unread = Failed(lines[50], RuntimeError("the parser choked"))
+    message = Failed(lines[51], ValueError("no registry"), whole=True, lines=7, ours=False)
+    failed = Pipeline(embedder).process(lines[:50], detector, changes, [unread, message])
+    assert failed == [unread, message]
+    assert (changes.lines, changes.dead_letters) == (50, 8)
+
+
+def test_messages_that_say_themselves_that_they_cannot_be_read_are_given_up_however_many(
+    detector, changes, embedder
+):
+    unread = [Failed(line, ValueError("no registry"), ours=False) for line in make_lines(["x"] * 100)]
+    assert Pipeline(embedder).process([], detector, changes, unread) == unread
+    with pytest.raises(TooManyFailed):
+        Pipeline(embedder).process([], detector, changes, [replace(one, ours=True) for one in unread])
+
+
+def test_a_step_of_very_many_lines_is_looked_at_in_parts(changes, embedder):
+    seen: list[int] = []
+
+    class Noting(PartitionDetector):
+        def process(self, lines, vectors, changes, refinement=None) -> None:
+            seen.append(len(lines))
+            super().process(lines, vectors, changes, refinement)
+
+    noting = Noting("logs", 0, embedder.dim, DetectionSettings(warmup=16))
+    Pipeline(embedder).process(make_lines(["equal"] * (CHUNK_LINES + 5)), noting, changes)
+    assert seen == [CHUNK_LINES, 5]
+    assert changes.lines == CHUNK_LINES + 5
 
 
 def test_a_failure_keeps_the_line_and_the_reason(detector, changes):
     (failure,) = Pipeline(PoisonedEmbedder("raises")).process(
-        raw_lines(texts_with_poison(3)), detector, changes
+        make_lines(texts_with_poison(3)), detector, changes
     )
     assert failure.line.value == b"poison 3"
     assert isinstance(failure.error, RuntimeError)
@@ -89,12 +103,14 @@ def test_a_failure_keeps_the_line_and_the_reason(detector, changes):
 
 
 def test_a_vector_that_is_not_finite_is_named_as_the_reason(detector, changes):
-    (failure,) = Pipeline(PoisonedEmbedder("nan")).process(raw_lines(texts_with_poison(3)), detector, changes)
+    (failure,) = Pipeline(PoisonedEmbedder("nan")).process(
+        make_lines(texts_with_poison(3)), detector, changes
+    )
     assert "not finite" in str(failure.error)
 
 
 def test_a_batch_of_nothing_but_poison_fails_whole(detector, changes):
-    failed = Pipeline(PoisonedEmbedder("raises")).process(raw_lines([POISON] * 8), detector, changes)
+    failed = Pipeline(PoisonedEmbedder("raises")).process(make_lines([POISON] * 8), detector, changes)
     assert [failure.line.offset for failure in failed] == list(range(8))
     assert (changes.lines, changes.dead_letters) == (0, 8)
 
@@ -117,14 +133,9 @@ def test_every_line_keeps_its_own_vector_around_poison(embedder):
     np.testing.assert_array_equal(vectors, embedder.embed([line.record.text for line in lines]))
 
 
-def test_a_line_that_is_parsed_already_is_not_parsed_again(detector, changes, embedder):
-    failed = Pipeline(embedder, poisoned_parser).process(make_lines([POISON]), detector, changes)
-    assert failed == []
-
-
 def test_relearning_changes_nothing_but_memory(detector, changes, embedder):
     pipeline = Pipeline(embedder)
-    lines = raw_lines(texts_with_poison())
+    lines = make_lines(texts_with_poison())
     pipeline.relearn(lines, detector)
     assert detector.warm
     pipeline.process([replace(lines[0], offset=100)], detector, changes)
@@ -133,12 +144,12 @@ def test_relearning_changes_nothing_but_memory(detector, changes, embedder):
 
 
 def test_poison_does_not_stop_relearning(detector):
-    Pipeline(PoisonedEmbedder("raises")).relearn(raw_lines(texts_with_poison(0, 5)), detector)
+    Pipeline(PoisonedEmbedder("raises")).relearn(make_lines(texts_with_poison(0, 5)), detector)
     assert detector.warm
 
 
 def test_parse_errors_are_lines(detector, changes, embedder):
-    lines = [replace(line, value=b'{"broken": ') for line in raw_lines(["x", "y"])]
+    lines = [replace(line, record=parse(b'{"broken": ')) for line in make_lines(["x", "y"])]
     assert Pipeline(embedder).process(lines, detector, changes) == []
     assert (changes.lines, changes.parse_errors, changes.dead_letters) == (2, 2, 0)
 
@@ -159,5 +170,5 @@ def test_lines_longer_than_the_encoder_reads_are_marked_around_poison():
 
 def test_cut_lines_are_counted_as_lines(detector, changes):
     pipeline = Pipeline(TrigramEmbedder(longest=20))
-    assert pipeline.process(raw_lines(["short", "long" * 10]), detector, changes) == []
+    assert pipeline.process(make_lines(["short", "long" * 10]), detector, changes) == []
     assert (changes.lines, changes.cut, changes.parse_errors) == (2, 1, 0)

@@ -42,7 +42,9 @@ class Kept:
         offsets = list(range(first, first + len(timestamps)))
         vectors = vectors_of(len(timestamps), seed=first) if vectors is None else vectors
         texts = [f"line {n}" for n in offsets]
-        return self.take(self.sampler.add(np.array(timestamps, dtype=np.float64), vectors, texts, offsets))
+        places = [(offset, 0) for offset in offsets]
+        times = np.array(timestamps, dtype=np.float64)
+        return self.take(self.sampler.add(times, vectors, texts.__getitem__, places))
 
     def take(self, changed: list[WindowPart]) -> list[int]:
         for part in changed:
@@ -69,7 +71,7 @@ def test_a_window_holds_the_lines_from_its_start_to_just_before_the_next():
     sampler = Kept(seconds=60)
     assert sampler.add(0, 59.999, 60, 119.5, 180) == [0, 60, 180]
     assert [sampler.part(start).count for start in (0, 60, 180)] == [2, 2, 1]
-    assert sampler.part(60).offsets in {(2, 3), (3, 2)}
+    assert set(sampler.part(60).places) == {(2, 0), (3, 0)}
 
 
 def test_times_before_the_epoch_fall_into_windows_too():
@@ -93,7 +95,7 @@ def test_a_window_keeps_k_candidates_however_many_lines_pass():
     for first in range(0, 400, 100):
         sampler.add(*range(100), first=first)
         part = sampler.part(0)
-        assert len(part.offsets) == len(part.texts) == 4
+        assert len(part.places) == len(part.texts) == 4
         assert len(part.vectors) == 4 * DIM * 2
 
 
@@ -101,14 +103,14 @@ def test_one_batch_is_cut_to_the_max_min_choice():
     vectors = vectors_of(30)
     sampler = Kept(seconds=1_000, k=5)
     sampler.add(*range(30), vectors=vectors)
-    assert list(sampler.part(0).offsets) == max_min(vectors, 5)
+    assert [offset for offset, _ in sampler.part(0).places] == max_min(vectors, 5)
 
 
 def test_texts_stay_with_their_offsets_and_are_cut():
     (part,) = WindowSampler(DIM, seconds=60, k=5).add(
-        np.zeros(2), np.eye(2, DIM, dtype=np.float32), ["short", "x" * 10_000], [7, 8]
+        np.zeros(2), np.eye(2, DIM, dtype=np.float32), ["short", "x" * 10_000].__getitem__, [(7, 0), (7, 4)]
     )
-    assert dict(zip(part.offsets, part.texts, strict=True)) == {7: "short", 8: "x" * TEXT_CHARACTERS}
+    assert dict(zip(part.places, part.texts, strict=True)) == {(7, 0): "short", (7, 4): "x" * TEXT_CHARACTERS}
 
 
 def test_late_lines_of_an_open_window_are_counted_in_it():
@@ -209,7 +211,7 @@ def test_a_restored_sampler_goes_on_as_one_never_interrupted():
     for start in (60, 120, 180):
         left, right = sampler.part(start), restored.part(start)
         assert left.count == right.count
-        assert left.offsets == right.offsets
+        assert left.places == right.places
         assert left.texts == right.texts
         np.testing.assert_allclose(
             np.frombuffer(left.total, "<f4"), np.frombuffer(right.total, "<f4"), atol=1e-5
@@ -244,7 +246,7 @@ def test_parts_of_others_are_set_aside():
             replace(part, partition=1),
             replace(part, vectors=part.vectors[:-1]),
             replace(part, total=b""),
-            replace(part, offsets=(), texts=(), vectors=b""),
+            replace(part, places=(), texts=(), vectors=b""),
         ]
     )
     restored.add(0, first=100)
@@ -258,9 +260,14 @@ def test_merged_partitions_keep_a_constant_factor_of_the_best_choice_of_all_line
     parts = []
     for partition, rows in enumerate(np.split(np.arange(12), [split])):
         sampler = WindowSampler(DIM, seconds=1_000, k=k, partition=partition)
-        parts += sampler.add(np.zeros(len(rows)), vectors[rows], [str(row) for row in rows], rows.tolist())
+        parts += sampler.add(
+            np.zeros(len(rows)),
+            vectors[rows],
+            [str(row) for row in rows].__getitem__,
+            [(row, 0) for row in rows.tolist()],
+        )
     sample = merge(parts, k)
-    chosen = vectors[[offset for _, offset, _ in sample.lines]]
+    chosen = vectors[[offset for _, offset, _, _ in sample.lines]]
     optimum = max(smallest_distance(vectors[list(choice)]) for choice in combinations(range(12), k))
     assert len(sample.lines) == k
     assert smallest_distance(chosen) >= optimum / 3  # seldom below a half, but a half is no theorem
@@ -274,7 +281,7 @@ def test_a_merge_counts_all_partitions_and_says_where_each_line_is():
         parts.append(sampler.part(0))
     sample = merge(parts, 4)
     assert (sample.start, sample.count, len(sample.lines)) == (0, 30, 4)
-    for partition, offset, text in sample.lines:
+    for partition, offset, _, text in sample.lines:
         assert offset // 100 == partition
         assert text == f"line {offset}"
 
@@ -282,17 +289,19 @@ def test_a_merge_counts_all_partitions_and_says_where_each_line_is():
 def test_a_merge_starts_at_the_line_nearest_the_centre_of_all_lines():
     crowd, stranger = WindowSampler(2, k=3), WindowSampler(2, k=3, partition=1)
     east = np.tile(np.array([[1, 0]], dtype=np.float32), (50, 1))
-    parts = crowd.add(np.zeros(50), east, ["crowd"] * 50, list(range(50)))
-    parts += stranger.add(np.zeros(1), np.array([[0, 1]], dtype=np.float32), ["stranger"], [0])
+    parts = crowd.add(np.zeros(50), east, lambda _: "crowd", [(n, 0) for n in range(50)])
+    parts += stranger.add(np.zeros(1), np.array([[0, 1]], dtype=np.float32), lambda _: "stranger", [(0, 0)])
     sample = merge(parts[::-1], 2)
-    assert [text for _, _, text in sample.lines] == ["crowd", "stranger"]
+    assert [text for *_, text in sample.lines] == ["crowd", "stranger"]
 
 
 def test_equal_lines_of_two_partitions_are_sampled_once():
     parts = []
     for partition in range(2):
         sampler = WindowSampler(DIM, k=3, partition=partition)
-        parts += sampler.add(np.zeros(1), np.eye(1, DIM, dtype=np.float32), ["the same"], [partition])
+        parts += sampler.add(
+            np.zeros(1), np.eye(1, DIM, dtype=np.float32), ["the same"].__getitem__, [(partition, 0)]
+        )
     assert len(merge(parts, 3).lines) == 1
 
 

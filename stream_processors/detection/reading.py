@@ -1,0 +1,186 @@
+"""From a partition's messages to lines, in steps that take whole messages: parsing, joining, bounds, times.
+
+What is held back, since it may be continued, ends a step before it. So what is applied never has to be undone, and what
+was held is read again by whoever goes on from the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from connectors.envelopes import Reader, ReadingSettings
+from connectors.envelopes.envelope import Undecodable
+from connectors.envelopes.joining import Group, Joiner, Part, joined
+from connectors.records import Line, Message, Record
+
+HELD_LINES = 10_000
+"""Lines that may be held back; when more are, nothing waits for a continuation any longer."""
+UNPARSED = Record(text="", format="raw")
+"""The record of a line that could not be parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A line, or a whole message, that could not be processed, and why."""
+
+    line: Line
+    error: Exception
+    whole: bool = False
+    """Whether it is the message, with all of its lines."""
+    lines: int = 1
+    """How many it counts as."""
+    ours: bool = True
+    """Whether it may be our fault; False where the message itself says that it can't be read here."""
+
+
+@dataclass(slots=True)
+class Step:
+    """Lines of whole messages of one partition, to take effect together."""
+
+    end: int
+    """Offset after them."""
+    lines: list[Line] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    joined: dict[tuple[int, int], list[Line]] = field(default_factory=dict)
+    """Of a line that is made of several, offset and index to the parts, not parsed."""
+
+    @property
+    def offsets(self) -> set[int]:
+        """Of the messages that its lines begin in."""
+        return {line.offset for line in self.lines} | {failure.line.offset for failure in self.failed}
+
+    def whole(self, failed: Iterable[Failed]) -> list[Failed]:
+        """Failures of lines, those of joined ones once for each of their parts."""
+        return [
+            replace(failure, line=part)
+            for failure in failed
+            for part in self.joined.get((failure.line.offset, failure.line.index), [failure.line])
+        ]
+
+
+class LineReader:
+    """Reads the messages of one partition of a topic.
+
+    start: offset of the first one to come.
+    """
+
+    def __init__(self, settings: ReadingSettings | None = None, *, start: int = 0) -> None:
+        self.reader = Reader(settings)
+        self._by_line = self.reader.settings.time == "line"
+        self._joiner = Joiner(traces=self.reader.settings.multiline)
+        self._messages: deque[Message] = deque()
+        self._groups: list[Group] = []
+        self._failed: list[Failed] = []
+        self._end = self._done = start
+        self._closed = False
+
+    def add(self, messages: Iterable[Message], end: int) -> None:
+        """Takes messages in the order of their offsets; ``end`` is the offset after them."""
+        self._messages.extend(messages)
+        self._end = max(self._end, end)
+
+    @property
+    def done(self) -> int:
+        """Offset after the last step."""
+        return self._done
+
+    @property
+    def until(self) -> float | None:
+        """When what is held back is due, on the monotonic clock; None when nothing is."""
+        return self._joiner.until
+
+    def close(self) -> None:
+        """No message is to come: the next steps hold nothing back."""
+        self._closed = True
+
+    def step(self, most_lines: int, *, before: int | None = None) -> Step | None:
+        """The next step, of at least one message and about ``most_lines`` lines; None when there is nothing to take.
+
+        before: an offset that no step goes across; lines before it wait for nothing. Raises what is neither the
+        message's fault nor ours (a registry that can't be reached): nothing is taken then.
+        """
+        limit = self._end if before is None or before <= self._done else min(before, self._end)
+        now = time.monotonic()
+        self._joiner.close(now)
+        while True:
+            taken = self._take(most_lines, limit, now)
+            if before == limit or self._closed or len(self._groups) > HELD_LINES:
+                self._joiner.close()
+            end = self._boundary(limit)
+            if end > self._done:
+                return self._cut(end)
+            if not taken:
+                return None
+            most_lines += len(self._groups)
+
+    def _take(self, most_lines: int, limit: int, now: float) -> bool:
+        """Unwraps messages until there are enough lines; whether there was any."""
+        taken = False
+        while self._messages and self._messages[0].offset < limit and len(self._groups) < most_lines:
+            message = self._messages[0]
+            try:
+                for index, unread in enumerate(self.reader.unwrap(message.value)):
+                    group = self._joiner.add(Part(message, index, unread), now)
+                    if group is not None:
+                        self._groups.append(group)
+            except Undecodable as error:
+                self._failed.append(Failed(line_of(message), error, whole=True, ours=False))
+            self._messages.popleft()
+            taken = True
+        return taken
+
+    def _boundary(self, limit: int) -> int:
+        """Where a step may end: before what is not taken yet, before every open line, and across no joined one."""
+        end = limit
+        if self._messages:
+            end = min(end, self._messages[0].offset)
+        if (first := self._joiner.first) is not None:
+            end = min(end, first)
+        for group in reversed(self._groups):
+            if len(group) > 1 and group[0].message.offset < end <= group[-1].message.offset:
+                end = group[0].message.offset
+        return end
+
+    def _cut(self, end: int) -> Step:
+        """The step up to ``end``; what comes after it stays held back."""
+        step = Step(end)
+        held = [number for number, group in enumerate(self._groups) if group[0].message.offset >= end][:1]
+        ready = self._groups[: held[0]] if held else self._groups
+        self._groups = self._groups[len(ready) :]
+        step.failed = [failure for failure in self._failed if failure.line.offset < end]
+        self._failed = [failure for failure in self._failed if failure.line.offset >= end]
+        now = time.time()
+        for group in ready:
+            self._parse(group, step, now)
+        self._done = end
+        return step
+
+    def _parse(self, group: Group, step: Step, now: float) -> None:
+        """Adds a group's line to the step, or why it can't be parsed; nothing for a line that names columns."""
+        part = group[0]
+        unread = part.unread
+        if len(group) > 1:
+            unread = self.reader.unwrap_again(joined(group))
+            step.joined[part.message.offset, part.index] = [line_of(p.message, p.index) for p in group]
+        line = line_of(part.message, part.index)
+        try:
+            record = self.reader.parse(unread)
+        except Exception as error:
+            step.failed.append(Failed(line, error))
+            return
+        if record is None:
+            return
+        line.record = record
+        if self._by_line and record.time is not None and record.time > 0:
+            line.timestamp = min(record.time, now)
+        step.lines.append(line)
+
+
+def line_of(message: Message, index: int = 0) -> Line:
+    """A line of a message, not parsed yet."""
+    return Line(
+        message.offset, message.timestamp, UNPARSED, message.key, message.value, message.headers, False, index
+    )
