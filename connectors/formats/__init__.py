@@ -39,8 +39,8 @@ FORMATS = (
     *("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access"),
     *("winxml", "w3c", "zeek", "vpcflow", "ltsv", "cisco", "text", "raw"),
 )
-"""Every value that ``Record.format`` takes. A payload behind a header gives its own format; ``text`` is a message behind
-a header of more than a time, ``raw`` any other."""
+"""Every value that ``Record.format`` takes. A payload behind a header gives its own format;
+``text`` is a message behind a header of more than a time, ``raw`` any other."""
 
 # Kafka's default max.message.bytes. A parsed line costs memory many times its size, so what is longer is
 # read as text only.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from connectors.formats import syslog
 from connectors.formats.clock import Clock
-from connectors.formats.header import Header, read_header
-from connectors.formats.layouts import Layout, read_layout
+from connectors.formats.header import Header
+from connectors.formats.layouts import Layout, read_layout, read_whole
 from connectors.formats.payload import parse_payload
+from connectors.formats.shape import read_header
 from connectors.formats.starts import is_name_then_time, may_begin_header, stated_level
 from connectors.formats.times import find_time
 from connectors.records import SERVICE, Record
@@ -17,23 +18,18 @@ def parse_plain(whole: str, line: str, clock: Clock) -> Record:
 
     whole: the line with the blanks in front, which are kept where there is no header.
     """
+    if line[4:5] == "-" and (layout := read_whole(line, clock)):
+        return with_header(layout, line[layout.end :] or line)
     header: Header | Layout | None = None
     found = find_time(line, 0, clock)
     if found is not None:
         if found.is_syslog and (record := syslog.parse_without_priority(line, found, clock)):
             return record
-        header = read_layout(line, found, clock)
-        if header is None:
-            header = read_header(line, clock, found)
+        header = read_layout(line, found, clock) or read_header(line, clock, found)
     elif may_begin_header(line) or is_name_then_time(line):
         header = read_layout(line, None, clock) or read_header(line, clock)
-    if header is None:
-        return _without_header(whole, line)
-    rest = line[header.end :]
-    return with_header(header, rest or line)
-
-
-def _without_header(whole: str, line: str) -> Record:
+    if header is not None:
+        return with_header(header, line[header.end :] or line)
     if payload := parse_payload(line):
         return payload
     return Record(whole, "raw", {}, None, stated_level(line))
