@@ -447,7 +447,7 @@ class TestRfc3164:
         [
             ("<13>agent: ready", "agent: ready", {"service.name": "agent"}),
             ("<13>ready", "ready", {}),
-            ("<13> Jun 14 15:16:01 gate1 %LINK-3-UP: port 4", "%LINK-3-UP: port 4", {"host.name": "gate1"}),
+            ("<13> Jun 14 15:16:01 gate1 %LINK up: port 4", "%LINK up: port 4", {"host.name": "gate1"}),
             ("<13>Jun 14 15:16:01 gate1 link is up", "link is up", {"host.name": "gate1"}),
             ("<13>Jun 14 15:16:01 agent: ready", "agent: ready", {"service.name": "agent"}),
             ("<13>Jun 14 15:16:01 gate1 agent:", "agent", {"service.name": "agent"}),
