@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.formats import parse, parse_text
-from connectors.records import ERROR, INFO
+from connectors.records import ERROR, INFO, WARN
 
 REQUEST = (
     "time:[25/Nov/2026:11:00:00 +0100]\thost:192.0.2.1\treq:GET /shop?id=7&q=hat HTTP/1.1\tstatus:200\tsize:316"
@@ -26,6 +26,10 @@ class TestLtsv:
         record = parse_text("time:2026-11-25T10:00:00Z\tmsg:sold: a hat\tcount:2\tseen:123456")
         assert record.text == "msg=sold: a hat count=2" and record.time == 1795600800
         assert record.fields["seen"] == "123456"
+
+    def test_level_and_local_time(self):
+        record = parse_text("time:2026-11-25 11:00:00\tlevel:warn\tmsg:low", zone="Europe/Berlin")
+        assert record.severity == WARN and record.time == 1795600800
 
     def test_inside_a_syslog_message(self):
         record = parse(b"<13>Nov 25 10:00:00 web1 shop: a:x\tb:y\tc:z")
