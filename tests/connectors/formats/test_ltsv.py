@@ -36,7 +36,15 @@ class TestLtsv:
         assert record.format == "ltsv" and record.fields["b"] == "y"
 
     @pytest.mark.parametrize(
-        "line", ["a:1\tb:2", "a:1\tb:2\tthe end", "a b:1\tc:2\td:3", "a:1\t\tb:2\tc:3", ":1\tb:2\tc:3"]
+        "line",
+        [
+            "a:1\tb:2",
+            "a:1\tb:2\tthe end",
+            "a b:1\tc:2\td:3",
+            "a:1\tb c:2\td:3",
+            "a:1\t\tb:2\tc:3",
+            ":1\tb:2\tc:3",
+        ],
     )
     def test_another_line_is_raw(self, line):
         assert parse_text(line).format == "raw"
