@@ -83,7 +83,7 @@ class LogstashPlain:
         end = text.find(" ", 23, 31)
         if end < 0 or text[end - 1] != "Z":
             return None
-        if text[end + 1] == "{":
+        if text[end + 1 : end + 2] == "{":
             split = _end_of_map(text, end + 1)
             found = _HOST_IN_MAP.search(text, end + 1, split) if split > 0 else None
             if not found:
