@@ -74,7 +74,7 @@ def container_line(name: str, event: dict[str, Any]) -> list[Inner] | None:
     if type(log) is str:
         shipper = event.copy()
         del shipper["log"]
-        if len(event) > 4 and not _BESIDE.issuperset(shipper):
+        if not _BESIDE.issuperset(shipper):
             add_columns(columns, event, [key for key in shipper if key not in _BESIDE])
         line = log.rstrip("\r\n")
         return [Inner(line, moment, 0, columns, {name: shipper}, None, None, stream, is_partial(event))]

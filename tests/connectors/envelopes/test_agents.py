@@ -3,15 +3,17 @@
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.envelopes import registry
 from connectors.envelopes.envelope import Inner
+from tests.connectors.envelopes.messages import read_one
 
 AGENTS = (
     "docker",
     "winlogbeat",
+    "winevtlog",
     "filebeat",
     "vector",
     "journald",
@@ -136,7 +138,72 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-EVENTS = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=8), VALUES, max_size=14)
+STAMP = "2026-11-25T10:00:00.250Z"
+SAMPLES = [
+    {"log": "x", "stream": "stdout", "time": STAMP},
+    {
+        "@timestamp": STAMP,
+        "winlog": {"channel": "System", "event_data": {"a": "b"}},
+        "message": "x",
+        "event": {},
+    },
+    {"@timestamp": STAMP, "beat": {"name": "h"}, "event_id": 7, "log_name": "System", "message": "x"},
+    dict.fromkeys(
+        ("ProviderName", "EventID", "Channel", "Computer", "StringInserts", "Message", "Keywords"), "7"
+    ),
+    {
+        "@timestamp": STAMP,
+        "@metadata": {"beat": "filebeat"},
+        "message": "x",
+        "log": {"level": "info"},
+        "event": {},
+    },
+    {
+        "@timestamp": STAMP,
+        "agent": {"type": "filebeat", "version": "9"},
+        "ecs": {},
+        "kubernetes": {},
+        "syslog": {},
+    },
+    *(
+        {"source_type": source, "timestamp": STAMP, "message": "x", "kubernetes": {}, "level": "info"}
+        for source in ("file", "kubernetes_logs", "syslog", "journald", "opentelemetry")
+    ),
+    {"log": {"source_type": "file", "timestamp": STAMP}},
+    {
+        "MESSAGE": "x",
+        "PRIORITY": "6",
+        "SYSLOG_IDENTIFIER": "sshd",
+        "__REALTIME_TIMESTAMP": "1795600800250000",
+    },
+    {"@timestamp": 1795600800.25, "log": "x", "kubernetes": {"pod_name": "a", "labels": {}}, "logtag": "P"},
+    {"@timestamp": 1795600800.25, "log": "x"},
+    {"@timestamp": 1795600800.25, "host": "h", "ident": "sshd", "pid": "7", "pri": "35", "message": "x"},
+    {"log": "x", "docker": {"container_id": "c"}, "stream": "stdout"},
+    {
+        "@timestamp": STAMP,
+        "ecs.version": "1.2.0",
+        "log.level": "info",
+        "message": "x",
+        "error.stack_trace": "at x",
+    },
+    {
+        "@timestamp": STAMP,
+        "@version": "1",
+        "message": "x",
+        "logger_name": "a",
+        "level": "INFO",
+        "stack_trace": "at x",
+    },
+    {"@timestamp": STAMP, "@version": "1", "message": "x", "event": {"original": "x"}, "host": {"name": "h"}},
+]
+"""A message of every kind, in which members are put that have any type."""
+EVENTS = st.builds(
+    lambda sample, others, gone: {name: v for name, v in {**sample, **others}.items() if name not in gone},
+    st.sampled_from(SAMPLES),
+    st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=8), VALUES, max_size=5),
+    st.sets(st.sampled_from(NAMES), max_size=2),
+)
 
 
 def agents():
@@ -148,6 +215,12 @@ def test_all_are_known():
     assert {"cri", "logstash"} <= {envelope.name for envelope in registry.TEXTS}
 
 
+def test_the_samples_are_of_every_kind():
+    found = {name for sample in SAMPLES for name in read_one(sample).envelope.split("/")}
+    assert found == set(AGENTS)
+
+
+@settings(max_examples=300, deadline=None)
 @given(EVENTS)
 def test_no_content_raises_and_no_event_is_changed(event):
     before = copy.deepcopy(event)

@@ -62,6 +62,7 @@ def test_members_that_a_parser_added_are_columns():
     record = read_one(event("GET /cart 500\n", status=500, method="GET"))
     assert record.text == "GET /cart 500"
     assert record.fields == {**WHERE, "status": "500", "method": "GET"}
+    assert read_one({"@timestamp": 1795600800.25, "log": "x", "kubernetes": POD, "a": 1}).fields["a"] == "1"
 
 
 def test_a_merged_log_that_was_not_kept_is_an_object():
