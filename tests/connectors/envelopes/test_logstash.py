@@ -105,6 +105,9 @@ def test_the_plain_codec_without_a_host():
     "line",
     [
         f"{STAMP} web-1 sshd[812]: Accepted publickey",
+        f"{STAMP} login() {{",
+        f"{STAMP} test_a.py::test_b <- test_a.py PASSED",
+        "2026-11-25T10:00:00.2500000Z {name=web-1} seven digits are not Logstash's",
         f"{STAMP} INFO started",
         f"{STAMP} {{}} x",
         f"{STAMP} {{name=web-1",
