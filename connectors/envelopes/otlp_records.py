@@ -31,7 +31,7 @@ _SHIPPERS_NAMES = frozenset({"log.iostream", "logtag"})
 """Attributes of a record that its collector made: where it was read, and the line as it was before."""
 _READ_FROM = ("log.file.path", "log.file.name", "log.iostream")
 _MAX_LEVELS = 64
-_NANOSECONDS = 1e9
+_NANOSECONDS = 1_000_000_000
 _EARLIEST, _LATEST = stamps.EARLIEST * _NANOSECONDS, stamps.LATEST * _NANOSECONDS
 _SEVERITY_NUMBER = "SEVERITY_NUMBER_"
 
