@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, scalars, seconds, syslog_number, without, word
-from connectors.records import CONTAINER, HOST, LOGGER
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, scalars, without, word
+from connectors.records import CONTAINER, HOST, LOGGER, PID
 
 _SIGNATURE = frozenset({"version", "host", "short_message"})
 _DOCKER = frozenset(
@@ -16,7 +18,10 @@ _KNOWN = frozenset(
     {"version", "host", "short_message", "full_message", "timestamp", "level", "facility", "file", "line"}
 )
 _LOGGERS = ("_logger", "_logger_name", "_loggerName", "_LoggerName", "_SourceLoggerName")
-_NOT_COLUMNS = _KNOWN | _DOCKER
+_PROGRAMS = ("_application_name", "_appname", "_program")
+"""Where senders of syslog put the program that they took out of its header."""
+_PIDS = ("_process_id", "_procid", "_pid")
+_NOT_COLUMNS = _KNOWN | _DOCKER | {*_PROGRAMS, *_PIDS}
 
 
 class Gelf:
@@ -37,17 +42,21 @@ class Gelf:
         if type(message) is not str:
             return None
         logger = next((event[name] for name in _LOGGERS if name in event), get("facility"))
+        program, pid = (
+            next((event[name] for name in names if name in event), None) for names in (_PROGRAMS, _PIDS)
+        )
         host, container = get("host"), word(get("_container_name")).removeprefix("/")
         return [
             Inner(
                 message.rstrip("\r\n"),
                 time=seconds(get("timestamp")),
-                severity=syslog_number(get("level")),
+                severity=levels.of_syslog(get("level")),
                 columns={
                     **{name.removeprefix("_"): text for name, text in scalars(event, _NOT_COLUMNS).items()},
-                    **columns({HOST: host, CONTAINER: container, LOGGER: logger}),
+                    **columns({HOST: host, CONTAINER: container, LOGGER: logger, PID: pid}),
                 },
                 shipper={"gelf": without(event, ("short_message", "full_message"))},
+                program=word(program) or None,
                 stream=f"{word(host)} {container}",
             )
         ]

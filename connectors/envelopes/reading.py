@@ -135,6 +135,8 @@ class Reader:
                 record = formats.parse_text(line, self.headers, around.stream if around is not None else "")
         else:
             record = formats.parse_object(line, text)
+            if around is not None and around.error:
+                record.parse_error = around.error
         if record is None:
             return None
         if around is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.envelopes.azure import Azure
+from connectors.envelopes.azuresyslog import AzureSyslog
 from connectors.envelopes.cloudtrail import CloudTrail
 from connectors.envelopes.cloudwatch import CloudWatch
 from connectors.envelopes.compressed import Gzip, Zstd
@@ -41,6 +42,7 @@ OBJECTS: tuple[ObjectEnvelope, ...] = (
     EventBridge(),
     CloudTrail(),
     Azure(),
+    AzureSyslog(),
     CloudLogging(),
     NXLog(),
     Rsyslog(),

@@ -46,7 +46,7 @@ def rsyslog_full(line: LabelledLine, place: Place, draw: Draw) -> Event:
     parts = syslog(line)
     return {
         "message": event["msg"],
-        "fromhost": event["fromhost"],
+        "fromhost": event["hostname"],
         "facility": parts.facility if parts else "local0",
         "priority": parts.severity if parts else "info",
         "timereported": event["timereported"],
