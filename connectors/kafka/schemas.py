@@ -26,7 +26,7 @@ class SchemaRegistry:
     """The registry of ``kafka.schema_registry_url``; it needs the extra ``registry``."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        """Asks the registry nothing yet. Raises SettingsError without the extra, ValueError for a file that can't be used."""
+        """Asks the registry nothing yet. Raises SettingsError without the extra, ValueError for an unfit file."""
         config = settings.schema_registry_config() | {"timeout": TIMEOUT_SECONDS, "max.retries": 0}
         try:
             from confluent_kafka.schema_registry import SchemaRegistryClient
