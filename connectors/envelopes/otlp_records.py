@@ -122,6 +122,8 @@ def _add_content(inner: Inner, body: Any, attributes: dict[str, Any], event: str
     for name, value in attributes.items():
         if type(value) is str and len(own) < formats.MAX_FIELDS:
             own[name] = value
+        elif type(value) is int and len(own) < formats.MAX_FIELDS:
+            own[name] = str(value)
         else:
             own.pop(name, None)
             add_columns(own, attributes, (name,))

@@ -42,6 +42,20 @@ def test_many_lines_and_further_envelopes_are_undone(pack, name):
     assert {record.envelope for record in records} == {f"{name}/{name}"}
 
 
+def test_a_cloudwatch_subscription_is_its_log_events():
+    events = [
+        {"id": str(n), "timestamp": 1764064800000 + n, "message": f"request {n} done"} for n in range(25)
+    ]
+    names = {"owner": "1", "logGroup": "/app", "logStream": "s", "subscriptionFilters": ["f"]}
+    records = read(
+        gzip.compress(json.dumps({"messageType": "DATA_MESSAGE", **names, "logEvents": events}).encode())
+    )
+    assert [record.text for record in records] == [event["message"] for event in events]
+    assert {record.envelope for record in records} == {"gzip/cloudwatch"}
+    control = {"messageType": "CONTROL_MESSAGE", **names, "logEvents": events[:1]}
+    assert read(gzip.compress(json.dumps(control).encode())) == []
+
+
 def test_members_and_frames_after_one_another_are_one_value():
     assert Gzip().unwrap(gzip.compress(b"one ") + gzip.compress(b"two")) == [b"one two"]
     assert Zstd().unwrap(zstd(b"one ") + zstd(b"two")) == [b"one two"]

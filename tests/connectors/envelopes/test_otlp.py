@@ -206,6 +206,21 @@ def test_what_is_no_record_is_a_line_with_an_error_beside_the_good_ones():
     assert read({"resourceLogs": "x"})[0].format == "json"
 
 
+def test_odd_attributes_cost_no_line():
+    odd = [
+        {"key": 5, "value": {"stringValue": "five"}},
+        {"key": ["a"]},
+        "x",
+        {"value": {}},
+        {"key": "ok", "value": 1},
+    ]
+    for attributes_ in (odd, odd[:1], odd[3:], {"n": {"m": 1}}, 7, "text"):
+        (line,) = read(message(body("priced", attributes=attributes_), resource=odd))
+        assert (line.text, line.parse_error) == ("priced", None)
+    (line,) = read(message(body("priced", attributes=odd)))
+    assert (line.fields["5"], line.fields["ok"]) == ("five", "1")
+
+
 def test_lines_of_one_file_and_stream_belong_together():
     def inner(**values):
         event = message(body("x", attributes=attributes(**values)), resource=RESOURCE)
