@@ -4,36 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, level_number, misplaced, only, seconds, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, misplaced, only, word
 from connectors.records import CONTAINER, HOST, NAMESPACE
 
 _BARE = frozenset({"time", "resourceId", "operationName", "category"})
-_RESOURCES = ("resourceId", "ResourceId", "resourceID", "tenantId")
+_RESOURCES = ("resourceId", "ResourceId", "resourceID", "_ResourceId", "tenantId", "TenantId")
 _TIMES = ("time", "timeStamp", "timestamp", "TimeGenerated")
 _KEPT_APART = frozenset(
-    {
-        "time",
-        "timeStamp",
-        "resourceId",
-        "ResourceId",
-        "resourceID",
-        "tenantId",
-        "correlationId",
-        "operationVersion",
-    }
-    | {
-        "level",
-        "Level",
-        "location",
-        "durationMs",
-        "eventTimestamp",
-        "RoleLocation",
-        "ReleaseVersion",
-        "SourceSystem",
-    }
+    {*_RESOURCES, "correlationId", "operationVersion", "level", "Level", "location", "durationMs"}
+    | {"time", "timeStamp", "eventTimestamp", "TimeGenerated", "RoleLocation", "ReleaseVersion"}
+    | {"SourceSystem", "MG", "_ItemId", "_SubscriptionId", "_TimeReceived", "_Internal_WorkspaceResourceId"}
 )
-_FIRST = ("category", "operationName", "resultType")
+_FIRST = ("category", "operationName", "resultType", "Type")
 RESOURCE = "cloud.resource_id"
 """OpenTelemetry's name of the resource that a record is about."""
 
@@ -69,9 +54,14 @@ def _is_record(item: Any) -> bool:
 
 
 def _record(event: dict[str, Any]) -> Inner:
+    if "SyslogMessage" in event:
+        return Inner(event)  # an envelope of its own
     get = event.get
-    time = next((found for name in _TIMES if (found := seconds(get(name))) is not None), None)
-    where = {RESOURCE: next((event[name] for name in _RESOURCES if name in event), None)}
+    time = seconds(get("time"))
+    if time is None:
+        time = next((found for name in _TIMES if (found := seconds(get(name))) is not None), None)
+    resource = get("resourceId") or next((event[name] for name in _RESOURCES if name in event), None)
+    where = {RESOURCE: resource}
     properties = get("properties")
     text = None
     if type(properties) is dict and type(properties.get("log")) is str:
@@ -110,4 +100,4 @@ def _severity(level: Any) -> int:
         level = int(level)
     if type(level) is int:
         level = _LEVELS[level] if 1 <= level <= 5 else ""
-    return level_number(level)
+    return levels.of_word(level)

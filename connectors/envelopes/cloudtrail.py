@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import misplaced, only, seconds
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import misplaced, only
 from connectors.records import WARN
 
 _EVENT = frozenset({"eventVersion", "eventSource", "eventName", "eventTime"})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import misplaced, seconds, without, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import misplaced, without, word
 from connectors.records import SERVICE
 
 _SIGNATURE = frozenset({"messageType", "logGroup", "logStream", "logEvents"})

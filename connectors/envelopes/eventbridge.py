@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import only, seconds
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import only
 from connectors.records import ERROR, INFO, WARN
 
 _SIGNATURE = frozenset({"detail-type", "detail", "source", "account"})

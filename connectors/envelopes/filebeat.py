@@ -52,7 +52,9 @@ class Filebeat:
         if "kubernetes" in event or "container" in event:
             _add_container(columns, event)
         log = event.get("log")
-        stream = f"{host} {_path(event, log)} {string(event, 'stream')}"
+        file = log.get("file") if type(log) is dict else None
+        path = file.get("path") if type(file) is dict else event.get("source")  # 6.x
+        stream = f"{host} {path} {event['stream']}" if "stream" in event else f"{host} {path}"
         moment = seconds(event.get("@timestamp"))
         message = event.get("message")
         if type(message) is not str:
@@ -86,13 +88,6 @@ def host_name(event: dict[str, Any]) -> str:
     if type(host) is dict:
         host = host.get("name") or host.get("hostname")
     return host if type(host) is str else ""
-
-
-def _path(event: dict[str, Any], log: Any) -> str:
-    """The file that a line stood in."""
-    if type(log) is dict:
-        return string(log.get("file"), "path")
-    return string(event, "source")  # 6.x
 
 
 def _made(event: dict[str, Any], columns: dict[str, str]) -> dict[str, Any] | str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, level_number, seconds, without
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, without
 from connectors.records import CONTAINER, HOST, NAMESPACE, SERVICE
 
 _PAYLOADS = frozenset({"textPayload", "jsonPayload", "protoPayload"})
@@ -47,7 +49,7 @@ class CloudLogging:
             Inner(
                 line,
                 time=seconds(get("receiveTimestamp")) if time is None else time,
-                severity=level_number(get("severity")),
+                severity=levels.of_word(get("severity")),
                 columns=_origin(labels if type(labels) is dict else {}, call),
                 shipper={"gcp": without(event, _PAYLOADS)},
                 stream=str(get("logName")),

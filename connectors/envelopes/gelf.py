@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, scalars, seconds, syslog_number, without, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, scalars, without, word
 from connectors.records import CONTAINER, HOST, LOGGER, PID
 
 _SIGNATURE = frozenset({"version", "host", "short_message"})
@@ -48,7 +50,7 @@ class Gelf:
             Inner(
                 message.rstrip("\r\n"),
                 time=seconds(get("timestamp")),
-                severity=syslog_number(get("level")),
+                severity=levels.of_syslog(get("level")),
                 columns={
                     **{name.removeprefix("_"): text for name, text in scalars(event, _NOT_COLUMNS).items()},
                     **columns({HOST: host, CONTAINER: container, LOGGER: logger, PID: pid}),

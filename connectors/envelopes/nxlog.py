@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, level_number, only, scalars, seconds, without, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, only, scalars, without, word
 from connectors.records import DEBUG, ERROR, FATAL, HOST, INFO, PID, SERVICE, WARN
 
 _OWN = frozenset({"EventReceivedTime", "SourceModuleName", "SourceModuleType"})
@@ -64,7 +66,7 @@ def _windows(event: dict[str, Any]) -> Inner:
     The tail of a message repeats the data for people, so it counts only where there is no data.
     """
     get = event.get
-    data = without(event, _NOT_DATA)
+    data = {name: value for name, value in event.items() if name not in _NOT_DATA}
     line: dict[str, Any] = {}
     message = get("Message")
     if type(message) is str:
@@ -125,4 +127,4 @@ def _severity(event: dict[str, Any]) -> int:
     value = event.get("SeverityValue")
     if type(value) is int and 1 <= value <= 5:
         return _SEVERITIES[value]
-    return level_number(event.get("Severity"))
+    return levels.of_word(event.get("Severity"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from connectors.envelopes.azure import Azure
+from connectors.envelopes.azuresyslog import AzureSyslog
 from connectors.envelopes.cloudtrail import CloudTrail
 from connectors.envelopes.cloudwatch import CloudWatch
+from connectors.envelopes.compressed import Gzip, Zstd
+from connectors.envelopes.confluent import Confluent
 from connectors.envelopes.connect import Connect
 from connectors.envelopes.cri import Cri
 from connectors.envelopes.docker import Docker
@@ -20,7 +23,10 @@ from connectors.envelopes.jenkins import Jenkins
 from connectors.envelopes.journald import Journald
 from connectors.envelopes.logback import Logback
 from connectors.envelopes.logstash import Logstash, LogstashPlain
+from connectors.envelopes.msgpack import MessagePack
 from connectors.envelopes.nxlog import NXLog
+from connectors.envelopes.otlp import OtlpJson
+from connectors.envelopes.otlp_proto import OtlpProto
 from connectors.envelopes.rsyslog import Rsyslog
 from connectors.envelopes.splunk import Cribl, Hec
 from connectors.envelopes.suricata import Suricata
@@ -30,11 +36,13 @@ from connectors.envelopes.winlogbeat import Winlogbeat, Winlogbeat6
 from connectors.envelopes.zeek import Zeek
 
 OBJECTS: tuple[ObjectEnvelope, ...] = (
+    OtlpJson(),
     Connect(),
     CloudWatch(),
     EventBridge(),
     CloudTrail(),
     Azure(),
+    AzureSyslog(),
     CloudLogging(),
     NXLog(),
     Rsyslog(),
@@ -58,4 +66,4 @@ OBJECTS: tuple[ObjectEnvelope, ...] = (
     Logstash(),
 )
 TEXTS: tuple[TextEnvelope, ...] = (Cri(), LogstashPlain(), Ewmm())
-BYTES: tuple[BytesEnvelope, ...] = ()
+BYTES: tuple[BytesEnvelope, ...] = (Gzip(), Zstd(), Confluent(), OtlpProto(), MessagePack())

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import (
-    level_number,
-    seconds,
-    syslog_number,
-    without,
-    word,
-)
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import without, word
 from connectors.records import HOST, PID
 
 _FORMAT = frozenset({"message", "fromhost", "facility", "priority", "timereported", "timegenerated"})
@@ -32,9 +28,9 @@ class Rsyslog:
         """The message as a line. Its time is the sender's (``timereported``), else when it was received."""
         get = event.get
         if "rawmsg" in event:
-            message, host, severity = get("msg"), get("hostname"), syslog_number(get("syslogseverity"))
+            message, host, severity = get("msg"), get("hostname"), levels.of_syslog(get("syslogseverity"))
         else:
-            message, host, severity = get("message"), get("fromhost"), level_number(get("priority"))
+            message, host, severity = get("message"), get("fromhost"), levels.of_word(get("priority"))
         if type(message) is not str:
             return None
         program = word(get("programname")) or word(get("app-name"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import columns, scalars, seconds, without
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import columns, scalars, without
 from connectors.records import HOST
 
 _HEC = frozenset({"time", "host", "source", "sourcetype", "index", "event", "fields"})

@@ -11,7 +11,7 @@ EARLIEST, LATEST = 946_684_800.0, 4_102_444_800.0
 MINUTES = 4096
 """Minutes whose seconds since the epoch are remembered."""
 
-_minutes: dict[str, float | None] = {}
+_minutes: dict[str, float] = {}
 
 
 def seconds(value: Any) -> float | None:
@@ -20,9 +20,14 @@ def seconds(value: Any) -> float | None:
     Numbers are seconds, milli-, micro- or nanoseconds by their size.
     """
     if type(value) is str:
-        if value[10:11] == "T" and value[16:17] == ":" and value[-1] == "Z":
-            return _in_utc(value)
-        return parse_time(value) if value else None
+        minute = _minutes.get(value[:17])
+        if minute is not None and value[-1] == "Z":
+            try:
+                second = float(value[17:-1])
+            except ValueError:
+                return None
+            return minute + second if 0 <= second < 61 else None
+        return _first_of_minute(value)
     if type(value) is int or type(value) is float:
         return since_epoch(value)
     return None
@@ -36,18 +41,13 @@ def since_epoch(number: float) -> float | None:
     return None
 
 
-def _in_utc(value: str) -> float | None:
-    """Of ``2026-11-25T10:00:00.123Z``: what it has in common with others of its minute is remembered."""
-    try:
-        second = float(value[17:-1])
-    except ValueError:
-        return parse_time(value)
-    if not 0 <= second < 61:
-        return None
-    start = value[:17]
-    if start not in _minutes:
-        if len(_minutes) >= MINUTES:
-            _minutes.clear()
-        _minutes[start] = parse_time(start + "00Z")
-    minute = _minutes[start]
-    return None if minute is None else minute + second
+def _first_of_minute(value: str) -> float | None:
+    """As above, and what it has in common with the others of its minute is remembered."""
+    stated = parse_time(value)
+    if stated is not None and value[10:11] == "T" and value[16:17] == ":" and value[-1] == "Z":
+        minute = parse_time(value[:17] + "00Z")
+        if minute is not None:
+            if len(_minutes) >= MINUTES:
+                _minutes.clear()
+            _minutes[value[:17]] = minute
+    return stated

@@ -5,16 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.rsyslog import syslog_columns
-from connectors.envelopes.values import (
-    level_number,
-    scalars,
-    seconds,
-    syslog_number,
-    without,
-    word,
-)
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import scalars, without, word
 from connectors.records import HOST
 
 _BESIDE_PROGRAM = frozenset(
@@ -76,7 +71,7 @@ class SyslogNg:
             Inner(
                 message.removeprefix(" "),
                 time=seconds(get("DATE")) if time is None else time,
-                severity=level_number(get("PRIORITY") or get("LEVEL") or get("SEVERITY")),
+                severity=levels.of_word(get("PRIORITY") or get("LEVEL") or get("SEVERITY")),
                 columns=found,
                 shipper={"syslog-ng": without(event, _COPIES)},
                 program=program or None,
@@ -105,7 +100,7 @@ class Ewmm:
             Inner(
                 line,
                 time=seconds(match[2]),
-                severity=syslog_number(priority % 8) if priority <= 191 else 0,
+                severity=levels.of_syslog(priority % 8) if priority <= 191 else 0,
                 columns=syslog_columns(match[3], None, None),
             )
         ]

@@ -1,49 +1,14 @@
-"""Values as shippers write them: times, words, severities, in whatever type they come. Nothing here raises."""
+"""Members of a server's or a cloud's record as words, columns and text, in whatever type they come; nothing raises."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from connectors.envelopes.envelope import Inner
 from connectors.formats import MAX_FIELDS
-from connectors.formats.times import parse_time
-from connectors.records import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
-
-_EARLIEST, _LATEST = 946_684_800, 4_102_444_800
-"""2000 and 2100: which unit a number has is told by the one that puts it between them."""
-_UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
-
-SYSLOG_WORDS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-"""Severities 0 to 7 under the names of syslog.conf(5)."""
-SYSLOG_NUMBERS = (FATAL, ERROR + 2, ERROR + 1, ERROR, WARN, INFO + 1, INFO, DEBUG)
-"""The same as OpenTelemetry's numbers."""
-_WORDS = dict(zip(SYSLOG_WORDS, SYSLOG_NUMBERS, strict=True)) | {
-    "emergency": FATAL,
-    "panic": FATAL,
-    "fatal": FATAL,
-    "critical": ERROR + 1,
-    "error": ERROR,
-    "warn": WARN,
-    "information": INFO,
-    "informational": INFO,
-    "verbose": TRACE,
-    "trace": TRACE,
-}
-
-
-def seconds(value: Any) -> float | None:
-    """Epoch seconds of a number of seconds to nanoseconds or of a time in text; None for anything else."""
-    kind = type(value)
-    if kind is str:
-        return parse_time(value)
-    if kind is int or kind is float:
-        for unit in _UNITS:
-            if _EARLIEST * unit <= value < _LATEST * unit:
-                return float(value / unit)
-    return None
 
 
 def word(value: Any) -> str:
@@ -52,18 +17,6 @@ def word(value: Any) -> str:
     if kind is str:
         return "" if value == "-" else str(value)
     return str(value) if kind is int else ""
-
-
-def syslog_number(value: Any) -> int:
-    """OpenTelemetry's number of a syslog severity, 0 to 7 as a number or as text; 0 for anything else."""
-    if type(value) is str and len(value) == 1 and "0" <= value <= "7":
-        value = int(value)
-    return SYSLOG_NUMBERS[value] if type(value) is int and 0 <= value <= 7 else 0
-
-
-def level_number(value: Any) -> int:
-    """OpenTelemetry's number of a level word in any case; 0 for anything else."""
-    return _WORDS.get(value.lower(), 0) if type(value) is str else 0
 
 
 def columns(named: Mapping[str, Any]) -> dict[str, str]:
@@ -86,9 +39,12 @@ def scalars(event: Mapping[str, Any], known: Container[str]) -> dict[str, str]:
     return found
 
 
-def without(event: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
-    """The members under other names."""
-    return {name: value for name, value in event.items() if name not in names}
+def without(event: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The members but these few."""
+    rest = event.copy()
+    for name in names:
+        rest.pop(name, None)
+    return rest
 
 
 def only(event: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:

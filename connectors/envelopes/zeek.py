@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.values import only, seconds, word
+from connectors.envelopes.stamps import seconds
+from connectors.envelopes.values import only, word
 from connectors.records import HOST, SERVICE
 
 _SURE = (

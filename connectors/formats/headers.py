@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -37,11 +38,11 @@ class HeaderLines:
     def __init__(self) -> None:
         self._named: dict[tuple[str, str, int], Header] = {}
         self._words: dict[tuple[str, str], dict[str, str]] = {}
-        self._kinds: set[str] = set()
+        self._tables: Counter[tuple[str, str]] = Counter()
 
-    def has(self, kind: str) -> bool:
-        """Whether any table of this kind was named: the quick question before a line is split."""
-        return kind in self._kinds
+    def has(self, stream: str, kind: str) -> bool:
+        """Whether any table of this kind was named in the stream: the quick question before a line is split."""
+        return (stream, kind) in self._tables
 
     def note(self, stream: str, kind: str, word: str, value: str) -> None:
         """Notes what a header line says that names no columns; it holds for those that are named next."""
@@ -86,11 +87,15 @@ class HeaderLines:
             for stream, kind, count, names, words, types in saved["named"]
         }
         self._words = {(stream, kind): words for stream, kind, words in saved["words"]}
-        self._kinds = {kind for _, kind, _ in self._named}
+        self._tables = Counter((stream, kind) for stream, kind, _ in self._named)
 
     def _set(self, key: tuple[str, str, int], header: Header) -> None:
-        self._named.pop(key, None)
+        if self._named.pop(key, None) is None:
+            self._tables[key[:2]] += 1
         self._named[key] = header
-        self._kinds.add(key[1])
         if len(self._named) > self.LIMIT:
-            del self._named[next(iter(self._named))]
+            oldest = next(iter(self._named))
+            del self._named[oldest]
+            self._tables[oldest[:2]] -= 1
+            if not self._tables[oldest[:2]]:
+                del self._tables[oldest[:2]]

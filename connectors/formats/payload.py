@@ -23,4 +23,4 @@ def parse_payload(text: str, *, time: float | None = None) -> Record | None:
         return record
     if '] "' in text[: access.MAX_PREFIX] and (record := access.parse_access(text)):
         return record
-    return logfmt.parse_logfmt(text, time=time)
+    return logfmt.parse_logfmt(text, time=time) if "=" in text else None

@@ -18,16 +18,20 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
 def parse_table(line: str, headers: HeaderLines | None, stream: str) -> Record | None:
     """The record of a line of one of these formats, None for any other; must be quick to say None."""
     first = line[0]
+    if first == "{":
+        return None
     if first == "<" and line.startswith(winxml.BEGINS) and (record := winxml.parse_winxml(line)):
         return record
-    if "\t" in line:
-        if record := zeek.parse_zeek(line, headers, stream) or ltsv.parse_ltsv(line):
-            return record
-    elif "0" <= first <= "9" and (record := vpcflow.parse_vpcflow(line, headers, stream)):
+    is_number = "0" <= first <= "9"
+    is_table = "\t" in line or (headers is not None and headers.has(stream, "zeek"))
+    if is_table and (record := zeek.parse_zeek(line, headers, stream) or ltsv.parse_ltsv(line)):
         return record
-    if record := w3c.parse_w3c(line, headers, stream):
+    if is_number and (record := vpcflow.parse_vpcflow(line, headers, stream)):
         return record
-    return cisco.parse_cisco(line)
+    is_named = headers is not None and headers.has(stream, "w3c")
+    if (is_number or is_named) and (record := w3c.parse_w3c(line, headers, stream)):
+        return record
+    return cisco.parse_cisco(line) if "%" in line else None
 
 
 def parse_payload(text: str, *, time: float | None = None) -> Record | None:

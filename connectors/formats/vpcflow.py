@@ -78,7 +78,7 @@ def parse_vpcflow(line: str, headers: HeaderLines | None, stream: str) -> Record
     Further columns without a header are taken in the order of AWS's documentation. Values of ``-`` are no columns.
     The time is the start of the flow. None for any other line.
     """
-    if headers is not None and headers.has("vpcflow"):
+    if headers is not None and headers.has(stream, "vpcflow"):
         header = headers.named(stream, "vpcflow", line.count(" ") + 1)
         if header is not None and (record := _record(header.names, line.split(" "))):
             return record

@@ -13,7 +13,8 @@ from connectors.formats.times import parse_time
 from connectors.records import ERROR, HOST, INFO, UNSTATED, WARN, Record
 
 _DIRECTIVE = re.compile(
-    r"#(Fields|Software|Version|Date|Start-Date|End-Date|GMT-Offset|Time Format):(?:\s+(.*))?", re.DOTALL
+    r"#(?:(Fields):([^\n]+)|Software:[^\n]*|Version: ?[0-9.]+|((?:Start-|End-)?Date): ?([0-9][0-9A-Za-z/:. -]{0,40})"
+    r"|GMT-Offset: ?[+-]?[0-9]+|Time Format: ?\w+)[ \t]*"
 )
 # A quoted value doubles the quotes inside it; blanks between values may be several, or tabs.
 _VALUE = re.compile(r'"([^"]*(?:""[^"]*)*)"(?=\s|$)|(\S+)')
@@ -88,11 +89,10 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     match = _DIRECTIVE.fullmatch(line)
     if not match:
         return False
-    word, value = match[1], (match[2] or "").strip()
-    if word == "Fields":
-        headers.name(stream, "w3c", tuple(value.split()))
-    else:
-        headers.note(stream, "w3c", word, value)
+    if match[1]:
+        headers.name(stream, "w3c", tuple(match[2].split()))
+    elif match[3] == "Date":
+        headers.note(stream, "w3c", "Date", match[4])
     return True
 
 
@@ -102,14 +102,14 @@ def parse_w3c(line: str, headers: HeaderLines | None, stream: str) -> Record | N
     Values of ``-`` are no columns. The server's time is UTC. ``s-computername`` is the column ``host.name``.
     None for any other line.
     """
-    if headers is not None and headers.has("w3c") and (record := _named(line, headers, stream)):
+    if headers is not None and headers.has(stream, "w3c") and (record := _named(line, headers, stream)):
         return record
     if line[10:11] != " " or line[4] != "-" or line[13:14] != ":":
         return None
     values = line.split(" ")
-    for names in _LAYOUTS:
-        if len(names) == len(values) and all(test(values[i]) for i, test in _plan(names, True).tests):
-            return _record(names, values, _plan(names, True).is_http, "")
+    for names, plan in _PLANS:
+        if len(names) == len(values) and _fits(plan, values):
+            return _record(names, values, plan.is_http, "")
     return None
 
 
@@ -121,19 +121,26 @@ def _named(line: str, headers: HeaderLines, stream: str) -> Record | None:
         header = headers.named(stream, "w3c", len(values))
     if header is None:
         return None
-    plan = _plan(header.names, False)
-    if not (plan.sure or stream) or not all(test(values[i]) for i, test in plan.tests):
+    plan = _plan(header.names)
+    if not (plan.sure or stream) or not _fits(plan, values):
         return None
     return _record(header.names, values, plan.is_http, header.words.get("Date", ""))
 
 
 @lru_cache(maxsize=256)
-def _plan(names: tuple[str, ...], strict: bool) -> _Plan:
+def _plan(names: tuple[str, ...], *, strict: bool = False) -> _Plan:
     tests = [(i, _TESTS[name]) for i, name in enumerate(names) if name in _TESTS]
     also = [(i, _ALSO[name]) for i, name in enumerate(names) if name in _ALSO]
     if strict or not tests:
         tests += also
     return _Plan(tuple(tests), bool(tests), "cs-uri-stem" in names or "cs-uri" in names)
+
+
+_PLANS = [(names, _plan(names, strict=True)) for names in _LAYOUTS]
+
+
+def _fits(plan: _Plan, values: list[str]) -> bool:
+    return not [i for i, test in plan.tests if not test(values[i])]
 
 
 def _record(names: tuple[str, ...], values: list[str], is_http: bool, day: str) -> Record:
@@ -166,7 +173,7 @@ def _http_text(fields: dict[str, str]) -> str:
 
 
 def _text(fields: dict[str, str]) -> str:
-    shown = {name: value for name, value in fields.items() if name not in _UNSHOWN}
+    shown = {name: value for name, value in fields.items() if name not in _UNSHOWN and name != HOST}
     return render(shown or fields)
 
 

@@ -15,9 +15,41 @@ BEGINS = ("<Event ", "<Event>", "<?xml")
 """What such an event begins with."""
 
 _ROOT = re.compile(r"(?:<\?xml[^<>]{0,200}\?>\s{0,100})?<Event[\s>]").match
+_NAME = r"""['"]([^'"<>]*)['"]"""
+# The order in which Windows itself writes an event without its rendered message.
+_SYSTEM_PART = re.compile(
+    r"""<Event(?: xmlns=['"][^'"<>]*['"])?>\s*<System>\s*"""
+    rf"<Provider Name={_NAME}(?: Guid={_NAME})?(?: EventSourceName={_NAME})?\s?/>\s*"
+    rf"<EventID(?: Qualifiers={_NAME})?>([0-9]+)</EventID>\s*<Version>([0-9]+)</Version>\s*<Level>([0-9]+)</Level>\s*"
+    r"<Task>([0-9]+)</Task>\s*<Opcode>([0-9]+)</Opcode>\s*<Keywords>(0x[0-9a-fA-F]+)</Keywords>\s*"
+    rf"<TimeCreated SystemTime={_NAME}\s?/>\s*<EventRecordID>([0-9]+)</EventRecordID>\s*"
+    rf"<Correlation(?: ActivityID={_NAME})?(?: RelatedActivityID={_NAME})?\s?/>\s*"
+    rf"<Execution ProcessID={_NAME} ThreadID={_NAME}\s?/>\s*<Channel>([^<]*)</Channel>\s*"
+    rf"<Computer>([^<]*)</Computer>\s*<Security(?: UserID={_NAME})?\s?/>\s*</System>\s*"
+)
+_COLUMNS = (
+    *(
+        "Provider",
+        "",
+        "EventSourceName",
+        "Qualifiers",
+        "EventID",
+        "Version",
+        "Level",
+        "Task",
+        "Opcode",
+        "Keywords",
+    ),
+    *("SystemTime", "EventRecordID", "ActivityID", "", PID, "ThreadID", "Channel", HOST, "UserID"),
+)
+"""Of the parts above; empty for those that are left out."""
+_DATA = rf"<Data(?: Name={_NAME})?\s?(?:/>|>([^<]*)</Data>)"
+_EACH_DATA = re.compile(_DATA)
+_DATA_PART = re.compile(rf"<EventData>(?:\s*{_DATA})*\s*</EventData>\s*</Event>\s*")
 _NAMESPACE = re.compile(r"""\sxmlns\s?=\s?(?:'[^'<>]*'|"[^"<>]*")""")
 _LEVELS = {"1": "Critical", "2": "Error", "3": "Warning", "4": "Information", "5": "Verbose"}
 _SEVERITIES = {"1": FATAL, "2": ERROR, "3": WARN, "4": INFO, "5": DEBUG}
+_KEYWORDS = re.compile(r"0x[0-9a-fA-F]{1,16}").fullmatch
 _AUDIT_FAILURE = 0x10000000000000
 _AUDIT_SUCCESS = 0x20000000000000
 
@@ -30,6 +62,7 @@ _SYSTEM = {
     "Keywords": "Keywords",
     "EventRecordID": "EventRecordID",
     "Version": "Version",
+    "Level": "Level",
 }
 """Elements of ``System`` with a text, and their columns."""
 _ATTRIBUTES = {
@@ -58,6 +91,14 @@ def parse_winxml(line: str) -> Record | None:
     such a name. The computer is ``host.name``, the process that logged ``process.pid``. ``message`` is the first
     line of the rendered message, when the sender rendered one.
     """
+    if "&" not in line and (system := _SYSTEM_PART.match(line)) and _DATA_PART.fullmatch(line, system.end()):
+        fields = {
+            name: value for name, value in zip(_COLUMNS, system.groups(), strict=True) if value and name
+        }
+        leaves: Leaves = {}
+        for name, value in _EACH_DATA.findall(line, system.end()):
+            add_leaf(leaves, name or "Data", value.strip())
+        return _record(fields, leaves, "")
     if not _ROOT(line):
         return None
     if "<!DOCTYPE" in line or "<!ENTITY" in line:
@@ -66,25 +107,23 @@ def parse_winxml(line: str) -> Record | None:
         root = fromstring(_NAMESPACE.sub("", line))
     except ParseError as error:
         return parse_raw(line, error=f"invalid event XML: {error}")
-    system = root.find("System")
-    if system is None:
+    part = root.find("System")
+    if part is None:
         return parse_raw(line, error="invalid event XML: no System element")
-    return _record(root, system)
+    return _record(_system(part), _data(root), (root.findtext("RenderingInfo/Message") or "").strip())
 
 
-def _record(root: Element, system: Element) -> Record:
-    fields = _system(system)
-    level = (system.findtext("Level") or "").strip()
+def _record(fields: dict[str, str], leaves: Leaves, rendered: str) -> Record:
+    level = fields.pop("Level", "")
     if level in _LEVELS:
         fields[LEVEL] = _LEVELS[level]
-    data = joined(_data(root))
     shown = {name: fields[name] for name in _SHOWN if name in fields}
-    for name, value in data.items():
+    for name, value in joined(leaves).items():
         name = f"Data.{name}" if name in fields else name
         fields[name] = value
         if value not in ("", "-") and not _is_volatile(name) and not value.startswith("S-1-5-21-"):
             shown[name] = value
-    message = (root.findtext("RenderingInfo/Message") or "").strip().partition("\n")[0].strip()
+    message = rendered.partition("\n")[0].strip()
     text = render(shown or fields)
     return Record(
         text=f"{text} {message}" if message else text,
@@ -125,7 +164,7 @@ def _data(root: Element) -> Leaves:
 
 
 def _is_volatile(name: str) -> bool:
-    return _known_volatile(name) if len(name) <= 128 else False
+    return len(name) <= 128 and _known_volatile(name)
 
 
 @lru_cache(maxsize=8192)
@@ -135,10 +174,7 @@ def _known_volatile(name: str) -> bool:
 
 def _severity(level: str, keywords: str) -> int:
     """By the level; an audit has none, its keywords say how it ended."""
-    try:
-        bits = int(keywords, 16) if keywords.startswith("0x") and len(keywords) <= 18 else 0
-    except ValueError:
-        bits = 0
+    bits = int(keywords, 16) if _KEYWORDS(keywords) else 0
     if bits & _AUDIT_FAILURE:
         return WARN
     return _SEVERITIES.get(level, INFO if bits & _AUDIT_SUCCESS else UNSTATED)

@@ -11,9 +11,9 @@ from connectors.formats.times import parse_time
 from connectors.records import Record
 
 _DIRECTIVE = re.compile(
-    r"#(separator|set_separator|empty_field|unset_field|path|open|close|fields|types)([ \t,;|]|$)(.*)",
-    re.DOTALL,
+    r"#(separator|set_separator|empty_field|unset_field|path|open|close|fields|types)(?:([^\w\n])([^\n]*))?"
 )
+_REMEMBERED = ("path", "unset_field", "empty_field")
 _ESCAPED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
 _TIME = re.compile(r"[0-9]{9,10}\.[0-9]{6}").fullmatch
 _UID = re.compile(r"[A-Za-z][A-Za-z0-9]{9,18}").fullmatch
@@ -81,7 +81,7 @@ _LAYOUTS = {21: ("conn", _CONN), 22: ("conn", (*_CONN, "ip_proto")), 24: ("dns",
 """Kind and columns after the connection's, by the number of all: for rows whose header was not seen."""
 
 _VOLATILE_TYPES = ("time", "interval", "count", "double")
-_KEPT_COUNTS = frozenset(["status_code", "qtype", "rcode", "code", "ip_proto"])
+_KEPT_COUNTS = frozenset(["status_code", "code", "ip_proto"])
 _VOLATILE = frozenset(
     (
         *(
@@ -124,15 +124,20 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     match = _DIRECTIVE.fullmatch(line)
     if not match:
         return False
-    word, value = match[1], match[3]
+    word, separator, value = match[1], match[2], match[3] or ""
     if word == "separator":
-        value = _unescaped(value.strip())
-    separator = _separator(headers, stream)
+        named = _unescaped(value)
+        if separator != " " or len(named) != 1 or named.isalnum():
+            return False
+        headers.note(stream, "zeek", word, named)
+        return True
+    if separator != _separator(headers, stream):
+        return False
     if word == "fields":
         headers.name(stream, "zeek", tuple(value.split(separator)))
     elif word == "types":
         headers.type(stream, "zeek", tuple(value.split(separator)))
-    else:
+    elif word in _REMEMBERED:
         headers.note(stream, "zeek", word, value)
     return True
 
@@ -144,7 +149,7 @@ def parse_zeek(line: str, headers: HeaderLines | None, stream: str) -> Record | 
     out. Without a header the columns of conn, dns and http are known; those of others are ``column7`` and so on.
     None for any other line.
     """
-    if headers is not None and headers.has("zeek"):
+    if headers is not None and headers.has(stream, "zeek"):
         separator = _separator(headers, stream)
         header = headers.named(stream, "zeek", line.count(separator) + 1)
         if header is not None:
