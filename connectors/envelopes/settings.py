@@ -52,3 +52,10 @@ class ReadingSettings(BaseModel):
         except (ValueError, KeyError, OSError):
             raise ValueError("is no time zone of the IANA data base, such as Europe/Berlin") from None
         return zone
+
+    @field_validator("envelope")
+    @classmethod
+    def _known_envelope(cls, envelope: str) -> str:
+        from connectors.envelopes.plugins import checked_envelope
+
+        return checked_envelope(envelope)

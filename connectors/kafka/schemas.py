@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from connectors.config import SettingsError
 from connectors.envelopes.envelope import RegistryUnreachable, Undecodable
 from connectors.kafka.settings import KafkaSettings
 
@@ -25,12 +26,12 @@ class SchemaRegistry:
     """The registry of ``kafka.schema_registry_url``; it needs the extra ``registry``."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        """Asks the registry nothing yet. Raises ValueError without the extra and for a file that can't be used."""
+        """Asks the registry nothing yet. Raises SettingsError without the extra, ValueError for a file that can't be used."""
         config = settings.schema_registry_config() | {"timeout": TIMEOUT_SECONDS, "max.retries": 0}
         try:
             from confluent_kafka.schema_registry import SchemaRegistryClient
         except ImportError as error:
-            raise ValueError(
+            raise SettingsError(
                 "kafka.schema_registry_url needs the extra: pip install 'secencoder-streams[registry]'"
             ) from error
         self._url = config["url"]

@@ -83,9 +83,7 @@ class TestAnyLine:
             ),
         ],
     )
-    @pytest.mark.parametrize(
-        "start", ("", "#Fields: ", "#fields\t", "<189>", *LINES[-2:])
-    )
+    @pytest.mark.parametrize("start", ("", "#Fields: ", "#fields\t", "<189>", *LINES[-2:]))
     def test_a_megabyte_takes_no_longer_than_its_length_asks(self, start, unit):
         headers = HeaderLines()
         for line in LINES[:-3]:
