@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from connectors.envelopes import plugins
 from connectors.envelopes.envelope import Inner, Undecodable
 from connectors.envelopes.reading import Reader
 from stream_processors.cli import main, report
@@ -66,7 +67,7 @@ class Pair:
 
 @pytest.fixture
 def pair(monkeypatch):
-    monkeypatch.setattr("connectors.envelopes.registry.OBJECTS", (Pair(),))
+    monkeypatch.setattr(plugins, "envelopes", lambda: plugins.Envelopes((Pair(),), (), ()))
 
 
 def test_every_line_is_a_json_object(parse):
