@@ -68,12 +68,14 @@ def known_envelopes() -> list[str]:
 
 def checked_envelope(name: str) -> str:
     """The name, if there is such an envelope. Raises ValueError, which names the nearest known ones."""
+    if name in (AUTO, NONE):
+        return name
     known = known_envelopes()
     if name in known:
         return name
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-    raise ValueError(f"stream.envelope: there is no envelope {name[:64]!r}; {hint}")
+    raise ValueError(f"there is no envelope {name[:64]!r}; {hint}")
 
 
 def isinstance_of(envelope: Any, kind: type) -> bool:

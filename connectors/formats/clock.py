@@ -139,13 +139,15 @@ def clock_of(zone: str) -> Clock:
 UTC = clock_of("UTC")
 
 
-def believed(stated: float | None, received: float) -> float:
-    """The time of a line that says it happened at ``stated`` and came at ``received``, both epoch seconds.
+def believed(stated: float | None, received: float, now: float) -> float:
+    """When a line happened that says ``stated`` and was received at ``received``: epoch seconds, as is ``now``.
 
-    A clock that is ahead by up to a day is believed, so that a zone nobody told us of does no harm. What is further
-    ahead, or before 1990 (a clock that was never set), counts as unstated: the line happened when it came.
+    A clock that is ahead by up to a day means now, so that a zone nobody told us of does no harm. What is further
+    ahead, or before 1990 (a clock that was never set), counts as unstated: the line happened when it was received.
     """
-    return received if stated is None or not _NEVER_SET < stated <= received + DAY else stated
+    if stated is None or not _NEVER_SET < stated <= now + DAY:
+        return received
+    return min(stated, now)
 
 
 _NEVER_SET = 631_152_000.0

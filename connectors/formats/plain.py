@@ -5,9 +5,9 @@ from __future__ import annotations
 from connectors.formats import syslog
 from connectors.formats.clock import Clock
 from connectors.formats.header import Header
-from connectors.formats.layouts import Layout, read_layout, read_whole
+from connectors.formats.layouts import Layout, read_whole
 from connectors.formats.payload import parse_payload
-from connectors.formats.shape import read_header
+from connectors.formats.shape import find_header
 from connectors.formats.starts import is_name_then_time, may_begin_header, stated_level
 from connectors.formats.times import find_time
 from connectors.records import SERVICE, Record
@@ -25,9 +25,9 @@ def parse_plain(whole: str, line: str, clock: Clock) -> Record:
     if found is not None:
         if found.is_syslog and (record := syslog.parse_without_priority(line, found, clock)):
             return record
-        header = read_layout(line, found, clock) or read_header(line, clock, found)
+        header = find_header(line, clock, found)
     elif may_begin_header(line) or is_name_then_time(line):
-        header = read_layout(line, None, clock) or read_header(line, clock)
+        header = find_header(line, clock, None)
     if header is not None:
         return with_header(header, line[header.end :] or line)
     if payload := parse_payload(line):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from connectors.formats.brackets import BRACKET, REST, THREAD_ID, Meaning, meaning
 from connectors.formats.clock import Clock
 from connectors.formats.header import Header
+from connectors.formats.layouts import Layout, read_layout
 from connectors.formats.severity import LEVELS
 from connectors.formats.times import Found
 from connectors.formats.words import place, word
@@ -34,9 +35,14 @@ _SYMBOLS = {".": "debug", "-": "verbose", "*": "notice", "#": "warning"}
 """The levels of Redis."""
 
 
-def read_header(line: str, clock: Clock, found: Found | None = None) -> Header | None:
-    """The header of a line or a message; None when it has none. found: the time that it begins with, where known."""
-    header = Header(line, clock)
+def find_header(message: str, clock: Clock, found: Found | None) -> Header | Layout | None:
+    """The header of a line or a message; None when it has none. found: the time that it begins with."""
+    return read_layout(message, found, clock) or read_header(message, clock, found)
+
+
+def read_header(message: str, clock: Clock, found: Found | None) -> Header | None:
+    """As ``find_header``, by the shape alone."""
+    header = Header(message, clock)
     if found is not None:
         header.take_time(found.time, found.end)
     _read(header)

@@ -10,7 +10,7 @@ from connectors.formats.clock import MONTHS, UTC, Clock
 from connectors.formats.pairs import MAX_FIELDS, render
 from connectors.formats.payload import parse_payload
 from connectors.formats.severity import LEVELS, SYSLOG, severity_of_word
-from connectors.formats.shape import read_header
+from connectors.formats.shape import find_header
 from connectors.formats.starts import may_begin_header, stated_level
 from connectors.formats.times import Found, find_time, parse_time, skip_gap
 from connectors.records import HOST, LEVEL, PID, SERVICE, Record
@@ -70,7 +70,8 @@ def parse_with_priority(line: str, clock: Clock = UTC) -> Record | None:
     """The record of a line that begins with ``<PRI>``; None when that is no priority (0 to 191)."""
     if match := _USUAL.match(line):
         priority, minute, second, host, program, pid = match.groups()
-        if (known := _PRIORITIES.get(priority)) and (start := clock.minute(minute, "bDYhm")) is not None:
+        start, known = clock.minute(minute, "bDYhm"), _PRIORITIES.get(priority)
+        if known is not None and start is not None and program.upper() not in LEVELS:
             header = _Header(host, program, pid, line[match.end() :])
             return _record("rfc3164", header, known, start + int(second), clock)
     match = _PRIORITY.match(line)
@@ -202,7 +203,7 @@ def _inner_header(
     """A message without the header that a logger wrote into it, the time and the severity."""
     if not may_begin_header(message):
         return message, time, severity
-    inner = read_header(message, clock)
+    inner = find_header(message, clock, find_time(message, 0, clock))
     if inner is None or inner.program or inner.end == len(message):
         return message, time, stated_level(message) or severity
     for name, value in inner.columns.items():

@@ -48,8 +48,11 @@ _ISO = _spelling(rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-](?:\d\d| \d):\d
 _ISO_UTC = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):([0-5][0-9](?:\.[0-9]{1,9})?)Z")
 _ISO_T = _ISO._replace(is_syslog=True)
 _DOTS = _spelling(r"(\d{4}-\d\d-\d\d-\d\d\.\d\d)\.(\d\d)(?:\.(\d{1,9}))?", "YMDhm")
-_SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?:,? \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
-_HALF_DAYS = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()", "bDYhmp", tail=_HALF_DAY)
+_SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
+_COMMA = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? {_HM}){_SECOND}", "bDYhm")
+_HALF_DAYS = _spelling(
+    rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()(?= [AP]M)", "bDYhmp", tail=_HALF_DAY
+)
 _CTIME = _spelling(rf"{_MONTH} ({_MONTH} {{1,2}}\d{{1,2}} {_HM}){_SECOND}", "bDhmY", tail=_NEXT_YEAR)
 _MAIL = _spelling(rf"{_MONTH},? (\d{{1,2}} {_MONTH} \d{{4}} {_HM}){_SECOND}", "DbYhm")
 _DAY_FIRST = _spelling(rf"(\d{{1,2}}[ /-]?{_MONTH}(?:[ /-]?\d{{4}})?[ :]{_HM}){_SECOND}", "DbYhm")
@@ -74,7 +77,7 @@ _BY_DIGITS: dict[int, tuple[Spelling, ...]] = {
     8: (_COMPACT_DAY,),
 }
 _BY_NAME: dict[str, tuple[Spelling, ...]] = {
-    **dict.fromkeys(MONTHS, (_SYSLOG, _HALF_DAYS)),
+    **dict.fromkeys(MONTHS, (_SYSLOG, _HALF_DAYS, _COMMA)),
     **dict.fromkeys(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), (_CTIME, _MAIL)),
 }
 # What may stand between a timestamp and the rest of the line.

@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from connectors.envelopes import Reader, ReadingSettings
+from connectors.envelopes.confluent import Schemas
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import Group, Joiner, Part, joined
+from connectors.formats.clock import believed
 from connectors.records import Line, Message, Record
 
 HELD_LINES = 10_000
@@ -64,11 +66,13 @@ class Step:
 class LineReader:
     """Reads the messages of one partition of a topic.
 
-    start: offset of the first one to come.
+    start: offset of the first one to come. schemas: what knows those of Confluent's wire format.
     """
 
-    def __init__(self, settings: ReadingSettings | None = None, *, start: int = 0) -> None:
-        self.reader = Reader(settings)
+    def __init__(
+        self, settings: ReadingSettings | None = None, *, start: int = 0, schemas: Schemas | None = None
+    ) -> None:
+        self.reader = Reader(settings, schemas=schemas)
         self._by_line = self.reader.settings.time == "line"
         self._joiner = Joiner(traces=self.reader.settings.multiline)
         self._messages: deque[Message] = deque()
@@ -174,8 +178,8 @@ class LineReader:
         if record is None:
             return
         line.record = record
-        if self._by_line and record.time is not None and record.time > 0:
-            line.timestamp = min(record.time, now)
+        if self._by_line:
+            line.timestamp = believed(record.time, line.timestamp, now)
         step.lines.append(line)
 
 
