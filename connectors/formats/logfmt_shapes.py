@@ -98,6 +98,11 @@ class LogfmtShapes:
         self._shapes.clear()
         self._plans = 0
 
+    @property
+    def size(self) -> int:
+        """Shapes and plans that are remembered."""
+        return len(self._shapes) + self._plans
+
     def read(self, line: str, time: float | None, clock: Clock = UTC) -> Record | None:
         """The record of a line that has a plan; None for one that must be read in the plain way."""
         if not line.isascii() or "\\" in line or len(line) > LONGEST:
