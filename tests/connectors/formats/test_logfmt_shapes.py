@@ -86,7 +86,9 @@ def test_a_plan_gives_what_reading_token_by_token_gives(header, line, damage):
 
 def test_values_of_one_shape_are_each_their_own():
     SHAPES.clear()
-    template = 'type=USER_LOGIN msg=audit(1764064800.{0}:{0}): pid={0} msg=\'op=login acct="{1}" exe="/bin/{1}" res=ok\''
+    template = (
+        'type=USER_LOGIN msg=audit(1764064800.{0}:{0}): pid={0} msg=\'op=x acct="{1}" exe="/bin/{1}" res=ok\''
+    )
     for number, account in enumerate(["eve", "ann", "4142", "a b", "x'y", "u=v"] * 3, start=100):
         line = template.format(number, account)
         assert parse_logfmt(line) == parse_plainly(line)
