@@ -163,7 +163,7 @@ class Reader:
                 self._inside(envelope.name, held, around, names, depth, lines)
                 return
         text = formats.decode(value)
-        if is_binary(text):
+        if text[:2] != '{"' and is_binary(text):
             raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
         self._text(text, around, names, depth, lines)
 

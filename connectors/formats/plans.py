@@ -65,8 +65,15 @@ class Plan(NamedTuple):
             messages=tuple(messages),
         )
 
-    def record(self, format_: str, parts: Parts, time: float | None, clock: Clock = UTC) -> Record:
-        """The record of a line; time: used when the line states none."""
+    def record(
+        self,
+        format_: str,
+        parts: Parts,
+        time: float | None,
+        clock: Clock = UTC,
+        fields: dict[str, str] | None = None,
+    ) -> Record:
+        """The record of a line; time: used when the line states none. fields: the columns, where they are there."""
         for place in self.times:
             if (stated := parse_time(parts[place], clock)) is not None:
                 time = stated
@@ -82,13 +89,33 @@ class Plan(NamedTuple):
         return Record(
             " ".join(filter(None, map(getitem, self.slots, self.show(parts)))) or self.bare,
             format_,
-            dict(zip(self.names, self.take(parts))),  # noqa: B905 (as many by plan)
+            dict(zip(self.names, self.take(parts))) if fields is None else fields,  # noqa: B905 (as many by plan)
             time,
             severity,
             None,
             False,
             message,
         )
+
+
+class ColumnPlans:
+    """The plans of records whose columns are there, by their names."""
+
+    PLANS = 4_096
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        SLOTS.forgets.append(self._plans.clear)
+
+    def of(self, names: tuple[str, ...]) -> Plan:
+        """The plan of so many columns in order, which are the parts."""
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = Plan.of({name: place for place, name in enumerate(names)})
+            if len(self._plans) >= self.PLANS:
+                self._plans.clear()
+            self._plans[names] = plan
+        return plan
 
 
 def picker(places: Iterable[int]) -> Pick:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from connectors.formats.clock import UTC, Clock
 from connectors.formats.json_shapes import JsonShapes, KnownJson
 from connectors.formats.json_text import loads
-from connectors.formats.pairs import Leaves, add_leaf, event_times, joined, render
+from connectors.formats.pairs import MAX_FIELDS, Leaves, add_leaf, event_times, joined, render
+from connectors.formats.plans import ColumnPlans
 from connectors.formats.severity import severity_of_fields
 from connectors.formats.text import parse_raw
 from connectors.formats.times import parse_time
@@ -61,7 +62,13 @@ def parse_object(
     """
     leaves = flatten(value)
     if text is None or "\\u0000" in text:
-        leaves = {_without_nul(name): _without_nul(leaf) for name, leaf in leaves.items()}
+        _replace_nul(leaves)
+    message = message_of(value)
+    if list not in map(type, leaves.values()):
+        fields = cast(dict[str, str], leaves)
+        record = _PLANS.of(tuple(fields)).record("json", [*fields.values()], time, clock, fields)
+        record.message = message
+        return record
     fields = joined(leaves)
     stated = event_time(fields, clock)
     return Record(
@@ -70,7 +77,7 @@ def parse_object(
         fields,
         time if stated is None else stated,
         severity_of_fields(fields),
-        message=message_of(value),
+        message=message,
     )
 
 
@@ -102,16 +109,21 @@ def _flatten(node: dict[str, Any], prefix: str, leaves: Leaves, depth: int) -> N
     """Add the leaves below ``node``, each under ``prefix`` and its dotted name."""
     for key, value in node.items():
         name = prefix + key
-        if type(value) is str:
-            add_leaf(leaves, name, value)
-        elif type(value) is dict:
+        kind = type(value)
+        if kind is dict:
             if depth < MAX_DEPTH:
                 _flatten(value, name + ".", leaves, depth + 1)
-        elif type(value) is list:
+            continue
+        if kind is list:
             if depth < MAX_DEPTH:
                 _flatten_list(value, name, leaves, depth + 1)
+            continue
+        if kind is not str:
+            value = _scalar(value)
+        if name in leaves or len(leaves) >= MAX_FIELDS:
+            add_leaf(leaves, name, value)
         else:
-            add_leaf(leaves, name, _scalar(value))
+            leaves[name] = value
 
 
 def _flatten_list(items: list[Any], name: str, leaves: Leaves, depth: int) -> None:
@@ -136,6 +148,16 @@ def _scalar(value: Any) -> str:
     return "false" if value is False else str(value)
 
 
+def _replace_nul(leaves: Leaves) -> None:
+    """Makes the NULs that an object's text can't show, escaped as they are, replacement characters."""
+    values = [leaf if type(leaf) is str else "".join(leaf) for leaf in leaves.values()]
+    if "\x00" not in "".join(leaves) and "\x00" not in "".join(values):
+        return
+    cleaned = {_without_nul(name): _without_nul(leaf) for name, leaf in leaves.items()}
+    leaves.clear()
+    leaves.update(cleaned)
+
+
 def _without_nul(leaf: Any) -> Any:
     if isinstance(leaf, list):
         return [item.replace("\x00", "\ufffd") for item in leaf]
@@ -143,3 +165,4 @@ def _without_nul(leaf: Any) -> Any:
 
 
 SHAPES = JsonShapes(flatten, MESSAGES)
+_PLANS = ColumnPlans()
