@@ -5,8 +5,7 @@ Pure of I/O: lines and vectors in, ``Findings`` out. The worker, ``scan`` and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,27 +26,14 @@ from stream_processors.detection.features import (
 )
 from stream_processors.detection.patterns import Assignment, PatternTable
 from stream_processors.detection.policy import AlertPolicy
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.scoring import LineScoring
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import Part
 from stream_processors.detection.texts import display_text
-from stream_processors.detection.waiting import Waiting
+from stream_processors.detection.waiting import Waiting, settled
 from stream_processors.detection.warmup import WarmupClock
 from stream_processors.detection.windows import WindowSampler
-
-
-@dataclass(frozen=True, slots=True)
-class Refinement:
-    """Better vectors for those lines of a batch whose scores may come to an alert."""
-
-    band: float
-    """Refined are lines that an alert rate this many times as high would flag."""
-    vectors: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    """Places in the batch, (rows,), to their vectors, float32 (rows, dim)."""
-
-    def within(self, rows: NDArray[np.int64]) -> Refinement:
-        """The same for a part of the batch, whose places are ``rows``."""
-        return Refinement(self.band, lambda places: self.vectors(rows[places]))
 
 
 def make_forest(settings: DetectionSettings) -> Detector:
@@ -171,6 +157,10 @@ class PartitionDetector:
         """Takes lines that waited elsewhere and were never scored."""
         findings.anomalies += self._scoring.adopt(waiting, now)
         self.describe(findings)
+
+    def relearn_waiting(self, waiting: Sequence[Waiting], *, unscored_from: int | None) -> None:
+        """As ``adopt``, up to the applied offset: lines before ``unscored_from``, all for None, were scored."""
+        self._scoring.relearn_waiting(settled(waiting, unscored_from))
 
     def describe(self, findings: Findings) -> None:
         """Says of which model the findings are, and which lines wait."""

@@ -15,8 +15,8 @@ from connectors.findings import Changes
 from connectors.records import Line
 from connectors.waiting import reason_of
 from encoder_core.cascade import Cascade, finite
-from stream_processors.detection.partition import Refinement
 from stream_processors.detection.reading import Failed
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.sources import Sources
 
 if TYPE_CHECKING:

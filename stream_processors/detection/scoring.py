@@ -78,13 +78,20 @@ class LineScoring:
 
     def adopt(self, waiting: Sequence[Waiting], now: float) -> list[Anomaly]:
         """Takes lines that waited elsewhere, where too few came to score them."""
-        if not waiting:
-            return []
+        self._take(waiting, now)
+        return self.tick(now)
+
+    def relearn_waiting(self, waiting: Sequence[Waiting]) -> None:
+        """As ``adopt``, of lines up to the applied offset, and flags none."""
+        self._take(waiting, 0.0)
+        if self.detector.ready and not self.waiting.unscored:
+            self._score_waiting()
+
+    def _take(self, waiting: Sequence[Waiting], now: float) -> None:
         if not self.detector.ready:
             self.clock.see(len(waiting), now)
         self.waiting.lines += waiting
         self.detector.learn(np.stack([entry.features for entry in waiting]))
-        return self.tick(now)
 
     def _wait(
         self, lines: Sequence[Line], features: Rows, patterns: Sequence[str], unscored_from: int

@@ -16,7 +16,8 @@ from connectors.records import Line
 from connectors.store import Stored, StoredSource
 from stream_processors.detection import snapshot
 from stream_processors.detection.naming import NONE, WHOLE_TOPIC, namer
-from stream_processors.detection.partition import PartitionDetector, Refinement
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.seats import RARE, Seats
 from stream_processors.detection.settings import DetectionSettings
 
@@ -61,6 +62,7 @@ class Sources:
     ) -> None:
         """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``."""
         changes.model = self._model
+        self._leaving += self._seats.shrink()
         for name, part, rows, refined in self._parted(lines, vectors, refinement):
             findings = self._findings(changes, name)
             self._detector(name).process(part, rows, findings, refined, now=changes.now)
@@ -75,7 +77,7 @@ class Sources:
             detector = self._detector(name)
             detector.relearn(part, rows, refined, waiting_from=self._unscored_from.get(name))
         for name in self._take_leavers():
-            self._leave(name, Changes(self._topic, self._partition, None, 0))
+            self._leave(name, None)
 
     def _parted(
         self, lines: Sequence[Line], vectors: NDArray[np.float32], refinement: Refinement | None
@@ -107,16 +109,25 @@ class Sources:
         leaving, self._leaving = dict.fromkeys(self._leaving), []
         return [name for name in leaving if name not in self._seats and name in self._detectors]
 
-    def _leave(self, name: str, changes: Changes) -> None:
-        """Forgets a source. Its lines that wait are scored, when they are few with those of the rare sources."""
-        detector, findings = self._detectors.pop(name), self._findings(changes, name)
+    def _leave(self, name: str, changes: Changes | None) -> None:
+        """Forgets a source. Its lines that wait are scored, when they are few with those of the rare sources.
+
+        changes: None while lines are learned again, whose effects are in the store already.
+        """
+        effects = Changes(self._topic, self._partition, None, 0) if changes is None else changes
+        findings = effects.part(name)
+        waiting = self._detectors.pop(name).give_up(findings)
+        findings.forget = True
         self._changed.pop(name, None)
         self._unscored_from.pop(name, None)
-        waiting = detector.give_up(findings)
-        findings.forget = True
-        if waiting:
-            self._detector(RARE).adopt(waiting, self._findings(changes, RARE), changes.now)
-            self._changed[RARE] = None
+        if not waiting:
+            return
+        self._changed[RARE] = None
+        shared = self._detector(RARE)
+        if changes is None:
+            shared.relearn_waiting(waiting, unscored_from=self._unscored_from.get(RARE))
+        else:
+            shared.adopt(waiting, changes.part(RARE), changes.now)
 
     def _detector(self, name: str) -> PartitionDetector:
         """A source's detector; a new one goes on with the windows that the store has."""
@@ -204,9 +215,7 @@ class Sources:
             detector = self._detector(TOPIC)
             return detector.restore(stored.snapshot, waiting_from=stored.waiting_from, reader=self._reader)
         offset = snapshot.load(stored.snapshot, self._parts, self._kind)
-        seated = self._seats.seated
-        self._leaving = self._seats.shrink()
-        for name in (*seated, NONE, RARE):
+        for name in (*self._seats.seated, NONE, RARE):
             source = stored.sources.get(name, StoredSource())
             if source.snapshot is not None:
                 self._detector(name).restore(source.snapshot, waiting_from=source.waiting_from)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, replace
 
 import numpy as np
@@ -24,6 +25,13 @@ class Waiting:
     """Whether it was scored in an earlier life of the worker: it counts for the threshold, and is not flagged again."""
 
 
+def settled(lines: Iterable[Waiting], unscored_from: int | None) -> list[Waiting]:
+    """Of lines that are learned again: those before the offset, all for None, were scored before."""
+    return [
+        replace(entry, known=unscored_from is None or entry.line.offset < unscored_from) for entry in lines
+    ]
+
+
 @dataclass(slots=True)
 class WaitingLines:
     """The lines that wait, in order; part of a snapshot."""
@@ -42,10 +50,7 @@ class WaitingLines:
 
     def settle(self, unscored_from: int | None) -> None:
         """Those before the offset, all for None, were scored since they were saved."""
-        self.lines = [
-            replace(entry, known=entry.known or unscored_from is None or entry.line.offset < unscored_from)
-            for entry in self.lines
-        ]
+        self.lines = settled(self.lines, unscored_from)
 
     def state(self) -> dict[str, NDArray]:
         """Their features, and what else is known of them as JSON bytes."""

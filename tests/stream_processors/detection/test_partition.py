@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from connectors.findings import Changes, Warmup
 from connectors.records import Line, Record
-from stream_processors.detection.partition import PartitionDetector, Refinement
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import snapshot_metadata
 from tests.fakes import TrigramEmbedder, changes_of, make_lines

@@ -10,7 +10,8 @@ from connectors.findings import Changes, Warmup
 from connectors.memory import MemoryStore
 from connectors.records import SERVICE, Record
 from connectors.store import Stored
-from stream_processors.detection.partition import PartitionDetector, Refinement
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.seats import RARE
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
@@ -170,6 +171,20 @@ def test_lines_that_wait_in_a_source_that_loses_its_seat_are_scored_among_the_ra
     assert {source for source, offset in partition.flagged() if offset < 10} == {"logs/-rare"}
 
 
+@pytest.mark.parametrize("restart_at", [50, 110, 150])
+def test_lines_that_wait_among_the_rare_ones_are_flagged_after_a_restart(restart_at):
+    """Also when the source that they came with lost its seat after the last snapshot."""
+    services = ["rare"] * 10 + ["a"] * 40 + ["late"] * 100
+    lines = lines_of(services)
+    partition = Partition(most=2, alert_rate=0.9999, every=10_000)
+    partition.take(lines[:restart_at])
+    partition.restart(lines)
+    partition.take(lines[restart_at:])
+    partition.take(lines_of(["other"] * 150, first=150))
+    assert {("logs/-rare", offset) for offset in range(10)} <= set(partition.flagged())
+    assert len(set(partition.flagged())) == len(partition.flagged())
+
+
 @pytest.mark.parametrize("restarts", [(130,), (40, 90, 700), (601, 603, 1_150)])
 def test_a_worker_that_goes_on_from_the_store_does_as_one_that_was_never_interrupted(restarts):
     """The same lines to the same sources, and each flagged at most once."""
@@ -285,10 +300,10 @@ def test_a_memory_of_another_setting_is_learned_anew(before, after):
 
 
 def test_fewer_seats_than_before_lose_no_line_that_waits():
-    partition = Partition(most=3, alert_rate=0.9999)
-    partition.take(lines_of(["a", "b", "c"] * 20))
+    partition, lines = Partition(most=3, alert_rate=0.9999), lines_of(["a", "b", "c"] * 20)
+    partition.take(lines)
     partition.options["most"] = 1
-    partition.restart()
+    partition.restart(lines)
     partition.take(lines_of(["a", "b", "c"] * 50, first=60))
     assert set(range(60)) <= {offset for _, offset in partition.flagged()}
 
