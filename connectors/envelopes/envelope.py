@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+MAX_MESSAGE_BYTES = 32 << 20
+"""What a message may hold when it is unpacked; a longer one is read as text only."""
+
 
 @dataclass(slots=True)
 class Inner:
@@ -71,9 +74,14 @@ class BytesEnvelope(Protocol):
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """As above. Bytes are a value that is read as if it had come alone (what a compressed one held).
 
-        Raises ValueError, with one line that says why, when it is surely such an envelope and can't be read.
+        Raises ValueError, with one line that says why, when it is surely such an envelope and can't be read;
+        Undecodable when the message is to be a dead letter.
         """
 
 
 class Undecodable(ValueError):  # noqa: N818
     """A message that can't be read here, although nothing is wrong with us; one line says what it would take."""
+
+
+class RegistryUnreachable(RuntimeError):  # noqa: N818
+    """A schema could not be asked for, which is not the message's fault: it is to be read again later."""

@@ -7,13 +7,21 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from connectors import formats
-from connectors.envelopes import registry
-from connectors.envelopes.envelope import Inner, ObjectEnvelope
+from connectors.envelopes import plugins
+from connectors.envelopes.confluent import Confluent, Schemas
+from connectors.envelopes.custom import Custom
+from connectors.envelopes.envelope import (
+    MAX_MESSAGE_BYTES,
+    BytesEnvelope,
+    Inner,
+    ObjectEnvelope,
+    RegistryUnreachable,
+    Undecodable,
+)
+from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
 from connectors.records import INFO, Record
 
-MAX_MESSAGE_BYTES = 32 << 20
-"""What a message may hold when it is unpacked; a longer one is read as text only."""
 MAX_LINES = 50_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
 MAX_NESTED = 8
@@ -52,18 +60,32 @@ class Reader:
     header lines gave.
     """
 
-    def __init__(self, settings: ReadingSettings | None = None, *, max_text: int = 65_536) -> None:
+    def __init__(
+        self,
+        settings: ReadingSettings | None = None,
+        *,
+        max_text: int = 65_536,
+        schemas: Schemas | None = None,
+    ) -> None:
+        """schemas: of messages in Confluent's wire format, which are Undecodable without. Raises PluginError."""
         self.settings = settings or ReadingSettings()
         self._max_text = max_text
-        wanted = self.settings.envelope
-        self._objects = chosen(registry.OBJECTS, wanted)
-        self._texts = chosen(registry.TEXTS, wanted)
-        self._bytes = chosen(registry.BYTES, wanted)
+        known, wanted = plugins.envelopes(), self.settings.envelope
+        self._objects: tuple[ObjectEnvelope, ...] = chosen(known.objects, wanted)
+        self._texts = chosen(known.texts, wanted)
+        # Compression and binary encodings are no shipper's: they are undone around the named one too.
+        self._bytes: tuple[BytesEnvelope, ...] = () if wanted == plugins.NONE else known.bytes
+        if schemas is not None:
+            self._bytes = tuple(Confluent(schemas) if isinstance(e, Confluent) else e for e in self._bytes)
+        if self.settings.message_field or self.settings.metadata_fields:
+            custom = Custom(self.settings.message_field, self.settings.metadata_fields)
+            self._objects = (custom, *self._objects)
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
-        """The records of one message in order; none for a control message. No content makes it raise.
+        """The records of one message in order; none for a control message. No content makes it raise
+        but for one that needs a schema: Undecodable, RegistryUnreachable.
 
         Every record has a severity. What can't be read is a raw record with a ``parse_error``.
         """
@@ -73,7 +95,7 @@ class Reader:
     def unwrap(self, value: bytes | None) -> list[Unread]:
         """The lines of one message without their envelopes; a message that can't be unwrapped is one line.
 
-        Raises Undecodable.
+        Raises Undecodable and RegistryUnreachable.
         """
         lines: list[Unread] = []
         try:
@@ -85,6 +107,8 @@ class Reader:
                 if value is None
                 else f"message of {len(value)} bytes is over {MAX_MESSAGE_BYTES}"
             )
+        except (Undecodable, RegistryUnreachable):
+            raise
         except (
             Exception
         ) as failure:  # what an envelope says against it, or a mistake of ours: nothing is lost
@@ -111,6 +135,8 @@ class Reader:
                 record = formats.parse_text(line, self.headers, around.stream if around is not None else "")
         else:
             record = formats.parse_object(line, text)
+            if around is not None and around.error:
+                record.parse_error = around.error
         if record is None:
             return None
         if around is not None:
@@ -127,7 +153,10 @@ class Reader:
             if held is not None:
                 self._inside(envelope.name, held, around, names, depth, lines)
                 return
-        self._text(formats.decode(value), around, names, depth, lines)
+        text = formats.decode(value)
+        if is_binary(text):
+            raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
+        self._text(text, around, names, depth, lines)
 
     def _inside(
         self,
@@ -153,12 +182,15 @@ class Reader:
                 self._object(inner.line, None, known, names, depth + 1, lines)
 
     def _text(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
+        if "\x00" in text:
+            text = text.replace("\x00", "\ufffd")
         if text[:1] in ("{", "[", '"'):
             events = formats.json_events(text)
             if len(events) == 1 and isinstance(events[0], dict):
                 self._object(events[0], text, around, names, depth, lines)
                 return
             if events and depth < MAX_NESTED:
+                around = around or Inner("")  # each is shown without the others
                 for event in events:
                     if isinstance(event, str):
                         self._text(event, around, names, depth + 1, lines)
@@ -204,7 +236,7 @@ class Reader:
 
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:
     """Those of the setting: all for ``auto``, none for ``none``, else the named one."""
-    return envelopes if wanted == "auto" else tuple(e for e in envelopes if e.name == wanted)
+    return envelopes if wanted == plugins.AUTO else tuple(e for e in envelopes if e.name == wanted)
 
 
 def add(lines: list[Unread], line: Unread) -> None:

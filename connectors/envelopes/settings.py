@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from connectors.envelopes.plugins import checked_envelope
 
 
 class ReadingSettings(BaseModel):
@@ -40,6 +42,19 @@ class ReadingSettings(BaseModel):
     )
     multiline: bool = Field(False, description="Join the lines of a stack trace that came as a message each")
 
+    @field_validator("envelope")
+    @classmethod
+    def _check_envelope(cls, value: str) -> str:
+        return checked_envelope(value)
+
+    @field_validator("message_field", "metadata_fields")
+    @classmethod
+    def _check_paths(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+        for path in [value] if isinstance(value, str) and value else value:
+            if not all(path.split(".")):
+                raise ValueError(f"stream.{info.field_name}: expected a dotted path, got {path[:64]!r}")
+        return value
+
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
@@ -48,3 +63,10 @@ class ReadingSettings(BaseModel):
         except (ValueError, KeyError, OSError):
             raise ValueError("is no time zone of the IANA data base, such as Europe/Berlin") from None
         return zone
+
+    @field_validator("envelope")
+    @classmethod
+    def _known_envelope(cls, envelope: str) -> str:
+        from connectors.envelopes.plugins import checked_envelope
+
+        return checked_envelope(envelope)

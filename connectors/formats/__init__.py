@@ -1,24 +1,24 @@
 """From one log line to a :class:`~connectors.records.Record`.
 
-``parse`` looks at the first characters, tries the format they suggest and falls back to raw text, so
-that every line gives a
-record. What a shipper wrapped around lines is undone before (``connectors.envelopes``). Imports the
-standard library, orjson
-and ``connectors.records`` only.
+``parse`` looks at the first characters, tries the format they suggest and falls back to raw text, so that every line
+gives a record. What a shipper wrapped around lines is undone before (``connectors.envelopes``). Imports the standard
+library, orjson and ``connectors.records`` only.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats import structured, syslog
+from connectors.formats import structured, syslog, tables
+from connectors.formats.ansi import without_escapes
+from connectors.formats.clock import Clock, clock_of
+from connectors.formats.decoding import NO_TEXT, decode, is_text
 from connectors.formats.headers import HeaderLines
 from connectors.formats.pairs import MAX_FIELDS
-from connectors.formats.payload import parse_payload
+from connectors.formats.plain import parse_plain
 from connectors.formats.structured import json_events
 from connectors.formats.syslog import add_program
 from connectors.formats.text import parse_raw
-from connectors.formats.times import split_time
 from connectors.records import Record
 
 __all__ = [
@@ -35,15 +35,16 @@ __all__ = [
     "parse_text",
 ]
 
-FORMATS = ("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access", "raw")
-"""Every value that ``Record.format`` takes. A payload inside a syslog message gives its own format."""
+FORMATS = (
+    *("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access"),
+    *("winxml", "w3c", "zeek", "vpcflow", "ltsv", "cisco", "text", "raw"),
+)
+"""Every value that ``Record.format`` takes. A payload behind a header gives its own format; ``text`` is a message behind
+a header of more than a time, ``raw`` any other."""
 
 # Kafka's default max.message.bytes. A parsed line costs memory many times its size, so what is longer is
 # read as text only.
 MAX_PARSED_BYTES = 1 << 20
-
-_NUL = "\x00"
-_REPLACEMENT = "\ufffd"
 
 
 def parse(value: bytes | None, *, max_text: int = 65_536) -> Record:
@@ -63,20 +64,29 @@ def parse(value: bytes | None, *, max_text: int = 65_536) -> Record:
     return record
 
 
-def parse_text(line: str, headers: HeaderLines | None = None, stream: str = "") -> Record | None:
+def parse_text(
+    line: str, headers: HeaderLines | None = None, stream: str = "", zone: str = "UTC"
+) -> Record | None:
     """The record of one decoded line; no content makes it raise.
 
     headers: names of columns that header lines of the same ``stream`` gave; None for a line that is such a header.
+    zone: the IANA name of the time zone of times that state none; ValueError for one that is not known.
     A line of more than ``MAX_PARSED_BYTES`` characters is kept as raw text with a ``parse_error``.
     """
+    clock = clock_of(zone)
+    line = without_escapes(line)
     if not line or line.isspace():
         return Record(text="", format="raw", parse_error="empty value")
     if len(line) > MAX_PARSED_BYTES:
         return parse_raw(
             line, error=f"line of {len(line)} characters is over the parsing limit of {MAX_PARSED_BYTES}"
         )
+    if not is_text(line):
+        return Record(line, "raw", parse_error=NO_TEXT)
     try:
-        record = _parse_line(line)
+        if headers is not None and tables.note_header(line, headers, stream):
+            return None
+        record = tables.parse_table(line, headers, stream) or _parse_line(line, clock)
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:
@@ -91,26 +101,11 @@ def parse_object(event: dict[str, Any], text: str | None = None) -> Record:
     return structured.parse_object(event, text)
 
 
-def decode(value: bytes) -> str:
-    """Text without byte order mark, NULs and line end; invalid UTF-8 becomes U+FFFD."""
-    line = value.decode("utf-8", "replace")
-    if _NUL in line:
-        line = line.replace(_NUL, _REPLACEMENT)
-    return line.removeprefix("\ufeff").rstrip("\r\n")
-
-
-def _parse_line(line: str) -> Record:
+def _parse_line(line: str, clock: Clock) -> Record:
     """The record of the first format that accepts the line."""
     body = line.lstrip() if line[0].isspace() else line
     if body[0] == "{":
         return structured.parse_json(body)
     if body[0] == "<":
-        return syslog.parse_with_priority(body) or parse_raw(line)
-    stamp = split_time(line)
-    if record := syslog.parse_without_priority(stamp):
-        return record
-    payload = parse_payload(stamp.rest, time=stamp.time)
-    # A brace after a timestamp promises no JSON, one at the start of the line does.
-    if payload and (payload.parse_error is None or stamp.rest == line):
-        return payload
-    return parse_raw(line, stamp=stamp)
+        return syslog.parse_with_priority(body, clock) or parse_raw(line)
+    return parse_plain(line, body, clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.formats import access, cef, logfmt, structured
+from connectors.formats import access, cef, logfmt, structured, tables
 from connectors.records import Record
 
 
@@ -19,6 +19,8 @@ def parse_payload(text: str, *, time: float | None = None) -> Record | None:
         return cef.parse_cef(text, time=time)
     if first == "L" and text.startswith("LEEF:"):
         return cef.parse_leef(text, time=time)
+    if record := tables.parse_payload(text, time=time):
+        return record
     if '] "' in text[: access.MAX_PREFIX] and (record := access.parse_access(text)):
         return record
-    return logfmt.parse_logfmt(text, time=time)
+    return logfmt.parse_logfmt(text, time=time) if "=" in text else None

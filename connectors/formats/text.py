@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from connectors.formats.times import Stamp, split_time
+from connectors.formats.clock import UTC, Clock
+from connectors.formats.times import split_time
 from connectors.records import Record
 
 
-def parse_raw(line: str, *, stamp: Stamp | None = None, error: str | None = None) -> Record:
-    """A raw record; ``error`` says why a parser rejected the line.
+def parse_raw(line: str, *, error: str | None = None, clock: Clock = UTC) -> Record:
+    """A raw record: the line without a leading time; ``error`` says why a parser rejected the line.
 
-    ``stamp`` is the line already split by ``split_time``. A line that is nothing but a timestamp keeps it.
+    A line that is nothing but a timestamp keeps it.
     """
-    stamp = stamp or split_time(line)
+    stamp = split_time(line, clock)
     return Record(text=stamp.rest or line, format="raw", time=stamp.time, parse_error=error)

@@ -1,50 +1,91 @@
-"""Timestamps: at the start of a line, and as the value of a field. All results are epoch seconds, UTC.
+"""Timestamps in their many spellings: at the start of a line, and as the value of a field.
 
-A time without a zone is read as UTC; a time without a year gets the latest year that is not in the future.
+All results are epoch seconds, UTC; ``connectors.formats.clock`` states the rules for zones and missing years. An
+epoch's unit (seconds to nanoseconds) is told by the number of its digits.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from calendar import timegm
-from functools import lru_cache
 from typing import NamedTuple
 
-_DAY = 86_400.0
-_MONTH_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
-_MONTH = f"(?P<month>{'|'.join(_MONTH_NAMES)})"
-_WEEKDAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
-_ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w.-]|:\d))?"
-# What may stand between a timestamp and the rest of the line.
-_GAP = r"(?:[,:;|]?\s+(?:-\s+)?|\||$)"
+from connectors.formats.clock import MONTHS, UTC, ZONE_NAMES, Clock, zone_seconds
 
-_ISO = r"(?P<year>\d{4})(?P<dash>[-/.])(?P<month>\d\d)(?P=dash)(?P<day>\d\d)[T :_-]" + _CLOCK + _ZONE
-_SYSLOG = _MONTH + r" {1,2}(?P<day>\d{1,2})(?: (?P<year>\d{4}))? " + _CLOCK + _ZONE
-_CTIME = f"{_WEEKDAY} {_MONTH}" + r" {1,2}(?P<day>\d{1,2}) " + _CLOCK + r"(?: [A-Z]{3,4})? (?P<year>\d{4})"
-_ACCESS = r"(?P<day>\d\d)/" + _MONTH + r"/(?P<year>\d{4}):" + _CLOCK + _ZONE
-_COMPACT = r"(?P<yy>\d\d)(?P<month>\d\d)(?P<day>\d\d) (?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
-_EPOCH = r"(?P<epoch>\d{10}(?:\d{3}){0,3}(?:\.\d{1,9})?)"
-_DAY_FIRST = r"(?P<day>\d{1,2})[ -]" + _MONTH + r"(?:[ -](?P<year>\d{4}))? " + _CLOCK + _ZONE
+_MONTH = "[A-Z][a-z]{2}"
+_HM = r"\d\d:\d\d"
+_SECOND = r":(\d\d)(?:[.,](\d{1,9}))?"
+_ZONE = re.compile(
+    rf" ?(Z|{'|'.join(ZONE_NAMES)}|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w.-]|:\d)(?:\[[A-Za-z_]+/[A-Za-z_/]+\])?",
+    re.ASCII,
+)
+_ZONE_STARTS = frozenset(name[:3] for name in ZONE_NAMES)
+_NEXT_YEAR = re.compile(r" (\d{4})", re.ASCII)
+_HALF_DAY = re.compile(r" ([AP]M)")
+_ENDS = frozenset(["", *" \t\n,;:|])>"])
+"""What may follow a time."""
+
+
+class Spelling(NamedTuple):
+    """How a time is written: groups are the text down to the minute, the second, its fraction; then comes a zone."""
+
+    pattern: re.Pattern[str]
+    order: str
+    """What the parts of the minute and of the tail are, see ``Clock.minute``; empty: not to be read."""
+    is_syslog: bool = False
+    tail: re.Pattern[str] | None = None
+    """What may follow the zone."""
+
+
+def _spelling(
+    pattern: str, order: str, *, is_syslog: bool = False, tail: re.Pattern[str] | None = None
+) -> Spelling:
+    return Spelling(re.compile(pattern, re.ASCII), order, is_syslog, tail)
+
+
+_ISO = _spelling(rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-]{_HM})(?:{_SECOND})?", "YMDhm")
+_DOTS = _spelling(r"(\d{4}-\d\d-\d\d-\d\d\.\d\d)\.(\d\d)(?:\.(\d{1,9}))?", "YMDhm")
+_SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?:,? \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
+_HALF_DAYS = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()", "bDYhmp", tail=_HALF_DAY)
+_CTIME = _spelling(rf"{_MONTH} ({_MONTH} {{1,2}}\d{{1,2}} {_HM}){_SECOND}", "bDhmY", tail=_NEXT_YEAR)
+_MAIL = _spelling(rf"{_MONTH},? (\d{{1,2}} {_MONTH} \d{{4}} {_HM}){_SECOND}", "DbYhm")
+_DAY_FIRST = _spelling(rf"(\d{{1,2}}[ /-]?{_MONTH}(?:[ /-]?\d{{4}})?[ :]{_HM}){_SECOND}", "DbYhm")
+_DAY_DOTS = _spelling(rf"(\d\d\.\d\d\.\d{{4}},? {_HM}){_SECOND}", "DMYhm")
+_MONTH_FIRST = _spelling(
+    r"(\d{1,2}/\d{1,2}/\d{4},? \d{1,2}:\d\d):(\d\d)(?:\.(\d{1,9}))?(?= [AP]M)", "MDYhmp", tail=_HALF_DAY
+)
 # Day and month cannot be told apart, so such a stamp is removed and not read.
-_AMBIGUOUS = r"(?P<unread>\d\d[-/.]\d\d[-/.]\d{4},? {1,2}\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?)" + _ZONE
+_UNCLEAR = _spelling(rf"(\d\d[-/]\d\d[-/]\d{{4}},? {{1,2}}{_HM}){_SECOND}", "")
+_SHORT_YEAR = _spelling(rf"(\d\d/\d\d/\d\d {_HM}){_SECOND}", "YMDhm")
+_NO_YEAR = _spelling(rf"(\d\d[-.]\d\d {_HM}){_SECOND}", "MDhm")
+_COMPACT = _spelling(r"(\d{6} (?:\d{4}|[ \d]\d:\d\d)):?(\d\d)()", "YMDhm")
+_COMPACT_DAY = _spelling(rf"(\d{{8}}[T -](?:\d{{4}}|{_HM})):?(\d\d)(?:[.,:](\d{{1,9}}))?", "YMDhm")
+_EPOCH = re.compile(r"(\d{10}(?:\d{3}){0,3})(?:\.(\d{1,9}))?(?=[\s,;:|\])>]|$)", re.ASCII)
+_DIGITS = re.compile(r"\d{1,20}", re.ASCII)
+
+_BY_DIGITS: dict[int, tuple[Spelling, ...]] = {
+    1: (_DAY_FIRST, _MONTH_FIRST),
+    2: (_DAY_FIRST, _NO_YEAR, _SHORT_YEAR, _DAY_DOTS, _MONTH_FIRST, _UNCLEAR),
+    4: (_DOTS,),
+    6: (_COMPACT,),
+    8: (_COMPACT_DAY,),
+}
+_BY_NAME: dict[str, tuple[Spelling, ...]] = {
+    **dict.fromkeys(MONTHS, (_SYSLOG, _HALF_DAYS)),
+    **dict.fromkeys(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), (_CTIME, _MAIL)),
+}
+# What may stand between a timestamp and the rest of the line.
+_GAP = re.compile(r"[,:;|]?\s+(?:-\s+)?|\||$")
+_GAP_AFTER_BRACKET = re.compile(r"[,:;|]?\s+|$|")
 
 
-def _leading(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern + _GAP, re.ASCII)
+class Found(NamedTuple):
+    """A time within a text."""
 
-
-def _bracketed(pattern: str) -> re.Pattern[str]:
-    return re.compile(r"\[" + pattern + r"\](?:[,:;|]?\s+|$)?", re.ASCII)
-
-
-_LEADING_SYSLOG = _leading(_SYSLOG)
-_LEADING_CTIME = _leading(_CTIME)
-_LEADING_DIGITS = [_leading(p) for p in (_ISO, _EPOCH, _COMPACT, _DAY_FIRST, _AMBIGUOUS)]
-_LEADING_BRACKET = [_bracketed(p) for p in (_CTIME, _ISO, _ACCESS, _EPOCH, _AMBIGUOUS)]
-_VALUE = [re.compile(p, re.ASCII) for p in (_ISO, _EPOCH, _SYSLOG, _CTIME, _ACCESS)]
+    time: float | None
+    """None when it is one of those that can't be read."""
+    end: int
+    is_syslog: bool
+    """True for the two spellings that syslog daemons use: ``Jun 14 15:16:01`` and RFC 3339."""
 
 
 class Stamp(NamedTuple):
@@ -55,99 +96,99 @@ class Stamp(NamedTuple):
     rest: str
     """The line without its timestamp."""
     is_syslog: bool
-    """True for the two spellings that syslog daemons use: ``Jun 14 15:16:01`` and RFC 3339."""
 
 
-def split_time(line: str) -> Stamp:
-    """Split a leading timestamp off; a line without one comes back whole."""
-    first = line[:1]
+def find_time(text: str, start: int = 0, clock: Clock = UTC) -> Found | None:
+    """The time at a place of a text; None when there is none."""
+    first = text[start : start + 1]
     if "0" <= first <= "9":
-        return _split(line, _LEADING_DIGITS)
-    if "A" <= first <= "W":
-        if (match := _LEADING_SYSLOG.match(line)) and (seconds := _seconds(match)) is not None:
-            return Stamp(seconds, line[match.end() :], is_syslog=True)
-        return _split(line, (_LEADING_CTIME,))
-    if first == "[":
-        return _split(line, _LEADING_BRACKET)
-    return Stamp(None, line, is_syslog=False)
-
-
-def parse_time(value: str) -> float | None:
-    """The time that a field's value states, or None."""
-    for pattern in _VALUE:
-        if match := pattern.fullmatch(value):
-            return _seconds(match)
+        if text[start + 4 : start + 5] in ("-", "/", ".") and (found := _read(text, start, _ISO, clock)):
+            return found._replace(is_syslog=True) if text[start + 10] == "T" else found
+        return _digits(text, start, clock)
+    if spellings := _BY_NAME.get(text[start : start + 3]):
+        return _first(text, start, spellings, clock)
     return None
 
 
-def _split(line: str, patterns: list[re.Pattern[str]] | tuple[re.Pattern[str], ...]) -> Stamp:
-    for pattern in patterns:
-        if not (match := pattern.match(line)):
-            continue
-        found = match.groupdict()
-        seconds = None if "unread" in found else _seconds(match)
-        if seconds is None and "unread" not in found:
-            continue  # digits in the shape of a time, such as month 13
-        return Stamp(seconds, line[match.end() :], is_syslog=line[10:11] == "T" and "dash" in found)
-    return Stamp(None, line, is_syslog=False)
-
-
-def _seconds(match: re.Match[str]) -> float | None:
-    """Epoch seconds of a match, None when it is no calendar time."""
-    found = match.groupdict()
-    if epoch := found.get("epoch"):
-        return _epoch_seconds(epoch)
-    month, day = found["month"], int(found["day"])
-    month = _MONTHS.get(month) or int(month)
-    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"])
-    if hour > 23 or minute > 59 or second > 60:
-        return None
-    clock = hour * 3600.0 + minute * 60 + second - _zone_seconds(found.get("zone"))
-    if fraction := found.get("fraction"):
-        clock += int(fraction) / 10 ** len(fraction)
-    if year := found.get("year"):
-        midnight = _midnight(int(year), month, day)
-    elif century_year := found.get("yy"):
-        midnight = _midnight(2000 + int(century_year), month, day)
+def split_time(line: str, clock: Clock = UTC) -> Stamp:
+    """Split a leading timestamp off, bare or in brackets; a line without one comes back whole."""
+    bracket = line[:1] == "["
+    found = find_time(line, 1 if bracket else 0, clock)
+    if found is None:
+        return Stamp(None, line, is_syslog=False)
+    if bracket:
+        if line[found.end : found.end + 1] != "]":
+            return Stamp(None, line, is_syslog=False)
+        gap = _GAP_AFTER_BRACKET.match(line, found.end + 1)
     else:
-        return _without_year(month, day, clock)
-    return None if midnight is None else midnight + clock
+        gap = _GAP.match(line, found.end)
+    if gap is None:
+        return Stamp(None, line, is_syslog=False)
+    return Stamp(found.time, line[gap.end() :], found.is_syslog and not bracket)
 
 
-def _epoch_seconds(digits: str) -> float | None:
-    """Seconds, milli-, micro- or nanoseconds by the number of digits; None outside 2000 to 2100."""
-    whole = len(digits.partition(".")[0])
-    seconds = float(digits) / 10 ** (whole - 10)
-    return seconds if 946_684_800 <= seconds < 4_102_444_800 else None
+def skip_gap(line: str, end: int) -> int:
+    """Where the rest of a line begins behind its time."""
+    gap = _GAP.match(line, end)
+    return gap.end() if gap else end
 
 
-def _zone_seconds(zone: str | None) -> int:
-    if not zone or zone[0] not in "+-":
-        return 0
-    digits = zone[1:].replace(":", "")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
-    return -seconds if zone[0] == "-" else seconds
+def parse_time(value: str, clock: Clock = UTC) -> float | None:
+    """The time that a field's value states, or None."""
+    found = find_time(value, 0, clock)
+    return found.time if found is not None and found.end == len(value) else None
 
 
-def _without_year(month: int, day: int, clock: float) -> float | None:
-    """The latest such time that is not in the future.
-
-    A sender whose clock or zone is ahead of ours by up to a day means now, not a year ago.
-    """
-    now = time.time()
-    this_year = time.gmtime(now).tm_year
-    # Eight years back reach a leap year from anywhere, 29 February across 2100 included.
-    for year in range(this_year + 1, this_year - 9, -1):
-        midnight = _midnight(year, month, day)
-        if midnight is not None and midnight + clock <= now + _DAY:
-            return min(midnight + clock, now)
+def _digits(text: str, start: int, clock: Clock) -> Found | None:
+    run = _DIGITS.match(text, start)
+    assert run is not None, "the caller saw a digit"
+    count = run.end() - start
+    if count < 10:
+        return _first(text, start, _BY_DIGITS.get(count, ()), clock)
+    if match := _EPOCH.match(text, start):
+        seconds = _epoch_seconds(match[1], match[2])
+        return None if seconds is None else Found(seconds, match.end(), is_syslog=False)
     return None
 
 
-@lru_cache(maxsize=4096)
-def _midnight(year: int, month: int, day: int) -> float | None:
-    """Epoch seconds at the start of a day, UTC; None when there is no such day."""
-    if not (1900 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= 31):
+def _first(text: str, start: int, spellings: tuple[Spelling, ...], clock: Clock) -> Found | None:
+    for spelling in spellings:
+        if found := _read(text, start, spelling, clock):
+            return found
+    return None  # or digits in the shape of a time, such as month 13
+
+
+def _read(text: str, start: int, spelling: Spelling, clock: Clock) -> Found | None:
+    """A time of one spelling; None when it is none, or no calendar time."""
+    pattern, order, is_syslog, tail = spelling
+    match = pattern.match(text, start)
+    if match is None:
         return None
-    seconds = timegm((year, month, day, 0, 0, 0))
-    return float(seconds) if time.gmtime(seconds).tm_mday == day else None
+    minute, second, fraction = match.groups()
+    end, zone = match.end(), None
+    mark = text[end : end + 1]
+    if mark not in _ENDS or (
+        mark == " " and (text[end + 1 : end + 2] in "+-Z" or text[end + 1 : end + 4] in _ZONE_STARTS)
+    ):
+        behind = _ZONE.match(text, end)
+        if behind is not None:
+            zone, end = behind[1], behind.end()
+    if tail is not None and (behind := tail.match(text, end)):
+        minute, end = f"{minute} {behind[1]}", behind.end()
+    if text[end : end + 1] not in _ENDS:
+        return None
+    if not order:
+        return Found(None, end, is_syslog)
+    seconds = (UTC if zone else clock).minute(minute, order)
+    if seconds is None or (second and second > "60"):
+        return None
+    if second:
+        seconds += float(f"{second}.{fraction}") if fraction else int(second)
+    return Found(seconds - zone_seconds(zone) if zone else seconds, end, is_syslog)
+
+
+def _epoch_seconds(digits: str, fraction: str | None) -> float | None:
+    """Seconds, milli-, micro- or nanoseconds by the number of digits; None outside 2000 to 2100."""
+    number = float(f"{digits}.{fraction}") if fraction else float(digits)
+    seconds = number / 10 ** (len(digits) - 10)
+    return seconds if 946_684_800 <= seconds < 4_102_444_800 else None

@@ -6,6 +6,7 @@ import logging
 import ssl
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from kafka.net.sasl.oauth import AbstractTokenProvider
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -55,6 +56,21 @@ class KafkaSettings(BaseModel):
     sasl_oauth_token: SecretStr | None = Field(
         default=None, description="Token for OAUTHBEARER, sent as it is"
     )
+    schema_registry_url: str | None = Field(
+        default=None,
+        description="Schema registry for messages in Confluent's wire format, http(s)://host:port, comma list; "
+        "they are dead letters when unset",
+    )
+    schema_registry_username: str | None = Field(
+        default=None, description="User name, or API key, at the schema registry"
+    )
+    schema_registry_password: SecretStr | None = Field(
+        default=None, description="Password, or API secret, at the schema registry"
+    )
+    schema_registry_cafile: Path | None = Field(
+        default=None,
+        description="PEM file with the CAs to trust for the schema registry; the usual ones when unset",
+    )
     client_id: str = Field(
         default="secencoder-streams", min_length=1, description="Name in the broker's logs and quotas"
     )
@@ -73,6 +89,22 @@ class KafkaSettings(BaseModel):
             if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
                 raise ValueError(f"kafka.bootstrap_servers: expected host:port, got {server!r}")
         return ",".join(servers)
+
+    @model_validator(mode="after")
+    def _check_registry(self) -> Self:
+        if self.schema_registry_url is None:
+            self._refuse(
+                ("schema_registry_username", "schema_registry_password", "schema_registry_cafile"),
+                "has no effect without kafka.schema_registry_url",
+            )
+            return self
+        for url in self.schema_registry_url.split(","):
+            _check_registry_url(url.strip())
+        if (self.schema_registry_username is None) != (self.schema_registry_password is None):
+            raise ValueError(
+                "kafka.schema_registry_username and kafka.schema_registry_password need each other"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_security(self) -> Self:
@@ -122,6 +154,24 @@ class KafkaSettings(BaseModel):
             "kafka", ssl_cafile=self.ssl_cafile, ssl_certfile=self.ssl_certfile, ssl_keyfile=self.ssl_keyfile
         )
 
+    def schema_registry_config(self) -> dict[str, Any]:
+        """The configuration of a registry client. It holds a secret: never log it.
+
+        Raises ValueError when no registry is set or its CA file is missing.
+        """
+        if self.schema_registry_url is None:
+            raise ValueError("kafka.schema_registry_url is not set")
+        config = {"url": self.schema_registry_url}
+        if self.schema_registry_cafile is not None:
+            client_ssl_context(
+                "kafka", schema_registry_cafile=self.schema_registry_cafile, certfile=None, keyfile=None
+            )
+            config["ssl.ca.location"] = str(self.schema_registry_cafile)
+        if self.schema_registry_username is not None and self.schema_registry_password is not None:
+            password = self.schema_registry_password.get_secret_value()
+            config["basic.auth.user.info"] = f"{self.schema_registry_username}:{password}"
+        return config
+
     def _shared_kwargs(self) -> dict[str, Any]:
         kwargs: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),
@@ -157,6 +207,22 @@ class KafkaSettings(BaseModel):
         if self.sasl_oauth_token is not None:
             kwargs["sasl_oauth_token_provider"] = _aiokafka_token(self.sasl_oauth_token)
         return kwargs
+
+
+def _check_registry_url(url: str) -> None:
+    """Raises ValueError, which shows no part of a URL with a password in it."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "kafka.schema_registry_url: user and password belong into kafka.schema_registry_username and "
+            "kafka.schema_registry_password"
+        )
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+        raise ValueError("kafka.schema_registry_url: expected http://host:port or https://host:port")
 
 
 def _keep_logins_out_of_logs() -> None:

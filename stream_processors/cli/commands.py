@@ -10,6 +10,7 @@ COMMANDS = {
     "demo": "stream_processors.cli.demo:demo",
     "embed": "stream_processors.cli.files:embed",
     "model": "stream_processors.cli.model:model",
+    "parse": "stream_processors.cli.parse:parse",
     "produce": "stream_processors.cli.files:produce",
     "query": "stream_processors.cli.query:query",
     "scan": "stream_processors.cli.files:scan",

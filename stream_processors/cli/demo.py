@@ -9,14 +9,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from connectors.envelopes import Reader
 from connectors.findings import Anomaly
+from connectors.records import Line
 from stream_processors.answers.queries import samples
 from stream_processors.cli import report
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option
 from stream_processors.demo.run import PARTITIONS, TOPIC, DemoRun, run_demo
 from stream_processors.demo.scenario import ATTACK_STEPS, scenario
-from stream_processors.detection.texts import TEXT_CHARACTERS
+from stream_processors.demo.scenario.envelopes import ENVELOPES, Message, wrap
+from stream_processors.detection.texts import display_text
 
 WINDOW_SECONDS = 10
 TOP = 20
@@ -41,24 +44,28 @@ def file_lines(names: tuple[str, ...]) -> Iterator[bytes]:
 @click.option("--seconds", default=60.0, type=click.FloatRange(1), help="Longest time to stream.")
 @click.option("--lines", default=6_000, type=click.IntRange(1), help="Generated lines.")
 @click.option("--seed", default=7, help="Seed of the generated logs.")
+@click.option(
+    "--envelope",
+    type=click.Choice(ENVELOPES),
+    metavar="NAME",
+    help=f"Wrap the generated logs as a shipper does: {', '.join(ENVELOPES)}.",
+)
 @json_option
-def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json: bool) -> None:
+def demo(
+    inputs: tuple[str, ...], seconds: float, lines: int, seed: int, envelope: str | None, as_json: bool
+) -> None:
     """Stream logs through an embedded Kafka, a worker and an embedded Redis, then print the answers.
 
     Without --input the logs are generated: eight kinds of systems, and an attack planted among them.
     """
+    if inputs and envelope:
+        raise click.UsageError("--envelope wraps generated logs; it can't go with --input")
     planted: dict[str, str] = {}
-
-    def generated() -> Iterator[bytes]:
-        for labelled in scenario(lines=lines, seed=seed):
-            if labelled.attack:
-                planted[labelled.line[:TEXT_CHARACTERS]] = labelled.attack
-            yield labelled.line.encode()
 
     for name in inputs:
         with opened(name):
             pass  # a file that can't be read is reported before anything starts
-    values = file_lines(inputs) if inputs else generated()
+    values = file_lines(inputs) if inputs else generated(lines, seed, envelope, planted)
     options = {
         "DETECTION__WINDOW_SECONDS": str(WINDOW_SECONDS),
         "DETECTION__ALERT_RATE": "0.02",
@@ -67,11 +74,13 @@ def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting broker, store and worker", total=None if inputs else lines)
+        task = progress.add_task(
+            "starting broker, store and worker", total=None if inputs or envelope else lines
+        )
 
         def advance(produced: int, applied: int) -> None:
             progress.update(
-                task, completed=applied, description=f"{produced:,} lines in, {applied:,} answered"
+                task, completed=applied, description=f"{produced:,} messages in, {applied:,} answered"
             )
 
         def show(run: DemoRun) -> None:
@@ -81,10 +90,24 @@ def demo(inputs: tuple[str, ...], seconds: float, lines: int, seed: int, as_json
         run_demo(values, options=options, seconds=seconds, advance=advance, show=show)
 
 
+def generated(lines: int, seed: int, envelope: str | None, planted: dict[str, str]) -> Iterator[bytes]:
+    """The messages of the scenario, plain or wrapped; the texts of planted lines are noted with their steps."""
+    labelled = scenario(lines=lines, seed=seed)
+    plain = (Message(one.line.encode(), (one,)) for one in labelled)
+    reader = Reader()
+    for message in wrap(labelled, envelope, seed) if envelope else plain:
+        if any(one.attack for one in message.lines):
+            for one, record in zip(message.lines, reader.read(message.value), strict=True):
+                if one.attack:
+                    planted[display_text(Line(0, one.time, record, value=message.value))] = one.attack
+        yield message.value
+
+
 def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> None:
     """The answers of a finished run; ``planted`` maps an attack line's text to its step."""
     stats = run.store.stats(TOPIC)
-    flagged = run.store.anomalies(TOPIC, limit=run.lines or 1)
+    speed = stats.lines / run.seconds
+    flagged = run.store.anomalies(TOPIC, limit=stats.lines or 1)
     anomalies = flagged[:TOP]
     patterns = run.store.patterns(TOPIC)
     whole = samples(run.store, TOPIC, windows=1)
@@ -92,9 +115,10 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
     if as_json:
         report.print_json(
             {
-                "lines": run.lines,
+                "messages": run.messages,
+                "lines": stats.lines,
                 "seconds": round(run.seconds, 2),
-                "lines_per_second": round(run.lines / run.seconds, 1),
+                "lines_per_second": round(speed, 1),
                 "sources": [stats],
                 "planted": quality,
                 "anomalies": [
@@ -107,8 +131,9 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
         )
         return
     report.console.print(
-        f"[bold]{run.lines:,} lines[/bold] through Kafka ({PARTITIONS} partitions), a worker and Redis in "
-        f"{run.seconds:.1f} s: [bold]{run.lines / run.seconds:,.0f} lines/s[/bold], the worker's start included\n"
+        f"[bold]{stats.lines:,} lines[/bold] in {run.messages:,} messages through Kafka "
+        f"({PARTITIONS} partitions), a worker and Redis in "
+        f"{run.seconds:.1f} s: [bold]{speed:,.0f} lines/s[/bold], the worker's start included\n"
     )
     report.show_anomalies(anomalies, planted)
     if quality is not None:

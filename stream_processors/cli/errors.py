@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis
 from kafka.errors import KafkaError
 
+from connectors.envelopes.plugins import PluginError
 from connectors.kafka import BrokerUnreachable, TopicError
 from connectors.kafka.producer import DeliveryError
 from connectors.redis import StoreUnreachable
@@ -14,7 +15,7 @@ from stream_processors.demo.run import DemoError
 from stream_processors.demo.servers import EmbeddedServerError
 from stream_processors.settings import SettingsError
 
-WRONG_INPUT = (SettingsError, BundleError, TopicError)
+WRONG_INPUT = (SettingsError, BundleError, TopicError, PluginError)
 FAILURES = (
     BrokerUnreachable,
     StoreUnreachable,

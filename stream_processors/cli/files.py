@@ -162,19 +162,24 @@ def embed(
 ) -> None:
     """Write one vector a line of FILE (or stdin for -) as a float32 array of shape (lines, dim).
 
+    What a shipper wrapped around a line is left out. A line of FILE that holds several has the vector of them together.
+
     With encoder.tier = cascade every vector is the full encoder's: a cascade saves work in detection only.
     """
     import numpy as np
 
-    from connectors.formats import parse
+    from connectors.envelopes import Reader
     from stream_processors.scan import batched
 
-    encoder = make_encoder(settings_from(config, assignments, **shortcuts))
+    def text_of(value: bytes) -> str:
+        return value.decode("utf-8", "replace") if raw else "\n".join([r.text for r in reader.read(value)])
+
+    settings = settings_from(config, assignments, **shortcuts)
+    encoder, reader = make_encoder(settings), Reader(settings.stream)
     parts = [np.empty((0, encoder.dim), dtype=np.float32)]
     with opened(file) as (stream, size), progress_bar("embedding", size) as advance:
         for values in batched(read_lines(stream), 1_000):
-            texts = [value.decode("utf-8", "replace") if raw else parse(value).text for value in values]
-            parts.append(encoder.embed(texts))
+            parts.append(encoder.embed([text_of(value) for value in values]))
             advance(sum(map(len, values)) + len(values))
     vectors = np.concatenate(parts)
     with output.open("wb") as target:

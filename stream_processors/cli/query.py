@@ -113,12 +113,13 @@ def windows(last: int, limit: int, as_json: bool, **options: Any) -> None:
 @query_options
 def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     """Patterns nearest in meaning to TEXT, a log line."""
-    from connectors.formats import parse
+    from connectors.envelopes import Reader
     from stream_processors.answers.queries import similar as find_similar
 
     question = Question(**options)
     encoder = make_encoder(question.settings)
-    vector = encoder.embed([parse(text.encode("utf-8", "surrogateescape")).text])[0]
+    records = Reader(question.settings.stream).read(text.encode("utf-8", "surrogateescape"))
+    vector = encoder.embed(["\n".join([record.text for record in records])])[0]
     found = find_similar(question.store, question.source, vector, model=encoder.bundle.identity, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 

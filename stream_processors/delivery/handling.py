@@ -10,6 +10,7 @@ import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from connectors.envelopes.envelope import RegistryUnreachable
 from connectors.findings import Changes
 from connectors.store import Fenced, StoreRefused
 from connectors.waiting import reason_of
@@ -25,8 +26,8 @@ from stream_processors.detection.reading import Failed, Step
 
 log = logging.getLogger("secencoder.worker")
 
-NOT_THE_LINES = (StoreRefused, redis.RedisError, KafkaError, OurFault)
-"""What fewer lines would not help against: a server's refusal, or a fault of ours."""
+NOT_THE_LINES = (StoreRefused, redis.RedisError, KafkaError, RegistryUnreachable, OurFault)
+"""What fewer lines would not help against: a server's refusal or absence, or a fault of ours."""
 
 
 class Handler:

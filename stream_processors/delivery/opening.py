@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connectors import kafka
+from connectors.envelopes.confluent import Schemas
 from connectors.store import Store, Stored
 from stream_processors.delivery.batches import Partition, name_of
 from stream_processors.detection.reading import LineReader
@@ -61,9 +62,10 @@ class Opener:
         store: Store,
         consumer: AIOKafkaConsumer,
         new_detector: Callable[[TopicPartition], Sources],
+        schemas: Schemas | None = None,
     ) -> None:
         self._settings, self._store, self._consumer = settings, store, consumer
-        self._new_detector = new_detector
+        self._new_detector, self._schemas = new_detector, schemas
         self._topics: dict[str, tuple[float, asyncio.Task[TopicFacts]]] = {}
         self._checked: set[str] = set()
         self._claimed: set[str] = set()
@@ -121,7 +123,7 @@ class Opener:
             topic_id=topic.id,
             start=self._start(topic.starts.get(number), applied if applied is not None else beginning),
             expired=expired,
-            reader=LineReader(self._settings.stream.reading(source), start=position),
+            reader=LineReader(self._settings.stream.reading(source), start=position, schemas=self._schemas),
         )
 
     def _start(self, known: int | None, first: int) -> int | None:

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from mode import Service
 
+from connectors.kafka.schemas import SchemaRegistry
 from connectors.kafka.streaming import make_consumer, missing_codecs
 from connectors.sinks.dead_letters import DeadLetterTopic
 from connectors.store import Store
@@ -67,6 +68,7 @@ class StreamService(Service):
         super().__init__()
         self.settings, self.store, self.metrics = settings, store, metrics
         self._dim, self._model = dim, model
+        self.schemas = SchemaRegistry(settings.kafka) if settings.kafka.schema_registry_url else None
         self.channel: Any = None
         self.long_channel: Any = None
         self.retrying = Retrying(self)
@@ -105,7 +107,7 @@ class StreamService(Service):
         self.consumer = make_consumer(
             self.settings.kafka, stream.group, session_seconds=stream.session_timeout_seconds
         )
-        self.opener = Opener(self.settings, self.store, self.consumer, self.new_detector)
+        self.opener = Opener(self.settings, self.store, self.consumer, self.new_detector, self.schemas)
         self.fetcher = Fetcher(
             self.consumer, self.troubles, self.open, self.queue, batch_lines=stream.batch_lines
         )

@@ -19,8 +19,9 @@ from stream_processors.demo.servers import embedded_broker, embedded_store
 
 TOPIC = "logs"
 PARTITIONS = 4
-AHEAD_LINES = 4_000
-"""Lines the producer may be ahead of the worker: the embedded broker keeps only the newest 5 MB of a partition."""
+AHEAD_MESSAGES = 4_000
+AHEAD_BYTES = 4 << 20
+"""How far the producer may be ahead of the worker: the embedded broker keeps only the newest 5 MB of a partition."""
 POLL_SECONDS = 0.1
 
 
@@ -30,10 +31,10 @@ class DemoError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class DemoRun:
-    """What happened: lines in, seconds from the first line produced to the last one applied."""
+    """What happened: messages in, seconds from the first one produced to the last one applied."""
 
     store: RedisStore
-    lines: int
+    messages: int
     seconds: float
 
 
@@ -82,7 +83,7 @@ def run_demo(
     """Streams ``values`` until they, or ``seconds``, are over, waits for the worker, and shows the answers.
 
     options: more settings of the worker, e.g. ``{"DETECTION__WINDOW_SECONDS": "10"}``. advance(produced, applied) is
-    called as lines move. The servers live until ``show`` returns. Raises DemoError.
+    called as messages move. The servers live until ``show`` returns. Raises DemoError.
     """
     with tempfile.TemporaryDirectory(prefix="secencoder-demo-") as folder, embedded_broker() as broker:
         kafka = KafkaSettings(bootstrap_servers=broker, api_version=(2, 1))
@@ -109,20 +110,23 @@ class Stream:
     advance: Callable[[int, int], None]
 
     def produce(self, values: Iterable[bytes], seconds: float) -> tuple[int, float]:
-        """Sends lines while the worker keeps up; returns their number and when the first one was read."""
-        produced = 0
+        """Sends messages while the worker keeps up; returns their number and when the first one was read."""
+        produced = sent = checked = 0
         started = first_applied = time.monotonic()
         with LineProducer(self.kafka, TOPIC, linger_ms=5) as producer:
             for value in values:
                 producer.send(value)
                 produced += 1
-                if produced % 100 == 0:
+                sent += len(value)
+                if produced % 100 == 0 or sent - checked > AHEAD_BYTES // 8:
+                    checked = sent
                     applied = self.applied()
                     if applied == 0:
                         first_applied = time.monotonic()
                     elif time.monotonic() - first_applied > seconds:
                         break
-                    while produced - applied > AHEAD_LINES:
+                    ahead = min(AHEAD_MESSAGES, AHEAD_BYTES * produced // max(sent, 1))
+                    while produced - applied > ahead:
                         time.sleep(POLL_SECONDS)
                         applied = self.applied()
                     self.advance(produced, applied)
@@ -141,7 +145,7 @@ class Stream:
             time.sleep(POLL_SECONDS)
 
     def applied(self) -> int:
-        """Lines applied so far."""
+        """Messages applied so far."""
         self.check_worker()
         return sum(self.store.applied(TOPIC).values())
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from connectors.envelopes import Reader, ReadingSettings
+from connectors.envelopes.confluent import Schemas
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import Group, Joiner, Part, joined
 from connectors.records import Line, Message, Record
@@ -64,11 +65,13 @@ class Step:
 class LineReader:
     """Reads the messages of one partition of a topic.
 
-    start: offset of the first one to come.
+    start: offset of the first one to come. schemas: what knows those of Confluent's wire format.
     """
 
-    def __init__(self, settings: ReadingSettings | None = None, *, start: int = 0) -> None:
-        self.reader = Reader(settings)
+    def __init__(
+        self, settings: ReadingSettings | None = None, *, start: int = 0, schemas: Schemas | None = None
+    ) -> None:
+        self.reader = Reader(settings, schemas=schemas)
         self._by_line = self.reader.settings.time == "line"
         self._joiner = Joiner(traces=self.reader.settings.multiline)
         self._messages: deque[Message] = deque()

@@ -137,10 +137,11 @@ def dead_letters(case: Case, *, repeated: bool) -> list[str]:
     return problems
 
 
-def place_of(headers: list[tuple[str, bytes]]) -> tuple[int, int]:
-    """Partition and offset of the line that a dead letter is about."""
+def place_of(headers: list[tuple[str, bytes]]) -> tuple[int, int, int]:
+    """Partition, offset and index of the line that a dead letter is about; index 0 for a whole message."""
     added = dict(headers)
-    return int(added["__streams.errors.partition"]), int(added["__streams.errors.offset"])
+    partition, offset = (int(added[f"__streams.errors.{name}"]) for name in ("partition", "offset"))
+    return partition, offset, int(added.get("secencoder.index", b"0"))
 
 
 def twice(case: Case) -> list[str]:

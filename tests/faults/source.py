@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -51,8 +52,8 @@ class Source:
     """Lines without a word that must be applied."""
     markers: int = 0
     """Offsets that are no lines: those of transactions."""
-    where: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Word to (partition, offset) of its line."""
+    where: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Word to (partition, offset, index) of its line."""
     _numbers: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -114,11 +115,27 @@ class Source:
             self.flush(producer)
         return words
 
+    def send_messages(self, sizes: Iterable[int], *, fate: str = "applied", text: str = "") -> list[str]:
+        """Sends messages of so many lines each to the partitions in turn and returns the lines' words.
+
+        text: put behind the line in the middle of each.
+        """
+        sent: list[str] = []
+        for at, size in enumerate(sizes):
+            words = self.words(size)
+            lines = [line_of(word).decode() for word in words]
+            lines[size // 2] += text
+            value = "\n".join(json.dumps({"message": line}) for line in lines).encode()
+            self.send_value(value, word=words, partition=at % self.partitions, fate=fate)
+            sent += words
+        self.flush()
+        return sent
+
     def send_value(
         self,
         value: bytes | None,
         *,
-        word: str | None = None,
+        word: str | Sequence[str] | None = None,
         partition: int = 0,
         key: bytes | None = None,
         headers: Sequence[tuple[str, bytes | None]] = (),
@@ -126,14 +143,16 @@ class Source:
         fate: str = "applied",
         producer: Producer | None = None,
     ) -> None:
-        """Sends one message; without a word it is counted only."""
-        self._expect(word, fate)
+        """Sends one message, with the words of its lines; without a word it is counted only."""
+        words = [word] if isinstance(word, str) else word or []
+        for one in words or [None]:
+            self._expect(one, fate)
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 self._failed.append(error)
-            elif word is not None:
-                self.where[word] = (message.partition(), message.offset())
+            for index, one in enumerate(words if error is None else []):
+                self.where[one] = (message.partition(), message.offset(), index)
 
         producer = producer or self._producer
         while True:

@@ -1,0 +1,44 @@
+"""Formats with columns, most of them named by header lines, told apart by the first characters."""
+
+from __future__ import annotations
+
+from connectors.formats import cisco, ltsv, vpcflow, w3c, winxml, zeek
+from connectors.formats.headers import HeaderLines
+from connectors.records import Record
+
+
+def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
+    """Whether a line only says what the columns of others are; that is remembered for its stream."""
+    first = line[0]
+    if first == "#":
+        return w3c.note_header(line, headers, stream) or zeek.note_header(line, headers, stream)
+    return "a" <= first <= "v" and vpcflow.note_header(line, headers, stream)
+
+
+def parse_table(line: str, headers: HeaderLines | None, stream: str) -> Record | None:
+    """The record of a line of one of these formats, None for any other; must be quick to say None."""
+    first = line[0]
+    if first == "{":
+        return None
+    if first == "<" and line.startswith(winxml.BEGINS) and (record := winxml.parse_winxml(line)):
+        return record
+    is_number = "0" <= first <= "9"
+    is_table = "\t" in line or (headers is not None and headers.has(stream, "zeek"))
+    if is_table and (record := zeek.parse_zeek(line, headers, stream) or ltsv.parse_ltsv(line)):
+        return record
+    if is_number and (record := vpcflow.parse_vpcflow(line, headers, stream)):
+        return record
+    is_named = headers is not None and headers.has(stream, "w3c")
+    if (is_number or is_named) and (record := w3c.parse_w3c(line, headers, stream)):
+        return record
+    return cisco.parse_cisco(line) if "%" in line else None
+
+
+def parse_payload(text: str, *, time: float | None = None) -> Record | None:
+    """The record of one of these formats inside a syslog message, where no header line comes; None for any other."""
+    first = text[:1]
+    if first == "%":
+        return cisco.parse_message(text, time=time)
+    if first == "<":
+        return winxml.parse_winxml(text)
+    return ltsv.parse_ltsv(text, time=time) if "\t" in text else None
