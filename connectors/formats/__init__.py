@@ -14,9 +14,9 @@ from connectors.formats.ansi import without_escapes
 from connectors.formats.clock import Clock, clock_of
 from connectors.formats.decoding import NO_TEXT, decode, is_text
 from connectors.formats.headers import HeaderLines
+from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
 from connectors.formats.plain import parse_plain
-from connectors.formats.structured import json_events
 from connectors.formats.syslog import add_program
 from connectors.formats.text import parse_raw
 from connectors.records import Record
@@ -105,7 +105,7 @@ def _parse_line(line: str, clock: Clock) -> Record:
     """The record of the first format that accepts the line."""
     body = line.lstrip() if line[0].isspace() else line
     if body[0] == "{":
-        return structured.parse_json(body)
+        return structured.parse_json(body, clock=clock)
     if body[0] == "<":
         return syslog.parse_with_priority(body, clock) or parse_raw(line)
     return parse_plain(line, body, clock)
