@@ -14,6 +14,7 @@ from connectors.envelopes.paths import get, string, text
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.schema import add_schema
 from connectors.envelopes.stamps import seconds
+from connectors.formats.severity import SYSLOG
 from connectors.records import CONTAINER, HOST, NAMESPACE, SERVICE
 
 METADATA = frozenset(
@@ -116,7 +117,7 @@ def _add_parsed(event: dict[str, Any], columns: dict[str, str]) -> tuple[str | N
     for path in _SEVERITIES if not severity else ():
         number = get(event, path)
         if type(number) is int and number >= 0:
-            severity = levels.SYSLOG[number % 8]
+            severity = SYSLOG[number % 8]
             break
     program = next(filter(None, (text(get(event, path)) for path in _PROGRAMS)), None)
     return program, severity

@@ -142,6 +142,8 @@ class Reader:
             return None
         if around is not None:
             add_around(record, line, around, envelope)
+        elif envelope:
+            record.line, record.envelope = line, envelope
         if not record.severity:
             record.severity = INFO
         if len(record.text) > self._max_text:

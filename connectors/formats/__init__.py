@@ -86,7 +86,7 @@ def parse_text(
     try:
         if headers is not None and tables.note_header(line, headers, stream):
             return None
-        record = tables.parse_table(line, headers, stream) or _parse_line(line, clock)
+        record = tables.parse_table(line, headers, stream, clock) or _parse_line(line, clock)
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:

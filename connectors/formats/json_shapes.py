@@ -9,17 +9,15 @@ same.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from operator import getitem, itemgetter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from connectors.formats.clock import UTC, Clock
-from connectors.formats.pairs import SLOTS, Leaves, SilentSlot, Slot, bare, event_times
-from connectors.formats.severity import level_names, severity_of_field
-from connectors.formats.times import parse_time
-from connectors.records import UNSTATED, Record
+from connectors.formats.pairs import SLOTS, Leaves
+from connectors.formats.plans import Parts, Pick, Plan, picker
+from connectors.records import Record
 
 LONGEST = 65_536
 """Texts longer than this have no plan."""
@@ -28,10 +26,6 @@ MOST_PLANS = 16
 """Of texts that have the same shape and differ by their names."""
 SHAPES = 4_096
 """Plans and shapes that wait for one; more, and all begin anew."""
-
-Pieces = list[Any]
-"""A text's parts at its quotes, strings at odd places; a plan replaces and adds some."""
-Pick = Callable[[Pieces], tuple[Any, ...]]
 
 _DIGITS = b"0123456789"
 _NO_CONTROL = bytes(0x20) + bytes(range(0x20, 0x100))
@@ -50,24 +44,7 @@ class Number(NamedTuple):
     after: int
 
 
-class Level(dict[str, int]):
-    """Severities of the values of one name, remembered."""
-
-    __slots__ = ("name",)
-    VALUES = 64
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-
-    def __missing__(self, value: str) -> int:
-        severity = severity_of_field(self.name, value)
-        if len(self) < self.VALUES and len(value) <= self.VALUES:
-            self[value] = severity
-        return severity
-
-
-class Plan(NamedTuple):
+class JsonPlan(NamedTuple):
     """How the pieces of all texts of one shape and with the same names become a record."""
 
     pieces: tuple[str, ...]
@@ -79,42 +56,38 @@ class Plan(NamedTuple):
     """The pieces that are values."""
     lists: tuple[Pick, ...]
     """The values of each name that has several: joined and as they are, they become two pieces more."""
-    names: tuple[str, ...]
-    take: Pick
-    slots: tuple[Slot, ...]
-    show: Pick
-    bare: str
-    times: tuple[int, ...]
-    levels: tuple[tuple[Level, int], ...]
-    message: int | None
+    columns: Plan
+
+
+NO_PLAN = JsonPlan(("",), (), (), (), (), Plan.of({}))
+"""Of a shape that can't be planned: a name alone is in no object."""
 
 
 class Known(NamedTuple):
     """A text whose shape has a plan."""
 
     text: str
-    plan: Plan
-    pieces: Pieces
+    plan: JsonPlan
+    pieces: Parts
 
 
 class Shape(NamedTuple):
     """All texts with the same structure between their strings: where their names are, and the plans by names."""
 
     pick: Pick
-    plans: list[Plan]
+    plans: list[JsonPlan]
 
 
 class JsonShapes:
     """The plans that were made.
 
-    flatten: the plain way from an object to its leaves, which a plan repeats.
+    flatten: the plain way from an object to its leaves, which a plan repeats. messages: names of an object's own
+    members that may be the message, the best first.
     """
 
-    def __init__(
-        self, flatten: Callable[[dict[str, Any]], Leaves], message_of: Callable[[dict[str, Any]], Any]
-    ) -> None:
+    def __init__(self, flatten: Callable[[dict[str, Any]], Leaves], messages: Sequence[str]) -> None:
         self._flatten = flatten
-        self._message_of = message_of
+        self._messages = messages
         self._shapes: dict[bytes, Shape | None] = {}
         self._plans = 0
         SLOTS.forgets.append(self.clear)
@@ -128,7 +101,7 @@ class JsonShapes:
         """The plan of a text, None while it has none. It is JSON for sure when ``record`` gives one."""
         if len(text) > LONGEST or ("\\" in text and '\\"' in text):
             return None
-        pieces: Pieces = text.split('"')
+        pieces: Parts = text.split('"')
         if len(pieces) % 2 == 0:  # a string without an end
             return None
         between = '"'.join(pieces[::2]).encode("utf-8", "surrogatepass").translate(None, _DIGITS)
@@ -164,28 +137,11 @@ class JsonShapes:
         for pick in plan.lists:
             items = pick(pieces)
             pieces += (",".join(items), items)
-        for piece in plan.times:
-            if (stated := parse_time(pieces[piece], clock)) is not None:
-                time = stated
-                break
-        severity = UNSTATED
-        for level, piece in plan.levels:
-            if severity := level[pieces[piece]]:
-                break
-        return Record(
-            " ".join(filter(None, map(getitem, plan.slots, plan.show(pieces)))) or plan.bare,
-            "json",
-            dict(zip(plan.names, plan.take(pieces))),  # noqa: B905 (as many by plan)
-            time,
-            severity,
-            None,
-            False,
-            None if plan.message is None else pieces[plan.message] or None,
-        )
+        return plan.columns.record("json", pieces, time, clock)
 
-    def _learn(self, between: bytes, shape: Shape | None, pieces: Pieces) -> None:
+    def _learn(self, between: bytes, shape: Shape | None, pieces: Parts) -> None:
         """Makes a plan for a shape that was seen before."""
-        if len(between) > LONGEST_SHAPE:
+        if shape is not None and len(shape.plans) >= MOST_PLANS or len(between) > LONGEST_SHAPE:
             return
         if self._plans + len(self._shapes) > SHAPES:
             self.clear()
@@ -195,11 +151,11 @@ class JsonShapes:
         names = [at for at in range(1, len(pieces), 2) if pieces[at + 1].lstrip(" \t\r\n")[:1] == ":"]
         if shape is None:
             shape = self._shapes[between] = Shape(picker(names), [])
-        if len(shape.plans) < MOST_PLANS and (plan := self._plan(pieces, names)):
-            self._plans += 1
-            shape.plans.append(plan)
+        self._plans += 1
+        plan = self._plan(pieces, names)
+        shape.plans.extend([plan] if plan is not None else [NO_PLAN] * MOST_PLANS)
 
-    def _plan(self, pieces: Pieces, names: list[int]) -> Plan | None:
+    def _plan(self, pieces: Parts, names: list[int]) -> JsonPlan | None:
         """The plan that the plain way takes for a text whose values are the numbers of their pieces."""
         marked, numbers = [], []
         keys = frozenset(names)
@@ -220,7 +176,7 @@ class JsonShapes:
             event = orjson.loads(text)
         except orjson.JSONDecodeError:
             return None
-        if type(event) is not dict or "\\u0000" in text:
+        if type(event) is not dict or not names or "\\u0000" in text:
             return None
         leaves = self._flatten(event)
         constants = {text: len(pieces) + place for place, text in enumerate(_CONSTANTS)}
@@ -236,26 +192,19 @@ class JsonShapes:
                 fields[name] = len(pieces) + len(_CONSTANTS) + 2 * len(lists)
                 shown[name] = fields[name] + 1
                 lists.append(picker([piece_of(marker) for marker in leaf]))
-        visible = [name for name in shown if type(SLOTS[name]) is not SilentSlot]
-        message = self._message_of(event)
-        return Plan(
+        said = [event[name] for name in self._messages if type(event.get(name)) is str]
+        messages = [int(marker[1:]) for marker in said if marker[:1] == "#" and int(marker[1:]) % 2]
+        return JsonPlan(
             pieces=picker(names)(pieces),
             top=tuple(event),
             numbers=tuple(numbers),
             strings=tuple(strings),
             lists=tuple(lists),
-            names=tuple(fields),
-            take=picker(fields.values()),
-            slots=tuple([SLOTS[name] for name in visible]),
-            show=picker([shown[name] for name in visible]),
-            bare=bare(fields),
-            times=tuple([fields[name] for name in event_times(tuple(fields))]),
-            levels=tuple([(Level(name), fields[name]) for name in level_names(tuple(fields))]),
-            message=None if message is None or int(message[1:]) % 2 == 0 else int(message[1:]),
+            columns=Plan.of(fields, shown, messages),
         )
 
 
-def _unescape(text: str, pieces: Pieces, strings: tuple[int, ...]) -> bool:
+def _unescape(text: str, pieces: Parts, strings: tuple[int, ...]) -> bool:
     """Replaces the values that have escapes; False when one has such as the plain way knows better."""
     if "\\u0000" in text:
         return False
@@ -267,11 +216,3 @@ def _unescape(text: str, pieces: Pieces, strings: tuple[int, ...]) -> bool:
             except orjson.JSONDecodeError:
                 return False
     return True
-
-
-def picker(places: Iterable[int]) -> Pick:
-    """What takes the pieces at so many places as a tuple."""
-    places = tuple(places)
-    if len(places) > 1:
-        return itemgetter(*places)
-    return (lambda pieces: (pieces[places[0]],)) if places else (lambda pieces: ())

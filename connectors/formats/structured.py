@@ -131,4 +131,4 @@ def _without_nul(leaf: Any) -> Any:
     return leaf.replace("\x00", "\ufffd")
 
 
-SHAPES = JsonShapes(flatten, message_of)
+SHAPES = JsonShapes(flatten, MESSAGES)
