@@ -20,6 +20,7 @@ from connectors.envelopes.envelope import (
 )
 from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
+from connectors.formats.json_shapes import KnownJson
 from connectors.records import INFO, Record
 
 MAX_LINES = 50_000
@@ -42,7 +43,7 @@ N = TypeVar("N", bound=Named)
 class Unread(NamedTuple):
     """A line whose envelopes are undone, not parsed yet."""
 
-    line: str | dict[str, Any]
+    line: str | dict[str, Any] | KnownJson
     around: Inner | None
     """What the envelopes said together, the inner ones first; None without one."""
     envelope: str
@@ -81,6 +82,8 @@ class Reader:
             custom = Custom(self.settings.message_field, self.settings.metadata_fields)
             self._objects = (custom, *self._objects)
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
+        self._enveloped = [False] * (MAX_NESTED + 2)
+        """Whether the last object at each depth may have been an envelope: then the next one is built at once."""
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
@@ -135,15 +138,18 @@ class Reader:
                 stream = around.stream if around is not None else ""
                 record = formats.parse_text(line, self.headers, stream, self.settings.zone)
         else:
-            record = formats.parse_object(line, text, self.settings.zone)
+            record = (
+                formats.parse_known(line, self.settings.zone)
+                if isinstance(line, KnownJson)
+                else formats.parse_object(line, text, self.settings.zone)
+            )
             if around is not None and around.error:
                 record.parse_error = around.error
         if record is None:
             return None
-        if around is not None:
-            add_around(record, line, around, envelope)
-        elif envelope:
-            record.line, record.envelope = line, envelope
+        if around is not None or envelope:
+            whole = line.text if isinstance(line, KnownJson) else line if text is None else text
+            add_around(record, whole, around, envelope)
         if not record.severity:
             record.severity = INFO
         if len(record.text) > self._max_text:
@@ -188,17 +194,7 @@ class Reader:
         if "\x00" in text:
             text = text.replace("\x00", "\ufffd")
         if text[:1] in ("{", "[", '"'):
-            events = formats.json_events(text)
-            if len(events) == 1 and isinstance(events[0], dict):
-                self._object(events[0], text, around, names, depth, lines)
-                return
-            if events and depth < MAX_NESTED:
-                around = around or Inner("")  # each is shown without the others
-                for event in events:
-                    if isinstance(event, str):
-                        self._text(event, around, names, depth + 1, lines)
-                    else:
-                        self._object(event, None, around, names, depth + 1, lines)
+            if self._json(text, around, names, depth, lines):
                 return
         elif depth < MAX_NESTED:
             for envelope in self._texts:
@@ -207,6 +203,27 @@ class Reader:
                     self._inside(envelope.name, held, around, names, depth, lines)
                     return
         add(lines, Unread(text, around, names))
+
+    def _json(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> bool:
+        """What JSON text holds; False when it is read as text."""
+        if text[0] == "{" and not self._enveloped[depth]:
+            known = formats.known_json(text)
+            if known is not None and (depth >= MAX_NESTED or not self._candidates_of(known.plan.top)):
+                add(lines, Unread(known, around, names))
+                return True
+        events = formats.json_events(text)
+        if len(events) == 1 and isinstance(events[0], dict):
+            self._object(events[0], text, around, names, depth, lines)
+            return True
+        if not events or depth >= MAX_NESTED:
+            return False
+        around = around or Inner("")  # each is shown without the others
+        for event in events:
+            if isinstance(event, str):
+                self._text(event, around, names, depth + 1, lines)
+            else:
+                self._object(event, None, around, names, depth + 1, lines)
+        return True
 
     def _object(
         self,
@@ -217,10 +234,9 @@ class Reader:
         depth: int,
         lines: list[Unread],
     ) -> None:
-        shape = tuple(event)
-        candidates = self._shapes.get(shape)
-        if candidates is None:
-            candidates = self._candidates(shape)
+        candidates = self._candidates_of(tuple(event))
+        if text is not None:
+            self._enveloped[depth] = bool(candidates)
         for envelope in candidates if depth < MAX_NESTED else ():
             held = envelope.unwrap(event)
             if held is not None:
@@ -228,8 +244,10 @@ class Reader:
                 return
         add(lines, Unread(event, around, names, text))
 
-    def _candidates(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
+    def _candidates_of(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object with these names may be, remembered for the next one."""
+        if (known := self._shapes.get(shape)) is not None:
+            return known
         names = frozenset(shape)
         found = tuple(envelope for envelope in self._objects if envelope.matches(names))
         if len(self._shapes) < SHAPES and len(shape) <= formats.MAX_FIELDS:
@@ -271,9 +289,12 @@ def joined(inner: Inner, around: Inner | None) -> Inner:
     )
 
 
-def add_around(record: Record, line: str | Mapping[str, Any], around: Inner, envelope: str) -> None:
+def add_around(record: Record, line: str | Mapping[str, Any], around: Inner | None, envelope: str) -> None:
     """Adds to a line's record what its envelopes said and it does not say itself."""
-    record.line, record.envelope, record.shipper = line, envelope, around.shipper
+    record.line, record.envelope = line, envelope
+    if around is None:
+        return
+    record.shipper = around.shipper
     if record.time is None:
         record.time = around.time
     if not record.severity:

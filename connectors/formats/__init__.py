@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats import access, structured, syslog, tables
+from connectors.formats import access, logfmt, structured, syslog, tables
 from connectors.formats.ansi import without_escapes
 from connectors.formats.clock import Clock, clock_of
 from connectors.formats.decoding import NO_TEXT, decode, is_text
 from connectors.formats.headers import HeaderLines
+from connectors.formats.json_shapes import KnownJson
 from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
 from connectors.formats.plain import parse_plain
@@ -29,7 +30,9 @@ __all__ = [
     "add_program",
     "decode",
     "json_events",
+    "known_json",
     "parse",
+    "parse_known",
     "parse_object",
     "parse_raw",
     "parse_text",
@@ -87,7 +90,7 @@ def parse_text(
         if headers is not None and tables.note_header(line, headers, stream):
             return None
         record = (
-            (access.parse_access(line) if '] "' in line[: access.MAX_PREFIX] else None)
+            _parse_at_once(line, clock)
             or tables.parse_table(line, headers, stream, clock)
             or _parse_line(line, clock)
         )
@@ -104,6 +107,25 @@ def parse_object(event: dict[str, Any], text: str | None = None, zone: str = "UT
     text: as it came, where it is text. zone: as for ``parse_text``.
     """
     return structured.parse_object(event, text, clock=clock_of(zone))
+
+
+def known_json(text: str) -> KnownJson | None:
+    """A JSON object of a shape that is known, so that it needs not be built; None for any other text."""
+    return structured.SHAPES.find(text) if len(text) <= MAX_PARSED_BYTES else None
+
+
+def parse_known(known: KnownJson, zone: str = "UTC") -> Record:
+    """The record of such an object."""
+    return structured.parse_known(known, clock_of(zone))
+
+
+def _parse_at_once(line: str, clock: Clock) -> Record | None:
+    """The record of a line that no other format could claim; None for any other."""
+    if line[0] == "{":
+        return structured.parse_json(line, clock=clock)
+    if line.startswith("type=") and (record := logfmt.parse_logfmt(line)):
+        return record
+    return access.parse_access(line) if access.BEGINS.match(line) else None
 
 
 def _parse_line(line: str, clock: Clock) -> Record:

@@ -22,6 +22,8 @@ _ACCESS = re.compile(
     + r"(?:\s+(.*))?",
     re.DOTALL,
 )
+BEGINS = re.compile(r"\S{1,255} - \S{1,128} \[[0-9]{2}/")
+"""An access line that comes alone, for sure behind no header."""
 _QUERY_VALUE = re.compile(r"=[^&]*")
 _ZONE = re.compile(r" [+-][0-9]{4}")
 _SECONDS = {f"{second:02}": float(second) for second in range(60)}
@@ -46,10 +48,10 @@ def parse_access(line: str) -> Record | None:
         fields["protocol"] = protocol
         if query and query != "-":
             path += "?" + _QUERY_VALUE.sub("=", query)
-        shown = (("method", method), ("path", path), ("status", status), ("agent", agent))
+        shown = [("method", method), ("path", path), ("status", status), ("agent", agent)]
     else:
         fields = {"remote": remote, "user": user, "request": request}
-        shown = (("request", request), ("status", status), ("agent", agent))
+        shown = [("request", request), ("status", status), ("agent", agent)]
     fields.update(status=status, bytes=size, referer=referer, agent=agent, extra=extra)
     for name in [name for name, value in fields.items() if value in _NOTHING]:
         del fields[name]

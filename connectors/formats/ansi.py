@@ -17,4 +17,4 @@ _SEQUENCE = re.compile(
 
 def without_escapes(text: str) -> str:
     """The text without ANSI escape sequences; what is no whole sequence stays."""
-    return _SEQUENCE.sub("", text) if ESCAPE in text or _RSYSLOG in text else text
+    return _SEQUENCE.sub("", text) if ESCAPE in text or ("#" in text and _RSYSLOG in text) else text

@@ -59,16 +59,18 @@ class JsonPlan(NamedTuple):
     columns: Plan
 
 
-NO_PLAN = JsonPlan(("",), (), (), (), (), Plan.of({}))
-"""Of a shape that can't be planned: a name alone is in no object."""
+NO_PLAN = JsonPlan(('"',), (), (), (), (), Plan.of({}))
+"""Of a shape that can't be planned: there is no such name."""
 
 
-class Known(NamedTuple):
+class KnownJson(NamedTuple):
     """A text whose shape has a plan."""
 
     text: str
     plan: JsonPlan
     pieces: Parts
+    digits: int
+    """Digits outside of strings: all of them must be in numbers that the plan knows."""
 
 
 class Shape(NamedTuple):
@@ -97,43 +99,54 @@ class JsonShapes:
         self._shapes.clear()
         self._plans = 0
 
-    def find(self, text: str) -> Known | None:
+    @property
+    def size(self) -> int:
+        """Shapes and plans that are remembered."""
+        return len(self._shapes) + self._plans
+
+    def find(self, text: str) -> KnownJson | None:
         """The plan of a text, None while it has none. It is JSON for sure when ``record`` gives one."""
         if len(text) > LONGEST or ("\\" in text and '\\"' in text):
             return None
         pieces: Parts = text.split('"')
         if len(pieces) % 2 == 0:  # a string without an end
             return None
-        between = '"'.join(pieces[::2]).encode("utf-8", "surrogatepass").translate(None, _DIGITS)
+        structure = '"'.join(pieces[::2]).encode("utf-8", "surrogatepass")
+        between = structure.translate(None, _DIGITS)
         shape = self._shapes.get(between)
         if shape is not None:
             names = shape.pick(pieces)
             for plan in shape.plans:
                 if plan.pieces == names:
-                    return Known(text, plan, pieces)
+                    return KnownJson(text, plan, pieces, len(structure) - len(between))
         self._learn(between, shape, pieces)
         return None
 
-    def record(self, known: Known, time: float | None = None, clock: Clock = UTC) -> Record | None:
+    def record(self, known: KnownJson, time: float | None = None, clock: Clock = UTC) -> Record | None:
         """The record of a text that has a plan; None for one that must be read in the plain way."""
-        text, plan, pieces = known
+        text, plan, found, left = known
         encoded = text.encode("utf-8", "surrogatepass")
         if encoded.translate(_NO_CONTROL) is not encoded:
             return None
+        pieces = [*found, *_CONSTANTS]
         for piece, before, after in plan.numbers:
             digits = pieces[piece]
             digits = digits[before : len(digits) - after]
             if not digits.isdigit() or len(digits) > _LONGEST_INTEGER or digits[0] == "0" != digits:
                 if _NUMBER.fullmatch(digits) is None:
                     return None
+                left -= sum(map(str.isdigit, digits))
                 try:
                     digits = str(orjson.loads(digits))
                 except orjson.JSONDecodeError:
                     return None
+            else:
+                left -= len(digits)
             pieces[piece] = digits
+        if left:
+            return None
         if "\\" in text and not _unescape(text, pieces, plan.strings):
             return None
-        pieces += _CONSTANTS
         for pick in plan.lists:
             items = pick(pieces)
             pieces += (",".join(items), items)
@@ -141,7 +154,7 @@ class JsonShapes:
 
     def _learn(self, between: bytes, shape: Shape | None, pieces: Parts) -> None:
         """Makes a plan for a shape that was seen before."""
-        if shape is not None and len(shape.plans) >= MOST_PLANS or len(between) > LONGEST_SHAPE:
+        if (shape is not None and len(shape.plans) >= MOST_PLANS) or len(between) > LONGEST_SHAPE:
             return
         if self._plans + len(self._shapes) > SHAPES:
             self.clear()
@@ -184,7 +197,9 @@ class JsonShapes:
         def piece_of(marker: str) -> int:
             return int(marker[1:]) if marker[:1] == "#" else constants[marker]
 
-        fields, shown, lists = {}, {}, []
+        fields: dict[str, int] = {}
+        shown: dict[str, int] = {}
+        lists: list[Pick] = []
         for name, leaf in leaves.items():
             if type(leaf) is str:
                 fields[name] = shown[name] = piece_of(leaf)

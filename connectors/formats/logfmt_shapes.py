@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from connectors.formats.clock import UTC, Clock
-from connectors.formats.pairs import MAX_FIELDS, SLOTS
+from connectors.formats.pairs import SLOTS
 from connectors.formats.plans import Parts, Pick, Plan, picker
 from connectors.formats.times import parse_time
 from connectors.records import Record
@@ -49,8 +49,8 @@ class LogfmtPlan(NamedTuple):
     columns: Plan
 
 
-NO_PLAN = LogfmtPlan(("",), (), None, Plan.of({}))
-"""Of a shape that can't be planned: no name is empty."""
+NO_PLAN = LogfmtPlan(("=",), (), None, Plan.of({}))
+"""Of a shape that can't be planned: there is no such name."""
 
 
 class Pair(NamedTuple):
@@ -98,6 +98,11 @@ class LogfmtShapes:
         self._shapes.clear()
         self._plans = 0
 
+    @property
+    def size(self) -> int:
+        """Shapes and plans that are remembered."""
+        return len(self._shapes) + self._plans
+
     def read(self, line: str, time: float | None, clock: Clock = UTC) -> Record | None:
         """The record of a line that has a plan; None for one that must be read in the plain way."""
         if not line.isascii() or "\\" in line or len(line) > LONGEST:
@@ -118,14 +123,8 @@ class LogfmtShapes:
         if shape is None or any(shape.empty(parts)):
             self._learn(key)
             return None
-        names = shape.names(parts)
-        for plan in shape.plans:
-            if plan.names == names:
-                break
-        else:
-            if len(shape.plans) < MOST_PLANS:
-                self._plans += 1
-                shape.plans.append(self._plan(shape, kind, parts, line))
+        plan = self._plan_for(shape, kind, parts, line)
+        if plan is None:
             return None
         for place in shape.bracketed:
             parts[place] = f"({parts[place]})"
@@ -136,6 +135,17 @@ class LogfmtShapes:
         if plan.day and (stated := parse_time(f"{parts[plan.day[0]]} {parts[plan.day[1]]}", clock)):
             time = stated
         return plan.columns.record("logfmt", parts, float(seconds) if audit else time, clock)
+
+    def _plan_for(self, shape: Shape, kind: str, parts: Parts, line: str) -> LogfmtPlan | None:
+        """The plan for a line's names, None while there is none; then it is made for the next one."""
+        names = shape.names(parts)
+        for plan in shape.plans:
+            if plan.names == names:
+                return plan
+        if len(shape.plans) < MOST_PLANS:
+            self._plans += 1
+            shape.plans.append(self._plan(shape, kind, parts, line))
+        return None
 
     def _learn(self, key: tuple[str, bytes]) -> None:
         """Notes a shape; the second time, what it consists of."""

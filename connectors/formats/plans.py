@@ -50,7 +50,7 @@ class Plan(NamedTuple):
     def of(
         cls, places: Mapping[str, int], shown: Mapping[str, int] | None = None, messages: Sequence[int] = ()
     ) -> Plan:
-        """From the columns' places, those that the text is made of where they are others, and the messages', the best first."""
+        """From the places of columns, of those in the text where they differ, and of messages, the best first."""
         shown = places if shown is None else shown
         names = tuple(places)
         visible = [name for name in shown if type(SLOTS[name]) is not SilentSlot]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from connectors.formats.clock import UTC, Clock
-from connectors.formats.json_shapes import JsonShapes
+from connectors.formats.json_shapes import JsonShapes, KnownJson
 from connectors.formats.json_text import loads
 from connectors.formats.pairs import Leaves, add_leaf, event_times, joined, render
 from connectors.formats.severity import severity_of_fields
@@ -31,6 +29,19 @@ def parse_json(line: str, *, time: float | None = None, clock: Clock = UTC) -> R
     """
     if (known := SHAPES.find(line)) and (record := SHAPES.record(known, time, clock)):
         return record
+    return _parse_plainly(line, time, clock)
+
+
+def parse_known(known: KnownJson, clock: Clock = UTC) -> Record:
+    """The record of a text whose shape has a plan."""
+    record = SHAPES.record(known, None, clock) or _parse_plainly(known.text, None, clock)
+    if not record.text:
+        record.text = known.text
+    return record
+
+
+def _parse_plainly(line: str, time: float | None, clock: Clock) -> Record:
+    """From the object that the text is."""
     try:
         value = loads(line)
     except ValueError as error:

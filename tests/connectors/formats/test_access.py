@@ -2,8 +2,10 @@
 
 import calendar
 
+import pytest
+
 from connectors.formats import parse
-from connectors.records import Record
+from connectors.records import ERROR, INFO, WARN, Record
 
 MOMENT = calendar.timegm((2024, 1, 2, 3, 4, 5))
 """The time that most sample lines state, in epoch seconds."""
@@ -31,7 +33,37 @@ class TestAccessLines:
                 "agent": "Agent/1.0 (X11)",
             },
             time=MOMENT,
+            severity=INFO,
         )
+
+    @pytest.mark.parametrize(("status", "severity"), [("302", INFO), ("404", WARN), ("503", ERROR)])
+    def test_the_status_is_the_severity(self, status, severity):
+        line = f'192.0.2.9 - - [02/Jan/2024:03:04:05 +0000] "GET / HTTP/1.1" {status} 1'
+        assert parse(line.encode()).severity == severity
+
+    @pytest.mark.parametrize(
+        ("target", "text"), [("?id=42", "method=GET path=?id= status=200"), ("-", "method=GET status=200")]
+    )
+    def test_a_target_without_a_path(self, target, text):
+        line = f'192.0.2.9 - - [02/Jan/2024:03:04:05 +0000] "GET {target} HTTP/1.1" 200 1'
+        assert parse(line.encode()).text == text
+
+    @pytest.mark.parametrize(
+        ("stamp", "seconds"),
+        [
+            ("02/Jan/2024:03:04:59 +0000", 54),
+            ("02/Jan/2024:03:04:05 -0100", 3600),
+            ("02/Jan/2024:03:04:61 +0000", None),
+            ("02/Jan/2024:03:04:05 noon", None),
+        ],
+    )
+    def test_the_second_time_of_a_minute_is_read_like_the_first(self, stamp, seconds):
+        lines = [
+            f'192.0.2.9 - - [{time}] "GET / HTTP/1.1" 200 1'.encode()
+            for time in ("02/Jan/2024:03:04:05 +0000", stamp)
+        ]
+        first, second = [parse(line).time for line in lines]
+        assert (first, second) == (MOMENT, None if seconds is None else MOMENT + seconds)
 
     def test_common_format_and_dashes(self):
         record = parse(b'host.example - - [02/Jan/2024:03:04:05 +0000] "HEAD /a HTTP/1.0" 304 -')
