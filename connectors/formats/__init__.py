@@ -7,6 +7,7 @@ library, orjson and ``connectors.records`` only.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connectors.formats import access, structured, syslog, tables
@@ -45,6 +46,8 @@ FORMATS = (
 # Kafka's default max.message.bytes. A parsed line costs memory many times its size, so what is longer is
 # read as text only.
 MAX_PARSED_BYTES = 1 << 20
+
+_ACCESS_BEGIN = re.compile(r"[^\s<]\S{0,254} \S{1,64} \S{1,128} \[")
 
 
 def parse(value: bytes | None, *, max_text: int = 65_536) -> Record:
@@ -86,11 +89,7 @@ def parse_text(
     try:
         if headers is not None and tables.note_header(line, headers, stream):
             return None
-        record = (
-            (access.parse_access(line) if '] "' in line[: access.MAX_PREFIX] else None)
-            or tables.parse_table(line, headers, stream, clock)
-            or _parse_line(line, clock)
-        )
+        record = _access(line) or tables.parse_table(line, headers, stream, clock) or _parse_line(line, clock)
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:
@@ -103,6 +102,13 @@ def parse_object(event: dict[str, Any], text: str | None = None) -> Record:
     where it is text.
     """
     return structured.parse_object(event, text)
+
+
+def _access(line: str) -> Record | None:
+    """The record of an access line that came without a header; of most lines it is quick to say None."""
+    if '] "' in line[: access.MAX_PREFIX] and _ACCESS_BEGIN.match(line):
+        return access.parse_access(line)
+    return None
 
 
 def _parse_line(line: str, clock: Clock) -> Record:

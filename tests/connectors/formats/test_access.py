@@ -3,7 +3,7 @@
 import calendar
 
 from connectors.formats import parse
-from connectors.records import Record
+from connectors.records import INFO, Record
 
 MOMENT = calendar.timegm((2024, 1, 2, 3, 4, 5))
 """The time that most sample lines state, in epoch seconds."""
@@ -31,6 +31,7 @@ class TestAccessLines:
                 "agent": "Agent/1.0 (X11)",
             },
             time=MOMENT,
+            severity=INFO,
         )
 
     def test_common_format_and_dashes(self):

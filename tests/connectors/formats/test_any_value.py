@@ -60,7 +60,7 @@ class TestAnyValue:
             parse(b"x", max_text=-1)
 
     def test_a_parsers_own_mistake_does_not_lose_the_line(self, monkeypatch):
-        def broken(_line):
+        def broken(_line, **_options):
             raise KeyError("oops")
 
         monkeypatch.setattr("connectors.formats.structured.parse_json", broken)

@@ -90,7 +90,7 @@ class TestJson:
 
     @pytest.mark.parametrize(
         "line",
-        ['{"a":1', "{a:1}", '{"a":1} tail', "{}}", '{"a":' * 10_000 + "1" + "}" * 10_000, '{"a":"\\ud800"}'],
+        ['{"a":1', "{a:1}", '{"a":1} tail', "{}}", '{"a":' * 10_000 + "1" + "}" * 10_000],
     )
     def test_a_brace_without_valid_json_is_raw_with_an_error(self, line):
         record = parse(line.encode())
