@@ -17,7 +17,7 @@ from connectors.formats.decoding import NO_TEXT, decode, is_text
 from connectors.formats.headers import HeaderLines
 from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
-from connectors.formats.plain import parse_plain
+from connectors.formats.plain import parse_plain, parse_usual
 from connectors.formats.syslog import add_program
 from connectors.formats.text import parse_raw
 from connectors.records import Record
@@ -89,7 +89,11 @@ def parse_text(
     try:
         if headers is not None and tables.note_header(line, headers, stream):
             return None
-        record = _access(line) or tables.parse_table(line, headers, stream, clock) or _parse_line(line, clock)
+        record = (
+            _usual(line, clock)
+            or tables.parse_table(line, headers, stream, clock)
+            or _parse_line(line, clock)
+        )
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:
@@ -104,8 +108,10 @@ def parse_object(event: dict[str, Any], text: str | None = None) -> Record:
     return structured.parse_object(event, text)
 
 
-def _access(line: str) -> Record | None:
-    """The record of an access line that came without a header; of most lines it is quick to say None."""
+def _usual(line: str, clock: Clock) -> Record | None:
+    """The record of an access line or one of the most usual header; of others it is quick to say None."""
+    if line[4:5] == "-" and (record := parse_usual(line, clock)):
+        return record
     if '] "' in line[: access.MAX_PREFIX] and _ACCESS_BEGIN.match(line):
         return access.parse_access(line)
     return None
