@@ -7,6 +7,7 @@ library, orjson and ``connectors.records`` only.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connectors.formats import access, logfmt, structured, syslog, tables
@@ -17,7 +18,7 @@ from connectors.formats.headers import HeaderLines
 from connectors.formats.json_shapes import KnownJson
 from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
-from connectors.formats.plain import parse_plain
+from connectors.formats.plain import parse_plain, parse_usual
 from connectors.formats.syslog import add_program
 from connectors.formats.text import parse_raw
 from connectors.records import Record
@@ -123,6 +124,8 @@ def _parse_at_once(line: str, clock: Clock) -> Record | None:
     """The record of a line that no other format could claim; None for any other."""
     if line[0] == "{":
         return structured.parse_json(line, clock=clock)
+    if line[4:5] == "-" and (record := parse_usual(line, clock)):
+        return record
     if line.startswith("type=") and (record := logfmt.parse_logfmt(line)):
         return record
     return access.parse_access(line) if access.BEGINS.match(line) else None

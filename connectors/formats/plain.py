@@ -13,13 +13,19 @@ from connectors.formats.times import find_time
 from connectors.records import SERVICE, Record
 
 
+def parse_usual(line: str, clock: Clock) -> Record | None:
+    """The record of a line with the most usual header, ``2026-11-25 10:00:00,123 INFO [main] Shop - message``."""
+    layout = read_whole(line, clock)
+    return with_header(layout, line[layout.end :] or line, clock) if layout else None
+
+
 def parse_plain(whole: str, line: str, clock: Clock) -> Record:
     """The record of a line that begins with no sign of a structured format; what is behind its header may.
 
     whole: the line with the blanks in front, which are kept where there is no header.
     """
-    if line[4:5] == "-" and (layout := read_whole(line, clock)):
-        return with_header(layout, line[layout.end :] or line, clock)
+    if line is not whole and (record := parse_usual(line, clock)):
+        return record
     header: Header | Layout | None = None
     found = find_time(line, 0, clock)
     if found is not None:
