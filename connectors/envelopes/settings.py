@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-
-from connectors.envelopes.plugins import checked_envelope
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class ReadingSettings(BaseModel):
@@ -29,19 +27,25 @@ class ReadingSettings(BaseModel):
         "line", description="Time of a line: its own, else its shipper's, else Kafka's; or always Kafka's"
     )
     zone: str = Field("UTC", description="Time zone of times that state none, e.g. Europe/Berlin")
+    source: str = Field(
+        "topic",
+        min_length=1,
+        description="What is a source: topic, service, namespace/container, or a column's name or dotted path",
+    )
+    max_sources: int = Field(
+        50,
+        ge=1,
+        le=1_000,
+        description="Sources inside a topic with a detector each, a partition; the rare share one",
+    )
     multiline: bool = Field(False, description="Join the lines of a stack trace that came as a message each")
-
-    @field_validator("envelope")
-    @classmethod
-    def _check_envelope(cls, value: str) -> str:
-        return checked_envelope(value)
 
     @field_validator("message_field", "metadata_fields")
     @classmethod
-    def _check_paths(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+    def _check_paths(cls, value: str | list[str]) -> str | list[str]:
         for path in [value] if isinstance(value, str) and value else value:
             if not all(path.split(".")):
-                raise ValueError(f"stream.{info.field_name}: expected a dotted path, got {path[:64]!r}")
+                raise ValueError(f"expected a dotted path, got {path[:64]!r}")
         return value
 
     @field_validator("zone")
