@@ -332,13 +332,16 @@ def test_protobuf_is_told_from_text():
     assert [(line.text, line.fields) for line in lines] == [
         (f"line {n}", {SERVICE: "cart"}) for n in range(5)
     ]
-    assert read(b"\n\x0c\nhello world")[0].envelope == ""
-    assert read(b"\n\nthree lines\nof text\n")[0].parse_error is None
+    for text in ("\n*\n" + "x" * 41, "\n\nthree lines\nof text\n", "\n~\ncut"):
+        (line,) = read(text.encode())
+        assert (line.envelope, line.parse_error) == ("", None)
 
 
 def test_a_cut_protobuf_message_is_an_error_and_no_line_of_text():
-    value = small().SerializeToString()
-    for end in range(20, len(value)):
+    data = small()
+    data.resource_logs[0].scope_logs[0].log_records[0].body.string_value = "long " * 100
+    value = data.SerializeToString()
+    for end in range(40, len(value)):
         (record,) = read(value[:end])
         assert record.parse_error
 
