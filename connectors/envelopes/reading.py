@@ -132,7 +132,8 @@ class Reader:
             if around is not None and around.error:
                 record: Record | None = formats.parse_raw(line, error=around.error)
             else:
-                record = formats.parse_text(line, self.headers, around.stream if around is not None else "")
+                stream = around.stream if around is not None else ""
+                record = formats.parse_text(line, self.headers, stream, self.settings.zone)
         else:
             record = formats.parse_object(line, text)
             if around is not None and around.error:

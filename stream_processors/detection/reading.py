@@ -15,6 +15,7 @@ from connectors.envelopes import Reader, ReadingSettings
 from connectors.envelopes.confluent import Schemas
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import Group, Joiner, Part, joined
+from connectors.formats.clock import believed
 from connectors.records import Line, Message, Record
 
 HELD_LINES = 10_000
@@ -177,8 +178,8 @@ class LineReader:
         if record is None:
             return
         line.record = record
-        if self._by_line and record.time is not None and record.time > 0:
-            line.timestamp = min(record.time, now)
+        if self._by_line:
+            line.timestamp = believed(record.time, line.timestamp, now)
         step.lines.append(line)
 
 

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from typing import Any
+
 from connectors.records import Line
 
 TEXT_CHARACTERS = 4_000
 """Characters of a line kept with an anomaly or as a pattern's example."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an alert says of a line."""
+
+    offset: int
+    index: int
+    timestamp: float
+    text: str
+    format: str
+    cut: bool
+
+
+def shown(line: Line) -> Shown:
+    """What an alert would say of a line."""
+    record = line.record
+    return Shown(line.offset, line.index, line.timestamp, display_text(line), record.format, line.cut)
+
+
 def display_text(line: Line) -> str:
-    """The line as it came, for people: undecodable bytes replaced, cut to a few kilobytes."""
-    if line.value is None:
-        return line.record.text[:TEXT_CHARACTERS].encode("utf-8", "replace").decode()
-    return line.value[: 4 * TEXT_CHARACTERS].decode("utf-8", "replace")[:TEXT_CHARACTERS]
+    """The line as it stood in its envelope, or came, for people: undecodable bytes replaced, cut to a few kilobytes."""
+    inner = line.record.line
+    if inner is None and line.value is not None:
+        return line.value[: 4 * TEXT_CHARACTERS].decode("utf-8", "replace")[:TEXT_CHARACTERS]
+    text = line.record.text if inner is None else inner if isinstance(inner, str) else compact(inner)
+    return (line.record.text if text is None else text)[:TEXT_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def compact(value: Any) -> str | None:
+    """JSON in one line; None for what has none."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except (TypeError, ValueError, RecursionError):
+        return None
