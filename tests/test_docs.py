@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.records import ORIGIN
 from stream_processors.settings import known_names
 
 ROOT = Path(__file__).parent.parent
@@ -30,8 +31,8 @@ def in_trainer(name: str) -> bool:
 
 
 def exists(name: str) -> bool:
-    """Whether a dotted name is a setting, a module of ours, or something in one."""
-    if name in known_names() or in_trainer(name):
+    """Whether a dotted name is a setting, a column, a module of ours, or something in one."""
+    if name in (*known_names(), *ORIGIN) or in_trainer(name):
         return True
     for package in PACKAGES:
         module, *rest = f"{package}{name}".split(".")

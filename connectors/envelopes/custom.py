@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.plain import add_columns
-
-_MISSING = object()
+from connectors.envelopes.paths import MISSING, add_columns, get, without
 
 
 class Custom:
@@ -35,24 +33,25 @@ class Custom:
         if not self._message:
             rest, metadata = self._without_metadata(event)
             return [Inner(rest, shipper={self.name: metadata})] if metadata else None
-        line, others = _taken(event, self._message)
-        if not isinstance(line, str | dict) or (not line and isinstance(line, dict)):
+        line = get(event, self._message)
+        if not line or not isinstance(line, str | dict):
             return None
+        others = without(event, self._message)
         if not self._metadata:
             return [Inner(line, shipper={self.name: others})]
         rest, metadata = self._without_metadata(others)
         columns: dict[str, str] = {}
-        for name, value in rest.items():
-            add_columns(columns, name, value)
+        add_columns(columns, rest, rest)
         return [Inner(line, columns=columns, shipper={self.name: metadata} if metadata else None)]
 
     def _without_metadata(self, event: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The event without the metadata fields, and these by their paths."""
         metadata = {}
         for path in self._metadata:
-            value, event = _taken(event, path)
-            if value is not _MISSING:
+            value = get(event, path, MISSING)
+            if value is not MISSING:
                 metadata[path] = value
+                event = without(event, path)
         return event, metadata
 
 
@@ -60,17 +59,3 @@ def _starts(path: str) -> list[str]:
     """The names that a path may begin with: ``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``."""
     parts = path.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-
-
-def _taken(event: dict[str, Any], path: str) -> tuple[Any, dict[str, Any]]:
-    """The value at a path and the event without it; ``_MISSING`` and the event itself when there is none."""
-    if path in event:
-        return event[path], {name: value for name, value in event.items() if name != path}
-    for start in _starts(path)[:-1]:
-        inner = event.get(start)
-        if isinstance(inner, dict):
-            value, left = _taken(inner, path[len(start) + 1 :])
-            if value is not _MISSING:
-                rest = {name: item for name, item in event.items() if name != start}
-                return value, {**event, start: left} if left else rest
-    return _MISSING, event

@@ -11,9 +11,11 @@ from typing import Any
 from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.paths import get, string, text
+from connectors.envelopes.pods import SERVICE_LABELS
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.schema import add_schema
 from connectors.envelopes.stamps import seconds
+from connectors.formats.severity import SYSLOG
 from connectors.records import CONTAINER, HOST, NAMESPACE, SERVICE
 
 METADATA = frozenset(
@@ -116,7 +118,7 @@ def _add_parsed(event: dict[str, Any], columns: dict[str, str]) -> tuple[str | N
     for path in _SEVERITIES if not severity else ():
         number = get(event, path)
         if type(number) is int and number >= 0:
-            severity = levels.SYSLOG[number % 8]
+            severity = SYSLOG[number % 8]
             break
     program = next(filter(None, (text(get(event, path)) for path in _PROGRAMS)), None)
     return program, severity
@@ -128,8 +130,7 @@ def _add_container(columns: dict[str, str], event: dict[str, Any]) -> None:
     container = string(get(pod, "container"), "name") or string(event.get("container"), "name")
     namespace = string(pod, "namespace")
     node = string(get(pod, "node"), "name")
-    labels = get(pod, "labels")
-    service = string(labels, "app_kubernetes_io/name", "app") or text(get(labels, "app.kubernetes.io/name"))
+    service = string(get(pod, "labels"), *SERVICE_LABELS)
     for column, value in ((CONTAINER, container), (NAMESPACE, namespace), (HOST, node), (SERVICE, service)):
         if value:
             columns[column] = value

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.paths import add_columns, string, text
 from connectors.envelopes.pods import PodNames, add_pod
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.stamps import seconds
+from connectors.formats.severity import SYSLOG
 from connectors.records import HOST, PID
 
 POD = PodNames("namespace_name", "pod_name", "container_name", "host", "labels")
@@ -74,7 +74,7 @@ def container_line(name: str, event: dict[str, Any]) -> list[Inner] | None:
     if type(log) is str:
         shipper = event.copy()
         del shipper["log"]
-        if len(event) > 4 and not _BESIDE.issuperset(shipper):
+        if not _BESIDE.issuperset(shipper):
             add_columns(columns, event, [key for key in shipper if key not in _BESIDE])
         line = log.rstrip("\r\n")
         return [Inner(line, moment, 0, columns, {name: shipper}, None, None, stream, is_partial(event))]
@@ -103,7 +103,7 @@ def syslog_line(name: str, event: dict[str, Any], moment: float | None) -> list[
         if value:
             columns[column] = value
     priority = text(event.get("pri"))
-    severity = levels.SYSLOG[int(priority) % 8] if priority.isdecimal() and len(priority) <= 3 else 0
+    severity = SYSLOG[int(priority) % 8] if priority.isdecimal() and len(priority) <= 3 else 0
     shipper = event.copy()
     line = without_header(text(shipper.pop("message")), program)
     return [

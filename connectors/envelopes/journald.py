@@ -10,6 +10,7 @@ from connectors.envelopes.paths import string, text
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.stamps import seconds, since_epoch
 from connectors.formats import decode
+from connectors.formats.ansi import without_escapes
 from connectors.records import HOST, PID
 
 _MARKS = frozenset(
@@ -58,11 +59,11 @@ def message_text(message: Any) -> str:
     when it was given more than once.
     """
     if type(message) is str:
-        return message
+        return without_escapes(message)
     if type(message) is not list:
         return text(message)
     try:
-        return decode(bytes(message))
+        return without_escapes(decode(bytes(message)))
     except (TypeError, ValueError):
         return "\n".join([message_text(item) for item in message if type(item) is str])
 

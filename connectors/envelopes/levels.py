@@ -1,32 +1,20 @@
-"""Severity as shippers state it, in OpenTelemetry's numbers; 0 when it states none."""
+"""Severity as shippers state it, whatever the type of the value: OpenTelemetry's number, 0 when it states none."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.records import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
+from connectors.formats.severity import LEVELS, SYSLOG, severity_of_word
 
-SYSLOG = (FATAL, ERROR + 2, ERROR + 1, ERROR, WARN, INFO + 1, INFO, DEBUG)
-"""OpenTelemetry's number for each of syslog's, ``emerg`` to ``debug``."""
-
-_WORDS = {
-    **dict.fromkeys(("trace", "verbose", "finest", "finer"), TRACE),
-    **dict.fromkeys(("debug", "fine"), DEBUG),
-    **dict.fromkeys(("info", "information", "informational", "audit_success"), INFO),
-    "notice": INFO + 1,
-    **dict.fromkeys(("warn", "warning", "audit_failure"), WARN),
-    **dict.fromkeys(("error", "err", "severe"), ERROR),
-    **dict.fromkeys(("crit", "critical"), ERROR + 1),
-    "alert": ERROR + 2,
-    **dict.fromkeys(("fatal", "emerg", "emergency", "panic"), FATAL),
-}
+LONGEST_WORD = 32
+"""Characters of a level, with the blanks that some loggers pad it with."""
 
 
 def of_word(value: Any) -> int:
-    """Of a level's name in any case; blanks around it (some loggers pad) don't count."""
-    if type(value) is not str:
+    """Of a level's name in any case."""
+    if type(value) is not str or len(value) > LONGEST_WORD:
         return 0
-    return _WORDS.get(value) or (_WORDS.get(value.strip().lower(), 0) if len(value) <= 16 else 0)
+    return LEVELS.get(value) or severity_of_word(value)
 
 
 def of_syslog(value: Any) -> int:

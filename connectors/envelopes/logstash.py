@@ -26,6 +26,9 @@ _PROGRAMS = ("program", "syslog_program", "process.name", "log.syslog.appname")
 _LEVELS = ("log.level", "level", "loglevel", "severity_label", "log.syslog.severity.name")
 LONGEST_HOST = 4_096
 """Characters of the host in the plain codec: a map when a Beat sent the event."""
+_FRACTIONS = (3, 6, 9)
+"""Digits of a second's fraction that Logstash writes."""
+_HOST = re.compile(r"[A-Za-z0-9][\w.:-]{0,252}")
 _HOST_IN_MAP = re.compile(r'[{ "](?:name|hostname)"?[=:] ?"?([^,"}\s]{1,253})')
 
 
@@ -81,9 +84,9 @@ class LogstashPlain:
         if text[10:11] != "T" or text[19:20] != ".":
             return None
         end = text.find(" ", 23, 31)
-        if end < 0 or text[end - 1] != "Z":
+        if end - 21 not in _FRACTIONS or text[end - 1] != "Z":
             return None
-        if text[end + 1] == "{":
+        if text[end + 1 : end + 2] == "{":
             split = _end_of_map(text, end + 1)
             found = _HOST_IN_MAP.search(text, end + 1, split) if split > 0 else None
             if not found:
@@ -92,7 +95,7 @@ class LogstashPlain:
         else:
             split = text.find(" ", end + 1, end + 256)
             host = text[end + 1 : split]
-            if split < 0 or not (host == "%{host}" or _has_header(text[split + 1 : split + 64])):
+            if split < 0 or not (host == "%{host}" or _is_shipped(host, text[split + 1 : split + 64])):
                 return None
         moment = seconds(text[:end])
         if moment is None:
@@ -115,6 +118,8 @@ def _end_of_map(text: str, start: int) -> int:
     return -1
 
 
-def _has_header(line: str) -> bool:
-    """Whether a line begins as one that was written elsewhere."""
-    return line[:1] in ("{", "<") or split_time(line).rest != line
+def _is_shipped(host: str, line: str) -> bool:
+    """Whether a word is a host and a line behind it begins as one that was written elsewhere."""
+    if not _HOST.fullmatch(host):
+        return False
+    return line.startswith('{"') or (line[:1] == "<" and line[1:2].isdigit()) or split_time(line).rest != line

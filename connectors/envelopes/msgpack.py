@@ -8,7 +8,7 @@ from typing import Any
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.plain import plain
 
-MAX_EVENTS = 100_000
+MAX_EVENTS = 50_000
 """Of one value; a value of so many is an error."""
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 _ARRAYS = frozenset((*range(0x91, 0xA0), 0xDC, 0xDD))

@@ -91,8 +91,11 @@ def _attributes(items: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         for item in items:
-            text = item["value"].get("stringValue")
-            found[item["key"]] = text if type(text) is str else _native(item["value"])
+            name, value = item["key"], item["value"]
+            text = value.get("stringValue")
+            if type(name) is not str:
+                return _pairs(items, 1)
+            found[name] = text if type(text) is str else _native(value)
     except (TypeError, KeyError, AttributeError):
         # of an exporter that writes them as a plain object, or with parts missing
         return plain(items) if isinstance(items, dict) else _pairs(items, 1)
@@ -175,7 +178,7 @@ def _seconds(stamp: Any) -> float | None:
     if not stamp:
         return None
     try:
-        return seconds(int(stamp))
+        return seconds(stamp if type(stamp) is int else int(stamp))
     except (TypeError, ValueError, OverflowError):
         return None
 

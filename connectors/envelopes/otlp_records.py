@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
 from typing import Any
 
 from connectors import formats
+from connectors.envelopes import levels, stamps
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.plain import MAX_COLUMNS, add_columns, is_binary, text_of
-from connectors.records import (
-    CONTAINER,
-    DEBUG,
-    ERROR,
-    FATAL,
-    HOST,
-    INFO,
-    LEVEL,
-    LOGGER,
-    NAMESPACE,
-    ORIGIN,
-    SERVICE,
-    TRACE,
-    WARN,
-)
+from connectors.envelopes.paths import add_columns
+from connectors.envelopes.plain import is_binary, text_of
+from connectors.records import CONTAINER, HOST, LEVEL, LOGGER, NAMESPACE, ORIGIN, SERVICE
 
 NAME = "otlp"
 EVENT_NAME = "event.name"
@@ -43,11 +30,10 @@ _SHIPPERS = ("log.file.", "log.record.")
 _SHIPPERS_NAMES = frozenset({"log.iostream", "logtag"})
 """Attributes of a record that its collector made: where it was read, and the line as it was before."""
 _READ_FROM = ("log.file.path", "log.file.name", "log.iostream")
-_LEVELS = {"TRACE": TRACE, "DEBUG": DEBUG, "INFO": INFO, "WARN": WARN, "ERROR": ERROR, "FATAL": FATAL}
-_LEVELS |= {"INFORMATION": INFO, "NOTICE": INFO + 1, "WARNING": WARN, "ERR": ERROR, "CRITICAL": FATAL}
 _MAX_LEVELS = 64
-_UNITS = ((1e14, 1e6), (1e11, 1e3), (0, 1.0))
-"""The least number that is in a unit, and how many of it make a second."""
+_NANOSECONDS = 1_000_000_000
+_EARLIEST, _LATEST = stamps.EARLIEST * _NANOSECONDS, stamps.LATEST * _NANOSECONDS
+_SEVERITY_NUMBER = "SEVERITY_NUMBER_"
 
 
 class Resource:
@@ -133,14 +119,14 @@ def _add_content(inner: Inner, body: Any, attributes: dict[str, Any], event: str
     own = dict(inner.columns)
     if event:
         own[EVENT_NAME] = event
-    room = MAX_COLUMNS - len(own)
-    for name, value in attributes.items() if len(attributes) < room else islice(attributes.items(), room):
-        if type(value) is str:
+    for name, value in attributes.items():
+        if type(value) is str and len(own) < formats.MAX_FIELDS:
             own[name] = value
-        elif type(value) is int:
+        elif type(value) is int and len(own) < formats.MAX_FIELDS:
             own[name] = str(value)
         else:
-            add_columns(own, name, value)
+            own.pop(name, None)
+            add_columns(own, attributes, (name,))
     inner.columns = own
 
 
@@ -178,20 +164,18 @@ def _apart(attributes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def severity(level: str) -> int:
-    """The number of a level's word, of an enumeration's name such as ``SEVERITY_NUMBER_INFO2`` too; 0 for neither."""
-    name = level.upper().removeprefix("SEVERITY_NUMBER_")
+    """The number of a level's word, of a number's own name such as ``SEVERITY_NUMBER_INFO2`` too; 0 for neither."""
+    if not level.startswith(_SEVERITY_NUMBER):
+        return levels.of_word(level)
+    name = level.removeprefix(_SEVERITY_NUMBER)
     step = int(name[-1]) - 1 if name[-1:] in ("2", "3", "4") else 0
-    least = _LEVELS.get(name[:-1] if step else name, 0)
+    least = levels.of_word(name[:-1] if step else name)
     return least + step if least else 0
 
 
 def seconds(stamp: float) -> float | None:
-    """Epoch seconds of a number of nanoseconds, of smaller ones in micro-, milliseconds or seconds; None for 0."""
-    if 1e17 <= stamp < 4.2e18:
-        return stamp / 1e9
-    if not 0 < stamp < 1e17:
-        return None
-    return next(stamp / parts for least, parts in _UNITS if stamp >= least)
+    """Epoch seconds of a number of nanoseconds, of smaller ones in the unit that they must be in; None for none."""
+    return stamp / _NANOSECONDS if _EARLIEST <= stamp < _LATEST else stamps.since_epoch(stamp)
 
 
 def number(value: float) -> float | str:

@@ -9,7 +9,6 @@ from typing import Any
 
 MAX_DEPTH = 32
 """Levels that are kept; what is deeper is its own text."""
-MAX_COLUMNS = 200
 HEAD = 1_000
 """Characters by which text is told from bytes that are none."""
 _UNREADABLE = re.compile("[\\x00\\x02-\\x08\\x0e-\\x1a\\x7f-\\x9f\\ufffd]")
@@ -42,21 +41,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return "" if value is None else str(value)
-
-
-def add_columns(columns: dict[str, str], name: str, value: Any, depth: int = 1) -> None:
-    """Adds a value as columns: a map under dotted names, a list as one column joined by commas."""
-    if type(value) is str:
-        if len(columns) < MAX_COLUMNS:
-            columns[name] = value
-    elif isinstance(value, dict):
-        if depth <= MAX_DEPTH:
-            for key, item in value.items():
-                add_columns(columns, f"{name}.{key}", item, depth + 1)
-    elif len(columns) < MAX_COLUMNS:
-        if isinstance(value, list):
-            value = ",".join([item if type(item) is str else text_of(item) for item in value])
-        columns[name] = text_of(value)
 
 
 def is_binary(text: str) -> bool:

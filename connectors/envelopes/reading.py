@@ -132,15 +132,18 @@ class Reader:
             if around is not None and around.error:
                 record: Record | None = formats.parse_raw(line, error=around.error)
             else:
-                record = formats.parse_text(line, self.headers, around.stream if around is not None else "")
+                stream = around.stream if around is not None else ""
+                record = formats.parse_text(line, self.headers, stream, self.settings.zone)
         else:
-            record = formats.parse_object(line, text)
+            record = formats.parse_object(line, text, self.settings.zone)
             if around is not None and around.error:
                 record.parse_error = around.error
         if record is None:
             return None
         if around is not None:
             add_around(record, line, around, envelope)
+        elif envelope:
+            record.line, record.envelope = line, envelope
         if not record.severity:
             record.severity = INFO
         if len(record.text) > self._max_text:

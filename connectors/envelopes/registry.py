@@ -32,6 +32,7 @@ from connectors.envelopes.splunk import Cribl, Hec
 from connectors.envelopes.suricata import Suricata
 from connectors.envelopes.syslogng import Ewmm, SyslogNg
 from connectors.envelopes.vector import Vector
+from connectors.envelopes.winevtlog import WinEvtLog
 from connectors.envelopes.winlogbeat import Winlogbeat, Winlogbeat6
 from connectors.envelopes.zeek import Zeek
 
@@ -56,6 +57,7 @@ OBJECTS: tuple[ObjectEnvelope, ...] = (
     Docker(),
     Winlogbeat(),
     Winlogbeat6(),
+    WinEvtLog(),
     Filebeat(),
     Vector(),
     Journald(),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-
-from connectors.envelopes.plugins import checked_envelope
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class ReadingSettings(BaseModel):
@@ -42,17 +40,12 @@ class ReadingSettings(BaseModel):
     )
     multiline: bool = Field(False, description="Join the lines of a stack trace that came as a message each")
 
-    @field_validator("envelope")
-    @classmethod
-    def _check_envelope(cls, value: str) -> str:
-        return checked_envelope(value)
-
     @field_validator("message_field", "metadata_fields")
     @classmethod
-    def _check_paths(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+    def _check_paths(cls, value: str | list[str]) -> str | list[str]:
         for path in [value] if isinstance(value, str) and value else value:
             if not all(path.split(".")):
-                raise ValueError(f"stream.{info.field_name}: expected a dotted path, got {path[:64]!r}")
+                raise ValueError(f"expected a dotted path, got {path[:64]!r}")
         return value
 
     @field_validator("zone")

@@ -14,6 +14,7 @@ from connectors.envelopes.paths import add_columns, string, text
 from connectors.envelopes.pods import PodNames, add_pod
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.stamps import seconds
+from connectors.formats.ansi import without_escapes
 from connectors.records import CONTAINER, HOST, LOGGER, PID, SERVICE
 
 SOURCES = frozenset(
@@ -95,7 +96,7 @@ class Vector:
             moment = entry_time(event)
         line = text(event.get("message"))
         if program:
-            line = without_header(line, program)
+            line = without_header(without_escapes(line), program)
         shipper = event.copy()
         shipper.pop("message", None)
         if not known.issuperset(event):

@@ -54,7 +54,8 @@ class Winlogbeat:
             known["code"] = winlog["event_id"]
         if "provider" not in known and "provider_name" in winlog:
             known["provider"] = winlog["provider_name"]
-        level = get(event, "log.level")
+        log = event.get("log")
+        level = log.get("level") if type(log) is dict else event.get("log.level")
         data = {name: winlog[name] for name in ("event_data", "user_data") if winlog.get(name)}
         line: dict[str, Any] = {"event": known}
         add_message(line, event.get("message"))
@@ -62,7 +63,8 @@ class Winlogbeat:
         if not _MOVED_TO.isdisjoint(event):
             _add_moved(line, event, data)
         columns, severity = described(winlog, level, winlog.get("keywords"), host_name(event))
-        shipper = {name: value for name, value in event.items() if name != "message"}
+        shipper = event.copy()
+        shipper.pop("message", None)
         shipper["winlog"] = {name: value for name, value in winlog.items() if name not in data}
         moment = seconds(event.get("@timestamp"))
         return [Inner(line, moment, severity, columns, {self.name: shipper}, stream=columns.get(HOST, ""))]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats import structured, syslog, tables
+from connectors.formats import access, structured, syslog, tables
 from connectors.formats.ansi import without_escapes
 from connectors.formats.clock import Clock, clock_of
 from connectors.formats.decoding import NO_TEXT, decode, is_text
 from connectors.formats.headers import HeaderLines
+from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
 from connectors.formats.plain import parse_plain
-from connectors.formats.structured import json_events
 from connectors.formats.syslog import add_program
 from connectors.formats.text import parse_raw
 from connectors.records import Record
@@ -39,8 +39,8 @@ FORMATS = (
     *("json", "logfmt", "rfc3164", "rfc5424", "cef", "leef", "access"),
     *("winxml", "w3c", "zeek", "vpcflow", "ltsv", "cisco", "text", "raw"),
 )
-"""Every value that ``Record.format`` takes. A payload behind a header gives its own format; ``text`` is a message behind
-a header of more than a time, ``raw`` any other."""
+"""Every value that ``Record.format`` takes. A payload behind a header gives its own format;
+``text`` is a message behind a header of more than a time, ``raw`` any other."""
 
 # Kafka's default max.message.bytes. A parsed line costs memory many times its size, so what is longer is
 # read as text only.
@@ -86,7 +86,11 @@ def parse_text(
     try:
         if headers is not None and tables.note_header(line, headers, stream):
             return None
-        record = tables.parse_table(line, headers, stream) or _parse_line(line, clock)
+        record = (
+            (access.parse_access(line) if '] "' in line[: access.MAX_PREFIX] else None)
+            or tables.parse_table(line, headers, stream, clock)
+            or _parse_line(line, clock)
+        )
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:
@@ -94,18 +98,19 @@ def parse_text(
     return record
 
 
-def parse_object(event: dict[str, Any], text: str | None = None) -> Record:
-    """The record of a JSON object that is no envelope, or of another encoding's map; text: as it came,
-    where it is text.
+def parse_object(event: dict[str, Any], text: str | None = None, zone: str = "UTC") -> Record:
+    """The record of a JSON object that is no envelope, or of another encoding's map.
+
+    text: as it came, where it is text. zone: as for ``parse_text``.
     """
-    return structured.parse_object(event, text)
+    return structured.parse_object(event, text, clock=clock_of(zone))
 
 
 def _parse_line(line: str, clock: Clock) -> Record:
     """The record of the first format that accepts the line."""
     body = line.lstrip() if line[0].isspace() else line
     if body[0] == "{":
-        return structured.parse_json(body)
+        return structured.parse_json(body, clock=clock)
     if body[0] == "<":
         return syslog.parse_with_priority(body, clock) or parse_raw(line)
     return parse_plain(line, body, clock)

@@ -45,24 +45,23 @@ def meaning(content: str) -> Meaning | None:
         return Meaning(sure=True, columns=())
     if content.upper() in LEVELS or content in LETTERS:
         return Meaning(True, (), content)
+    return _process(content) or _beside(content) or _among(content) or _names(content)
+
+
+def _process(content: str) -> Meaning | None:
+    if match := _CLIENT.fullmatch(content):
+        return Meaning(True, ((CLIENT, match[1]),))
     if match := _PROCESS.fullmatch(content):
         named = zip((PID, THREAD_ID, THREAD_ID), match.groups(), strict=True)
         return Meaning(True, tuple((name, value) for name, value in named if value))
-    if match := _CLIENT.fullmatch(content):
-        return Meaning(True, ((CLIENT, match[1]),))
-    if (match := _LEVEL_BESIDE.fullmatch(content)) and (beside := _beside(match)):
-        return beside
-    if _WORD.fullmatch(content):
-        return Meaning(False, ((LOGGER if _dotted(content) else THREAD, content),))
-    if all(_ID.fullmatch(word) or word.startswith("req-") for word in content.split()):
-        return Meaning(True, ((REST, content),))
-    if _WORDS.fullmatch(content):
-        return Meaning(False, ((THREAD, content),))
     return None
 
 
-def _beside(match: re.Match[str]) -> Meaning | None:
+def _beside(content: str) -> Meaning | None:
     """A level beside the name of a module (``core:error``) or of a thread (``Server thread/INFO``)."""
+    match = _LEVEL_BESIDE.fullmatch(content)
+    if match is None:
+        return None
     name, mark, level = match.group(1, 2, 3) if match[3] else match.group(6, 5, 4)
     if level.upper() not in LEVELS:
         return None
@@ -70,5 +69,20 @@ def _beside(match: re.Match[str]) -> Meaning | None:
     return Meaning(True, ((LOGGER if mark == ":" else THREAD, name),) if name else (), level)
 
 
-def _dotted(name: str) -> bool:
-    return "." in name and not name[0].isdigit() and "/" not in name
+def _among(content: str) -> Meaning | None:
+    """A level in capitals among other parts: ``7:7:1125/100000.5:ERROR:file.cc(12)``."""
+    parts = content.split(":") if " " not in content else []
+    for place, part in enumerate(parts):
+        if part in LEVELS:
+            return Meaning(True, ((REST, ":".join(parts[:place] + parts[place + 1 :])),), part)
+    return None
+
+
+def _names(content: str) -> Meaning | None:
+    """A logger, a thread, ids."""
+    if _WORD.fullmatch(content):
+        dotted = "." in content and not content[0].isdigit() and "/" not in content
+        return Meaning(False, ((LOGGER if dotted else THREAD, content),))
+    if content.startswith("req-") or all(map(_ID.fullmatch, content.split())):
+        return Meaning(True, ((REST, content),))
+    return Meaning(False, ((THREAD, content),)) if _WORDS.fullmatch(content) else None

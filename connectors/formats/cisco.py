@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from connectors.formats.clock import UTC, Clock
+from connectors.formats.severity import severity_of_syslog
 from connectors.formats.times import parse_time
 from connectors.records import HOST, LEVEL, PID, SERVICE, Record
 
@@ -20,7 +22,7 @@ _MESSAGE = re.compile(
 _PRIORITY = re.compile(r"<([0-9]{1,3})>")
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
 _DATE = r"(?:([0-9]{4}) )?([A-Z][a-z]{2}) {1,2}([0-9]{1,2})(?: ([0-9]{4}))?"
-_ZONE = r"(?: ?(?:[A-Z]{2,5}|([+-][0-9]{2}:?[0-9]{2})))?"
+_ZONE = r"(?: ?([A-Z]{2,5}|[+-][0-9]{2}:?[0-9]{2}))?"
 _ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})"
 _PART = re.compile(
     rf"[\s:]*(?:(?P<time>[*.]?{_DATE} {{1,2}}({_CLOCK}){_ZONE})"
@@ -34,8 +36,6 @@ _PART = re.compile(
 )
 
 _LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "debugging")
-_SEVERITIES = (21, 19, 18, 17, 13, 10, 9, 5)
-"""OpenTelemetry's numbers of syslog's severities, 0 to 7."""
 _FACILITIES = (
     *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"),
     *("ntp", "audit", "alert", "clock", *(f"local{number}" for number in range(8))),
@@ -46,7 +46,7 @@ _NAMES = ("address", "name", "node")
 _NAME, _PID = _PART.groups - 1, _PART.groups
 
 
-def parse_cisco(line: str) -> Record | None:
+def parse_cisco(line: str, clock: Clock = UTC) -> Record | None:
     """The record of a message with the header that devices and relays write before it; None for any other line.
 
     ``facility``, ``level`` and ``mnemonic`` are columns, for an ASA the number of the message is the mnemonic. The
@@ -55,7 +55,7 @@ def parse_cisco(line: str) -> Record | None:
     start = line.find("%", 0, MAX_HEADER)
     if start < 0 or not (match := _MESSAGE.match(line, start)):
         return None
-    found = _header(line[:start])
+    found = _header(line[:start], clock)
     if found is None:
         return None
     fields, time = found
@@ -80,12 +80,12 @@ def _record(match: re.Match[str], text: str, message: str, time: float | None) -
         format="cisco",
         fields=fields,
         time=time,
-        severity=_SEVERITIES[digit],
+        severity=severity_of_syslog(digit),
         message=message.strip() or None,
     )
 
 
-def _header(head: str) -> tuple[dict[str, str], float | None] | None:
+def _header(head: str, clock: Clock) -> tuple[dict[str, str], float | None] | None:
     """Columns and time of what stands before the message; None when that is no header but a sentence."""
     fields: dict[str, str] = {}
     time: float | None = None
@@ -105,7 +105,7 @@ def _header(head: str) -> tuple[dict[str, str], float | None] | None:
         kind = str(part.lastgroup)
         certain = certain or kind not in _NAMES
         if kind in ("time", "iso"):
-            time = _seconds(part)
+            time = _seconds(part, clock)
         elif kind in ("address", "name"):
             names.append((part[_NAME] or part["address"], part[_PID]))
         elif kind != "uptime":
@@ -129,10 +129,12 @@ def _add_names(fields: dict[str, str], names: list[tuple[str, str | None]]) -> b
     return len(names) <= 1
 
 
-def _seconds(part: re.Match[str]) -> float | None:
-    """A zone that is a name is taken as UTC, as everywhere."""
+def _seconds(part: re.Match[str], clock: Clock) -> float | None:
+    """With the zone that is stated; one whose name is not known is the clock's."""
     if stamp := part["iso"]:
         return parse_time(stamp.lstrip("*."))
-    before, month, day, after, clock, offset = part.groups()[1:7]
+    before, month, day, after, time, zone = part.groups()[1:7]
     year = before or after
-    return parse_time(f"{month} {day:>2} {f'{year} ' if year else ''}{clock}{offset or ''}")
+    stamp = f"{month} {day:>2} {f'{year} ' if year else ''}{time}"
+    stated = parse_time(f"{stamp} {zone}", clock) if zone else None
+    return parse_time(stamp, clock) if stated is None else stated

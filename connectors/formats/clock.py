@@ -25,36 +25,28 @@ _PARTS = re.compile(r"[0-9]+|[A-Za-z]+")
 _REMEMBERED = 20_000
 
 _HOURS_OF_NAMES = {
-    "EST": -5,
-    "EDT": -4,
-    "CST": -6,
-    "CDT": -5,
-    "MST": -7,
-    "MDT": -6,
-    "PST": -8,
-    "PDT": -7,
-    "AKST": -9,
-    "AKDT": -8,
-    "HST": -10,
-    "WEST": 1,
-    "BST": 1,
-    "CET": 1,
-    "CEST": 2,
-    "EET": 2,
-    "EEST": 3,
-    "MSK": 3,
-    "PKT": 5,
-    "HKT": 8,
-    "SGT": 8,
-    "JST": 9,
-    "KST": 9,
-    "AEST": 10,
-    "AEDT": 11,
-    "NZST": 12,
-    "NZDT": 13,
-    "UTC": 0,
-    "GMT": 0,
-    "WET": 0,
+    name: hours
+    for hours, names in {
+        -10: "HST",
+        -9: "AKST",
+        -8: "PST AKDT",
+        -7: "MST PDT",
+        -6: "CST MDT",
+        -5: "EST CDT",
+        -4: "EDT",
+        0: "UTC GMT WET",
+        1: "CET WEST BST",
+        2: "EET CEST",
+        3: "MSK EEST",
+        5: "PKT",
+        8: "HKT SGT",
+        9: "JST KST",
+        10: "AEST",
+        11: "AEDT",
+        12: "NZST",
+        13: "NZDT",
+    }.items()
+    for name in names.split()
 }
 ZONE_NAMES = tuple(_HOURS_OF_NAMES)
 """Names of zones that are read; what RFC 822 names means North America."""
@@ -65,7 +57,8 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo | None) -> None:
         self._zone = zone
-        self._minutes: dict[str, float] = {}
+        self.minutes: dict[str, float] = {}
+        """Minutes that were read, for a quick look."""
         self._recent: dict[str, float] = {}
         self._recent_at = 0.0
 
@@ -75,7 +68,7 @@ class Clock:
         order: what its parts are, of ``YMDbhmp`` (b: a month's name, p: AM or PM). A year may be missing. The same
         text must always come with the same order.
         """
-        if (known := self._minutes.get(text)) is not None:
+        if (known := self.minutes.get(text)) is not None:
             return known
         now = time.time()
         if now - self._recent_at > 60 or now < self._recent_at:
@@ -85,7 +78,7 @@ class Clock:
             return known
         seconds, has_year = self._read(text, order, now)
         if seconds is not None:
-            cache = self._minutes if has_year else self._recent
+            cache = self.minutes if has_year else self._recent
             if len(cache) >= _REMEMBERED:
                 cache.clear()
             cache[text] = seconds
@@ -146,13 +139,15 @@ def clock_of(zone: str) -> Clock:
 UTC = clock_of("UTC")
 
 
-def believed(stated: float | None, received: float) -> float:
-    """The time of a line that says it happened at ``stated`` and came at ``received``, both epoch seconds.
+def believed(stated: float | None, received: float, now: float) -> float:
+    """When a line happened that says ``stated`` and was received at ``received``: epoch seconds, as is ``now``.
 
-    A clock that is ahead by up to a day is believed, so that a zone nobody told us of does no harm. What is further
-    ahead, or before 1990 (a clock that was never set), counts as unstated: the line happened when it came.
+    A clock that is ahead by up to a day means now, so that a zone nobody told us of does no harm. What is further
+    ahead, or before 1990 (a clock that was never set), counts as unstated: the line happened when it was received.
     """
-    return received if stated is None or not _NEVER_SET < stated <= received + DAY else stated
+    if stated is None or not _NEVER_SET < stated <= now + DAY:
+        return received
+    return min(stated, now)
 
 
 _NEVER_SET = 631_152_000.0

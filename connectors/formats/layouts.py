@@ -1,12 +1,13 @@
 """The layouts of headers that are most usual, each read by one expression.
 
-What they give is what ``connectors.formats.header`` would find by the shape of the items, only quicker; glog, klog,
+What they give is what ``connectors.formats.shape`` would find by the shape of the items, only quicker; glog, klog,
 logcat and Python's own begin with a level, which by its shape could be a word.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from connectors.formats.brackets import SOURCE
@@ -16,8 +17,16 @@ from connectors.formats.times import Found, find_time
 from connectors.records import LEVEL, LOGGER, PID, THREAD
 
 # log4j, Logback, Hadoop, HDFS, Spark: " 7 INFO [main] org.example.Shop: message".
-_AFTER_TIME = re.compile(
-    r" (?:- )?(?:([0-9]{1,10}) )?([A-Z]{4,8}) {1,4}(?:\[([\w.#@$:/-]{1,128})\] {1,4})?([A-Za-z_$][\w.$-]{0,127})(?: -|:) +"
+_LEVEL_AND_NAMES = (
+    r" (?:- )?(?:([0-9]{1,10}) )?([A-Z]{4,8}) {1,4}(?:\[([^\s\[\]\"'=,;]{1,128})\] {1,4})?"
+    r"([A-Za-z_$][^\s:()\[\]\"'=,;]{0,127})(?: -|:) +"
+)
+_AFTER_TIME = re.compile(_LEVEL_AND_NAMES)
+NO_NAMES = ("Error", "Exception", "Warning", "error", "exception", "warning")
+"""Ends of words that are the message's own although a colon follows."""
+_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Za-z]_[A-Za-z]")
+_WHOLE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}):([0-5][0-9])[.,]([0-9]{3,9})" + _LEVEL_AND_NAMES
 )
 # "queries: info: message"
 _CATEGORY = re.compile(r" ([a-z][\w-]{1,63}): ([a-z]{3,13}): ")
@@ -46,17 +55,38 @@ def read_layout(line: str, found: Found | None, clock: Clock) -> Layout | None:
     end = found.end
     if "a" <= line[end + 1 : end + 2] <= "z":
         return _category(line, found)
-    if match := _AFTER_TIME.match(line, end):
-        pid, level, thread, logger = match.groups()
-        if (severity := LEVELS.get(level)) is None or logger.endswith(("Error", "Exception", "Warning")):
-            return None
-        columns = {LEVEL: level, LOGGER: logger}
-        if thread:
-            columns[THREAD] = thread
-        if pid:
-            columns[PID] = pid
-        return Layout(match.end(), found.time, severity, columns)
-    return None
+    match = _AFTER_TIME.match(line, end)
+    return _named(match.groups(), match.end(), found.time) if match else None
+
+
+def is_logger(word: str) -> bool:
+    """Whether a word before a colon has the shape of a logger's name: dots, a capital inside, an underscore."""
+    return "." in word[1:-1] or _CAMEL.search(word) is not None
+
+
+def read_whole(line: str, clock: Clock) -> Layout | None:
+    """The header of a line that begins with the most usual of them, its time included."""
+    match = _WHOLE.match(line)
+    if match is None:
+        return None
+    minute, second, fraction, *names = match.groups()
+    seconds = clock.minute(minute, "YMDhm")
+    return None if seconds is None else _named(names, match.end(), seconds + float(f"{second}.{fraction}"))
+
+
+def _named(names: Sequence[str | None], end: int, time: float | None) -> Layout | None:
+    pid, level, thread, logger = names
+    severity = LEVELS.get(level or "")
+    if severity is None or logger is None or level is None or logger.endswith(NO_NAMES):
+        return None
+    columns = {LEVEL: level, LOGGER: logger}
+    if thread:
+        columns[THREAD] = thread
+    elif not is_logger(logger):
+        return None
+    if pid:
+        columns[PID] = pid
+    return Layout(end, time, severity, columns)
 
 
 def _category(line: str, found: Found) -> Layout | None:

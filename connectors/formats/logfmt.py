@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from connectors.formats.logfmt_shapes import MESSAGES, LogfmtShapes
 from connectors.formats.pairs import Leaves, add_leaf, joined, render
+from connectors.formats.severity import severity_of_fields
 from connectors.formats.structured import event_time
 from connectors.formats.times import parse_time
 from connectors.records import Record
@@ -34,6 +36,11 @@ def parse_logfmt(line: str, *, time: float | None = None) -> Record | None:
     """
     if not _FIRST_PAIR.match(line) or (line.count("=") < MIN_PAIRS and "msg=audit(" not in line):
         return None
+    return SHAPES.read(line, time) or parse_plainly(line, time=time)
+
+
+def parse_plainly(line: str, *, time: float | None = None) -> Record | None:
+    """The same, whatever is known of the line's shape."""
     leaves: Leaves = {}
     words: list[str] = []
     covered = pairs = 0
@@ -56,7 +63,8 @@ def parse_logfmt(line: str, *, time: float | None = None) -> Record | None:
 def _record(fields: dict[str, str], words: list[str], time: float | None) -> Record:
     shown = dict(fields)
     stated = event_time(fields)
-    if _is_audit(fields):
+    audit = _is_audit(fields)
+    if audit:
         stated = float(_AUDIT.match(fields["msg"])[1])  # type: ignore[index]
         del shown["msg"]
         fields.update(_decoded(fields))
@@ -67,7 +75,14 @@ def _record(fields: dict[str, str], words: list[str], time: float | None) -> Rec
     if words:
         fields.setdefault("words", " ".join(words))
         text = f"{text} {' '.join(words)}"
-    return Record(text=text, format="logfmt", fields=fields, time=time if stated is None else stated)
+    return Record(
+        text,
+        "logfmt",
+        fields,
+        time if stated is None else stated,
+        severity_of_fields(fields),
+        message=None if audit else next(filter(None, map(fields.get, MESSAGES)), None),
+    )
 
 
 def _add_pair(leaves: Leaves, key: str, match: re.Match[str]) -> None:
@@ -95,10 +110,21 @@ def _is_audit(fields: dict[str, str]) -> bool:
 
 def _decoded(fields: dict[str, str]) -> dict[str, str]:
     """The hex-encoded fields of an audit record as text, arguments separated by a space."""
-    arguments = fields["type"] == "EXECVE"
-    return {
-        name: bytes.fromhex(value).decode("utf-8", "replace").replace("\x00", " ")
-        for name, value in fields.items()
-        if (name.rpartition(".")[2] in _AUDIT_HEX or (arguments and _ARGUMENT.fullmatch(name)))
-        and _HEX.fullmatch(value)
-    }
+    return {name: unhexed(value) for name, value in fields.items() if may_be_hex(fields["type"], name)}
+
+
+def may_be_hex(kind: str, name: str) -> bool:
+    """Whether auditd writes a field of a type of record in hex where it has to."""
+    return name.rpartition(".")[2] in _AUDIT_HEX or (
+        kind == "EXECVE" and _ARGUMENT.fullmatch(name) is not None
+    )
+
+
+def unhexed(value: str) -> str:
+    """A hex-encoded value as text, any other as it is."""
+    if not _HEX.fullmatch(value):
+        return value
+    return bytes.fromhex(value).decode("utf-8", "replace").replace("\x00", " ")
+
+
+SHAPES = LogfmtShapes(parse_plainly, may_be_hex, unhexed)

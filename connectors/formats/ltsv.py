@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from connectors.formats.clock import UTC, Clock
 from connectors.formats.pairs import MAX_FIELDS, render
+from connectors.formats.severity import severity_of_fields, severity_of_status
 from connectors.formats.structured import event_time
 from connectors.formats.times import parse_time
-from connectors.records import ERROR, INFO, LEVEL, UNSTATED, WARN, Record
+from connectors.records import UNSTATED, Record
 
 MIN_PAIRS = 3
 
@@ -34,7 +36,7 @@ _UNSHOWN = frozenset(
 )
 
 
-def parse_ltsv(line: str, *, time: float | None = None) -> Record | None:
+def parse_ltsv(line: str, clock: Clock = UTC, *, time: float | None = None) -> Record | None:
     """The record of a line of three or more labelled values and nothing else; None for any other line.
 
     time: epoch seconds, used when no label states one. Of a request the text has the names of its query, not the
@@ -59,20 +61,23 @@ def parse_ltsv(line: str, *, time: float | None = None) -> Record | None:
         text=render(shown or fields),
         format="ltsv",
         fields=fields,
-        time=_time(fields, time),
+        time=_time(fields, time, clock),
         severity=_severity(fields),
     )
 
 
-def _time(fields: dict[str, str], time: float | None) -> float | None:
+def _time(fields: dict[str, str], time: float | None, clock: Clock) -> float | None:
     """The record's own, which may be in brackets as in an access line."""
     stated = fields.get("time", "")
-    own = parse_time(stated.strip("[]")) if stated.startswith("[") else event_time(fields)
+    own = parse_time(stated.strip("[]"), clock) if stated else None
+    if own is None:
+        own = event_time(fields)
     return time if own is None else own
 
 
 def _severity(fields: dict[str, str]) -> int:
+    """Of its level, else of the status of a request."""
+    if stated := severity_of_fields(fields):
+        return stated
     status = fields.get("status", "")
-    if len(status) != 3 or not status.isdigit() or LEVEL in fields:
-        return UNSTATED
-    return ERROR if status >= "500" else WARN if status >= "400" else INFO
+    return severity_of_status(status) if len(status) == 3 and status.isdigit() else UNSTATED

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from connectors.formats import syslog
 from connectors.formats.clock import Clock
-from connectors.formats.header import Header, read_header
-from connectors.formats.layouts import Layout, read_layout
+from connectors.formats.header import Header
+from connectors.formats.layouts import Layout, read_whole
 from connectors.formats.payload import parse_payload
+from connectors.formats.shape import find_header
 from connectors.formats.starts import is_name_then_time, may_begin_header, stated_level
 from connectors.formats.times import find_time
 from connectors.records import SERVICE, Record
@@ -17,32 +18,27 @@ def parse_plain(whole: str, line: str, clock: Clock) -> Record:
 
     whole: the line with the blanks in front, which are kept where there is no header.
     """
+    if line[4:5] == "-" and (layout := read_whole(line, clock)):
+        return with_header(layout, line[layout.end :] or line, clock)
     header: Header | Layout | None = None
     found = find_time(line, 0, clock)
     if found is not None:
         if found.is_syslog and (record := syslog.parse_without_priority(line, found, clock)):
             return record
-        header = read_layout(line, found, clock)
-        if header is None:
-            header = read_header(line, clock, found)
+        header = find_header(line, clock, found)
     elif may_begin_header(line) or is_name_then_time(line):
-        header = read_layout(line, None, clock) or read_header(line, clock)
-    if header is None:
-        return _without_header(whole, line)
-    rest = line[header.end :]
-    return with_header(header, rest or line)
-
-
-def _without_header(whole: str, line: str) -> Record:
-    if payload := parse_payload(line):
+        header = find_header(line, clock, None)
+    if header is not None:
+        return with_header(header, line[header.end :] or line, clock)
+    if payload := parse_payload(line, clock=clock):
         return payload
     return Record(whole, "raw", {}, None, stated_level(line))
 
 
-def with_header(header: Header | Layout, rest: str) -> Record:
+def with_header(header: Header | Layout, rest: str, clock: Clock) -> Record:
     """The record of a message behind its header, structured or not."""
     columns = header.columns
-    payload = parse_payload(rest, time=header.time)
+    payload = parse_payload(rest, time=header.time, clock=clock)
     # A brace behind a header promises no JSON.
     if payload is not None and payload.parse_error is None:
         for name, value in columns.items():

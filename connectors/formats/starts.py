@@ -17,7 +17,7 @@ _FIRST_THREE = frozenset(
 _NAME_THEN_TIME = re.compile(
     r"[A-Za-z][\w.:/@-]{1,128} +[\[(]?(?:\d{4}[-/.]\d\d|\d{10}|\d{6} |[A-Z][a-z]{2} [ \d]\d )"
 )
-_LEVEL_FIRST = re.compile(r"([A-Za-z]{3,13}): ")
+_LEVEL_FIRST = re.compile(r"([A-Za-z]{3,13}): |([A-Z]{4,8}) ")
 
 
 def may_begin_header(message: str) -> bool:
@@ -35,7 +35,7 @@ def is_name_then_time(line: str) -> bool:
 
 
 def stated_level(message: str) -> int:
-    """The severity of a level word that begins a message and stays in it: ``error: no such file``."""
+    """The severity of a level word that begins a message and stays in it: ``error: no file``, ``ERROR 7``."""
     if message[:3] in _FIRST_THREE and (match := _LEVEL_FIRST.match(message)):
-        return severity_of_word(match[1])
+        return severity_of_word(match[1] or match[2])
     return 0

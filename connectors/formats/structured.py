@@ -2,76 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from connectors.formats.pairs import Leaves, add_leaf, is_event_time, joined, render
+from connectors.formats.clock import UTC, Clock
+from connectors.formats.json_shapes import JsonShapes
+from connectors.formats.json_text import loads
+from connectors.formats.pairs import Leaves, add_leaf, event_times, joined, render
+from connectors.formats.severity import severity_of_fields
 from connectors.formats.text import parse_raw
 from connectors.formats.times import parse_time
 from connectors.records import Record
 
 MAX_DEPTH = 32
+MESSAGES = (
+    *("message", "msg", "MESSAGE", "Message", "@message", "@m", "short_message", "log"),
+    *("textPayload", "body", "event"),
+)
+"""Where loggers put what is for people, the best first."""
 
 
-def parse_json(line: str, *, time: float | None = None) -> Record:
-    """The record of a JSON object; raw with ``parse_error`` when the line is none."""
+def parse_json(line: str, *, time: float | None = None, clock: Clock = UTC) -> Record:
+    """The record of a JSON object; raw with ``parse_error`` when the line is none.
+
+    clock: of times that state no zone.
+    """
+    if (known := SHAPES.find(line)) and (record := SHAPES.record(known, time, clock)):
+        return record
     try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        value = loads(line)
+    except ValueError as error:
         return parse_raw(line, error=f"invalid JSON: {error}")
-    return parse_object(value, line, time=time)
+    if not isinstance(value, dict):
+        return parse_raw(line, error="invalid JSON: no object")
+    return parse_object(value, line, time=time, clock=clock)
 
 
-def parse_object(value: dict[str, Any], text: str | None = None, *, time: float | None = None) -> Record:
+def parse_object(
+    value: dict[str, Any], text: str | None = None, *, time: float | None = None, clock: Clock = UTC
+) -> Record:
     """The record of an object; text: as it came.
 
-    Nested names are joined by dots. At most ``pairs.MAX_FIELDS`` leaves and ``MAX_DEPTH`` levels are kept.
+    Nested names are joined by dots. At most ``pairs.MAX_FIELDS`` leaves and ``MAX_DEPTH`` levels are kept. ``time``
+    (epoch seconds) is used when the object states none itself.
     """
-    leaves: Leaves = {}
-    _flatten(value, "", leaves, 1)
+    leaves = flatten(value)
     if text is None or "\\u0000" in text:
         leaves = {_without_nul(name): _without_nul(leaf) for name, leaf in leaves.items()}
     fields = joined(leaves)
-    stated = event_time(fields)
-    return Record(text=render(leaves), format="json", fields=fields, time=time if stated is None else stated)
+    stated = event_time(fields, clock)
+    return Record(
+        render(leaves),
+        "json",
+        fields,
+        time if stated is None else stated,
+        severity_of_fields(fields),
+        message=message_of(value),
+    )
 
 
-def json_events(text: str) -> list[Any]:
-    """The objects in JSON text: one document, the items of an array, or one a line; the string of a quoted one.
-
-    Empty for what is no JSON. A line of several that is none comes as the text that it is.
-    """
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return _json_lines(text)
-    if isinstance(value, dict | str):
-        return [value]
-    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-        return value
-    return []
-
-
-def _json_lines(text: str) -> list[Any]:
-    lines = [line for line in text.splitlines() if line and not line.isspace()]
-    if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
-        return []
-    events: list[Any] = []
-    for line in lines:
-        try:
-            events.append(orjson.loads(line))
-        except orjson.JSONDecodeError:
-            events.append(line)
-    return events if any(isinstance(event, dict) for event in events) else []
-
-
-def event_time(fields: dict[str, str]) -> float | None:
+def event_time(fields: Mapping[str, str], clock: Clock = UTC) -> float | None:
     """The first time among the fields whose key names the event's time, in epoch seconds."""
-    for name, value in fields.items():
-        if is_event_time(name) and (seconds := parse_time(value)) is not None:
+    for name in event_times(tuple(fields)):
+        if (seconds := parse_time(fields[name], clock)) is not None:
             return seconds
     return None
+
+
+def message_of(event: Mapping[str, Any]) -> str | None:
+    """What an object says to people; None when it has no such member of its own that is text."""
+    for name in MESSAGES:
+        message = event.get(name)
+        if message and type(message) is str:
+            return message if "\x00" not in message else _without_nul(message)
+    return None
+
+
+def flatten(event: dict[str, Any]) -> Leaves:
+    """The leaves of an object under their dotted names."""
+    leaves: Leaves = {}
+    _flatten(event, "", leaves, 1)
+    return leaves
 
 
 def _flatten(node: dict[str, Any], prefix: str, leaves: Leaves, depth: int) -> None:
@@ -116,3 +129,6 @@ def _without_nul(leaf: Any) -> Any:
     if isinstance(leaf, list):
         return [item.replace("\x00", "\ufffd") for item in leaf]
     return leaf.replace("\x00", "\ufffd")
+
+
+SHAPES = JsonShapes(flatten, MESSAGES)

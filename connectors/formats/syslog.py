@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from connectors.formats.brackets import REST
 from connectors.formats.clock import MONTHS, UTC, Clock
-from connectors.formats.header import read_header
 from connectors.formats.pairs import MAX_FIELDS, render
 from connectors.formats.payload import parse_payload
 from connectors.formats.severity import LEVELS, SYSLOG, severity_of_word
+from connectors.formats.shape import find_header
 from connectors.formats.starts import may_begin_header, stated_level
 from connectors.formats.times import Found, find_time, parse_time, skip_gap
 from connectors.records import HOST, LEVEL, PID, SERVICE, Record
@@ -70,7 +70,8 @@ def parse_with_priority(line: str, clock: Clock = UTC) -> Record | None:
     """The record of a line that begins with ``<PRI>``; None when that is no priority (0 to 191)."""
     if match := _USUAL.match(line):
         priority, minute, second, host, program, pid = match.groups()
-        if (known := _PRIORITIES.get(priority)) and (start := clock.minute(minute, "bDYhm")) is not None:
+        start, known = clock.minute(minute, "bDYhm"), _PRIORITIES.get(priority)
+        if known is not None and start is not None and program.upper() not in LEVELS:
             header = _Header(host, program, pid, line[match.end() :])
             return _record("rfc3164", header, known, start + int(second), clock)
     match = _PRIORITY.match(line)
@@ -159,7 +160,27 @@ def _record(
     A payload gives its own format and its own fields; a header's field of the same name is kept under
     ``syslog.``. ``data`` is shown in place of an empty message.
     """
-    host, program, pid, message, beside = header
+    program, message = header.program, header.message
+    fields, severity = _columns(header, priority)
+    if data:
+        fields.update(data)
+    if message:
+        message, time, severity = _inner_header(message, fields, time, severity, clock)
+    elif data:
+        message = render(data)
+    payload = parse_payload(message, time=time, clock=clock) if message else None
+    if payload is not None and payload.parse_error is None:
+        return _with_payload(payload, program, fields, time, severity)
+    if not program:
+        return Record(message or header.host or "", form, fields, time, severity)
+    if not message:
+        return Record(program, form, fields, time, severity)
+    return Record(f"{program}: {message}", form, fields, time, severity, message=message)
+
+
+def _columns(header: _Header, priority: tuple[str, str, int] | None) -> tuple[dict[str, str], int]:
+    """What a header says, and the severity."""
+    host, program, pid, _, beside = header
     fields: dict[str, str] = {}
     if host:
         fields[HOST] = host
@@ -170,23 +191,10 @@ def _record(
     severity = 0
     if priority is not None:
         fields["facility"], fields["severity"], severity = priority
-    if data:
-        fields.update(data)
     if beside:
         severity = severity_of_word(beside) or severity
         fields[LEVEL if beside.upper() in LEVELS else REST] = beside
-    if message:
-        message, time, severity = _inner_header(message, fields, time, severity, clock)
-    elif data:
-        message = render(data)
-    payload = parse_payload(message, time=time) if message else None
-    if payload is not None and payload.parse_error is None:
-        return _with_payload(payload, program, fields, time, severity)
-    if not program:
-        return Record(message or host or "", form, fields, time, severity)
-    if not message:
-        return Record(program, form, fields, time, severity)
-    return Record(f"{program}: {message}", form, fields, time, severity, message=message)
+    return fields, severity
 
 
 def _inner_header(
@@ -195,7 +203,7 @@ def _inner_header(
     """A message without the header that a logger wrote into it, the time and the severity."""
     if not may_begin_header(message):
         return message, time, severity
-    inner = read_header(message, clock)
+    inner = find_header(message, clock, find_time(message, 0, clock))
     if inner is None or inner.program or inner.end == len(message):
         return message, time, stated_level(message) or severity
     for name, value in inner.columns.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.formats import cisco, ltsv, vpcflow, w3c, winxml, zeek
+from connectors.formats.clock import UTC, Clock
 from connectors.formats.headers import HeaderLines
 from connectors.records import Record
 
@@ -15,7 +16,7 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     return "a" <= first <= "v" and vpcflow.note_header(line, headers, stream)
 
 
-def parse_table(line: str, headers: HeaderLines | None, stream: str) -> Record | None:
+def parse_table(line: str, headers: HeaderLines | None, stream: str, clock: Clock = UTC) -> Record | None:
     """The record of a line of one of these formats, None for any other; must be quick to say None."""
     first = line[0]
     if first == "{":
@@ -24,14 +25,14 @@ def parse_table(line: str, headers: HeaderLines | None, stream: str) -> Record |
         return record
     is_number = "0" <= first <= "9"
     is_table = "\t" in line or (headers is not None and headers.has(stream, "zeek"))
-    if is_table and (record := zeek.parse_zeek(line, headers, stream) or ltsv.parse_ltsv(line)):
+    if is_table and (record := zeek.parse_zeek(line, headers, stream) or ltsv.parse_ltsv(line, clock)):
         return record
     if is_number and (record := vpcflow.parse_vpcflow(line, headers, stream)):
         return record
     is_named = headers is not None and headers.has(stream, "w3c")
-    if (is_number or is_named) and (record := w3c.parse_w3c(line, headers, stream)):
+    if (is_number or is_named) and (record := w3c.parse_w3c(line, headers, stream, clock)):
         return record
-    return cisco.parse_cisco(line) if "%" in line else None
+    return cisco.parse_cisco(line, clock) if "%" in line else None
 
 
 def parse_payload(text: str, *, time: float | None = None) -> Record | None:

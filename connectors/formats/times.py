@@ -13,12 +13,13 @@ from connectors.formats.clock import MONTHS, UTC, ZONE_NAMES, Clock, zone_second
 
 _MONTH = "[A-Z][a-z]{2}"
 _HM = r"\d\d:\d\d"
-_SECOND = r":(\d\d)(?:[.,](\d{1,9}))?"
+_SECOND = r":(\d\d)(?:[.,](\d{1,9})(?!\d))?"
 _ZONE = re.compile(
     rf" ?(Z|{'|'.join(ZONE_NAMES)}|[+-]\d\d:?\d\d|[+-]\d\d)(?![\w.-]|:\d)(?:\[[A-Za-z_]+/[A-Za-z_/]+\])?",
     re.ASCII,
 )
 _ZONE_STARTS = frozenset(name[:3] for name in ZONE_NAMES)
+_SIGNS = frozenset("+-Z")
 _NEXT_YEAR = re.compile(r" (\d{4})", re.ASCII)
 _HALF_DAY = re.compile(r" ([AP]M)")
 _ENDS = frozenset(["", *" \t\n,;:|])>"])
@@ -42,10 +43,16 @@ def _spelling(
     return Spelling(re.compile(pattern, re.ASCII), order, is_syslog, tail)
 
 
-_ISO = _spelling(rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-]{_HM})(?:{_SECOND})?", "YMDhm")
+_ISO = _spelling(rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-](?:\d\d| \d):\d\d)(?:{_SECOND})?", "YMDhm")
+# The commonest spelling of all, for a quick look.
+_ISO_UTC = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):([0-5][0-9](?:\.[0-9]{1,9})?)Z")
+_ISO_T = _ISO._replace(is_syslog=True)
 _DOTS = _spelling(r"(\d{4}-\d\d-\d\d-\d\d\.\d\d)\.(\d\d)(?:\.(\d{1,9}))?", "YMDhm")
-_SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?:,? \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
-_HALF_DAYS = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()", "bDYhmp", tail=_HALF_DAY)
+_SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
+_COMMA = _spelling(rf"({_MONTH} \d{{1,2}}, \d{{4}},? {_HM}){_SECOND}", "bDYhm")
+_HALF_DAYS = _spelling(
+    rf"({_MONTH} \d{{1,2}}, \d{{4}},? \d{{1,2}}:\d\d):(\d\d)()(?= [AP]M)", "bDYhmp", tail=_HALF_DAY
+)
 _CTIME = _spelling(rf"{_MONTH} ({_MONTH} {{1,2}}\d{{1,2}} {_HM}){_SECOND}", "bDhmY", tail=_NEXT_YEAR)
 _MAIL = _spelling(rf"{_MONTH},? (\d{{1,2}} {_MONTH} \d{{4}} {_HM}){_SECOND}", "DbYhm")
 _DAY_FIRST = _spelling(rf"(\d{{1,2}}[ /-]?{_MONTH}(?:[ /-]?\d{{4}})?[ :]{_HM}){_SECOND}", "DbYhm")
@@ -70,7 +77,7 @@ _BY_DIGITS: dict[int, tuple[Spelling, ...]] = {
     8: (_COMPACT_DAY,),
 }
 _BY_NAME: dict[str, tuple[Spelling, ...]] = {
-    **dict.fromkeys(MONTHS, (_SYSLOG, _HALF_DAYS)),
+    **dict.fromkeys(MONTHS, (_SYSLOG, _HALF_DAYS, _COMMA)),
     **dict.fromkeys(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), (_CTIME, _MAIL)),
 }
 # What may stand between a timestamp and the rest of the line.
@@ -102,8 +109,10 @@ def find_time(text: str, start: int = 0, clock: Clock = UTC) -> Found | None:
     """The time at a place of a text; None when there is none."""
     first = text[start : start + 1]
     if "0" <= first <= "9":
-        if text[start + 4 : start + 5] in ("-", "/", ".") and (found := _read(text, start, _ISO, clock)):
-            return found._replace(is_syslog=True) if text[start + 10] == "T" else found
+        if text[start + 4 : start + 5] in ("-", "/", "."):
+            spelling = _ISO_T if text[start + 10 : start + 11] == "T" else _ISO
+            if found := _read(text, start, spelling, clock):
+                return found
         return _digits(text, start, clock)
     if spellings := _BY_NAME.get(text[start : start + 3]):
         return _first(text, start, spellings, clock)
@@ -135,6 +144,8 @@ def skip_gap(line: str, end: int) -> int:
 
 def parse_time(value: str, clock: Clock = UTC) -> float | None:
     """The time that a field's value states, or None."""
+    if (match := _ISO_UTC.fullmatch(value)) and (minute := UTC.minutes.get(match[1])):
+        return minute + float(match[2])
     found = find_time(value, 0, clock)
     return found.time if found is not None and found.end == len(value) else None
 
@@ -167,8 +178,10 @@ def _read(text: str, start: int, spelling: Spelling, clock: Clock) -> Found | No
     minute, second, fraction = match.groups()
     end, zone = match.end(), None
     mark = text[end : end + 1]
-    if mark not in _ENDS or (
-        mark == " " and (text[end + 1 : end + 2] in "+-Z" or text[end + 1 : end + 4] in _ZONE_STARTS)
+    if (
+        mark not in _ENDS
+        or (mark == " " and text[end + 1 : end + 4] in _ZONE_STARTS)
+        or text[end + 1 : end + 2] in _SIGNS
     ):
         behind = _ZONE.match(text, end)
         if behind is not None:
@@ -179,7 +192,8 @@ def _read(text: str, start: int, spelling: Spelling, clock: Clock) -> Found | No
         return None
     if not order:
         return Found(None, end, is_syslog)
-    seconds = (UTC if zone else clock).minute(minute, order)
+    reader = UTC if zone else clock
+    seconds = reader.minutes.get(minute) or reader.minute(minute, order)
     if seconds is None or (second and second > "60"):
         return None
     if second:

@@ -65,7 +65,7 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     """Whether the line names columns, and nothing else; they are remembered."""
     if line.partition(" ")[0] not in _NAMES:
         return False
-    names = tuple(line.split())
+    names = tuple(line.split(" "))
     if len(names) < MIN_NAMES or not _NAMES.issuperset(names):
         return False
     headers.name(stream, "vpcflow", names)

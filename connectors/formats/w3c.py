@@ -7,14 +7,16 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from connectors.formats.clock import UTC, Clock
 from connectors.formats.headers import HeaderLines
 from connectors.formats.pairs import MAX_VALUE, render
+from connectors.formats.severity import severity_of_status
 from connectors.formats.times import parse_time
-from connectors.records import ERROR, HOST, INFO, UNSTATED, WARN, Record
+from connectors.records import HOST, UNSTATED, Record
 
 _DIRECTIVE = re.compile(
     r"#(?:(Fields):([^\n]+)|Software:[^\n]*|Version: ?[0-9.]+|((?:Start-|End-)?Date): ?([0-9][0-9A-Za-z/:. -]{0,40})"
-    r"|GMT-Offset: ?[+-]?[0-9]+|Time Format: ?\w+)[ \t]*"
+    r"|GMT-Offset: ?[+-]?[0-9]+|(Time Format): ?(\w{1,32}))[ \t]*"
 )
 # A quoted value doubles the quotes inside it; blanks between values may be several, or tabs.
 _VALUE = re.compile(r'"([^"]*(?:""[^"]*)*)"(?=\s|$)|(\S+)')
@@ -93,27 +95,34 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
         headers.name(stream, "w3c", tuple(match[2].split()))
     elif match[3] == "Date":
         headers.note(stream, "w3c", "Date", match[4])
+    elif match[5]:
+        headers.note(stream, "w3c", match[5], match[6])
     return True
 
 
-def parse_w3c(line: str, headers: HeaderLines | None, stream: str) -> Record | None:
+def parse_w3c(line: str, headers: HeaderLines | None, stream: str, clock: Clock = UTC) -> Record | None:
     """The record of a row: named by the header line of its stream, else when it has the columns of IIS.
 
-    Values of ``-`` are no columns. The server's time is UTC. ``s-computername`` is the column ``host.name``.
+    Values of ``-`` are no columns. Times are UTC, those of ``time-local`` and
+    after ``#Time Format: Local`` the clock's. ``s-computername`` is the column ``host.name``.
     None for any other line.
     """
-    if headers is not None and headers.has(stream, "w3c") and (record := _named(line, headers, stream)):
+    if (
+        headers is not None
+        and headers.has(stream, "w3c")
+        and (record := _named(line, headers, stream, clock))
+    ):
         return record
     if line[10:11] != " " or line[4] != "-" or line[13:14] != ":":
         return None
     values = line.split(" ")
     for names, plan in _PLANS:
         if len(names) == len(values) and _fits(plan, values):
-            return _record(names, values, plan.is_http, "")
+            return _record(names, values, plan.is_http)
     return None
 
 
-def _named(line: str, headers: HeaderLines, stream: str) -> Record | None:
+def _named(line: str, headers: HeaderLines, stream: str, clock: Clock) -> Record | None:
     values = line.split(" ")
     header = headers.named(stream, "w3c", len(values))
     if header is None and ('"' in line or "  " in line or "\t" in line):
@@ -124,7 +133,9 @@ def _named(line: str, headers: HeaderLines, stream: str) -> Record | None:
     plan = _plan(header.names)
     if not (plan.sure or stream) or not _fits(plan, values):
         return None
-    return _record(header.names, values, plan.is_http, header.words.get("Date", ""))
+    local = header.words.get("Time Format") == "Local" or "time-local" in header.names
+    day = header.words.get("Date", "")[:10]
+    return _record(header.names, values, plan.is_http, day, clock if local else UTC)
 
 
 @lru_cache(maxsize=256)
@@ -143,21 +154,24 @@ def _fits(plan: _Plan, values: list[str]) -> bool:
     return not [i for i, test in plan.tests if not test(values[i])]
 
 
-def _record(names: tuple[str, ...], values: list[str], is_http: bool, day: str) -> Record:
+def _record(
+    names: tuple[str, ...], values: list[str], is_http: bool, day: str = "", clock: Clock = UTC
+) -> Record:
     fields = {name: value for name, value in zip(names, values, strict=True) if value and value != "-"}
-    date, clock = fields.get("date", day[:10]), fields.get("time", "")
+    date, hour = fields.get("date", day), fields.get("time", "")
     if "date-local" in fields and "time-local" in fields:
-        date, clock = fields["date-local"], fields["time-local"]
+        date, hour = fields["date-local"], fields["time-local"]
     if agent := fields.get(_AGENT):
         fields[_AGENT] = agent.replace("+", " ")
     if host := fields.pop("s-computername", None):
         fields[HOST] = host
+    status = fields.get("sc-status", "")
     return Record(
         text=_http_text(fields) if is_http else _text(fields),
         format="w3c",
         fields=fields,
-        time=parse_time(f"{date} {clock}") if date and clock else None,
-        severity=_severity(fields.get("sc-status", "")),
+        time=parse_time(f"{date} {hour}", clock) if date and hour else None,
+        severity=severity_of_status(status) if len(status) == 3 else UNSTATED,
     )
 
 
@@ -175,9 +189,3 @@ def _http_text(fields: dict[str, str]) -> str:
 def _text(fields: dict[str, str]) -> str:
     shown = {name: value for name, value in fields.items() if name not in _UNSHOWN and name != HOST}
     return render(shown or fields)
-
-
-def _severity(status: str) -> int:
-    if len(status) != 3:
-        return UNSTATED
-    return ERROR if status >= "500" else WARN if status >= "400" else INFO

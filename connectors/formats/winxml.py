@@ -14,6 +14,7 @@ from connectors.records import DEBUG, ERROR, FATAL, HOST, INFO, LEVEL, PID, UNST
 BEGINS = ("<Event ", "<Event>", "<?xml")
 """What such an event begins with."""
 
+# The root follows at once: a document type, whose entities could grow without end, has no place before it.
 _ROOT = re.compile(r"(?:<\?xml[^<>]{0,200}\?>\s{0,100})?<Event[\s>]").match
 _NAME = r"""['"]([^'"<>]*)['"]"""
 # The order in which Windows itself writes an event without its rendered message.
@@ -101,8 +102,6 @@ def parse_winxml(line: str) -> Record | None:
         return _record(fields, leaves, "")
     if not _ROOT(line):
         return None
-    if "<!DOCTYPE" in line or "<!ENTITY" in line:
-        return parse_raw(line, error="invalid event XML: a document type is not read")
     try:
         root = fromstring(_NAMESPACE.sub("", line))
     except ParseError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.config import SettingsError
 from connectors.envelopes.envelope import RegistryUnreachable, Undecodable
-from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.settings import KafkaSettings, client_ssl_context
 
 TIMEOUT_SECONDS = 5
 """Of one question to the registry; whoever reads the message asks again."""
@@ -26,8 +26,8 @@ class SchemaRegistry:
     """The registry of ``kafka.schema_registry_url``; it needs the extra ``registry``."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        """Asks the registry nothing yet. Raises SettingsError without the extra, ValueError for a file that can't be used."""
-        config = settings.schema_registry_config() | {"timeout": TIMEOUT_SECONDS, "max.retries": 0}
+        """Asks the registry nothing yet. Raises SettingsError without the extra, ValueError for an unfit file."""
+        config = client_config(settings) | {"timeout": TIMEOUT_SECONDS, "max.retries": 0}
         try:
             from confluent_kafka.schema_registry import SchemaRegistryClient
         except ImportError as error:
@@ -112,6 +112,19 @@ class SchemaRegistry:
         raise RegistryUnreachable(
             f"no schema from the registry at {self._url}: {reason} (setting kafka.schema_registry_url)"
         )
+
+
+def client_config(settings: KafkaSettings) -> dict[str, Any]:
+    """The configuration of a registry client. It holds a secret: never log it. Raises ValueError for an unfit file."""
+    config: dict[str, Any] = {"url": settings.schema_registry_url}
+    if settings.schema_registry_cafile is not None:
+        cafile = settings.schema_registry_cafile
+        client_ssl_context("kafka", schema_registry_cafile=cafile, certfile=None, keyfile=None)
+        config["ssl.ca.location"] = str(cafile)
+    if settings.schema_registry_username is not None and settings.schema_registry_password is not None:
+        password = settings.schema_registry_password.get_secret_value()
+        config["basic.auth.user.info"] = f"{settings.schema_registry_username}:{password}"
+    return config
 
 
 def one_line(error: Exception) -> str:

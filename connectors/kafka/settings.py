@@ -154,24 +154,6 @@ class KafkaSettings(BaseModel):
             "kafka", ssl_cafile=self.ssl_cafile, ssl_certfile=self.ssl_certfile, ssl_keyfile=self.ssl_keyfile
         )
 
-    def schema_registry_config(self) -> dict[str, Any]:
-        """The configuration of a registry client. It holds a secret: never log it.
-
-        Raises ValueError when no registry is set or its CA file is missing.
-        """
-        if self.schema_registry_url is None:
-            raise ValueError("kafka.schema_registry_url is not set")
-        config = {"url": self.schema_registry_url}
-        if self.schema_registry_cafile is not None:
-            client_ssl_context(
-                "kafka", schema_registry_cafile=self.schema_registry_cafile, certfile=None, keyfile=None
-            )
-            config["ssl.ca.location"] = str(self.schema_registry_cafile)
-        if self.schema_registry_username is not None and self.schema_registry_password is not None:
-            password = self.schema_registry_password.get_secret_value()
-            config["basic.auth.user.info"] = f"{self.schema_registry_username}:{password}"
-        return config
-
     def _shared_kwargs(self) -> dict[str, Any]:
         kwargs: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),

@@ -15,6 +15,7 @@ from connectors.envelopes import Reader, ReadingSettings
 from connectors.envelopes.confluent import Schemas
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import Group, Joiner, Part, joined
+from connectors.formats.clock import believed
 from connectors.records import Line, Message, Record
 
 HELD_LINES = 10_000
@@ -84,6 +85,17 @@ class LineReader:
         """Takes messages in the order of their offsets; ``end`` is the offset after them."""
         self._messages.extend(messages)
         self._end = max(self._end, end)
+
+    def state(self) -> bytes:
+        """What header lines said of the lines to come, for a snapshot."""
+        return self.reader.headers.state()
+
+    def restore(self, state: bytes) -> None:
+        """Takes up what ``state`` gave. Raises ValueError when it is not that."""
+        try:
+            self.reader.headers.restore(state)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not the state of a reader: {error}") from error
 
     @property
     def done(self) -> int:
@@ -177,8 +189,8 @@ class LineReader:
         if record is None:
             return
         line.record = record
-        if self._by_line and record.time is not None and record.time > 0:
-            line.timestamp = min(record.time, now)
+        if self._by_line:
+            line.timestamp = believed(record.time, line.timestamp, now)
         step.lines.append(line)
 
 

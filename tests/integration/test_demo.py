@@ -32,6 +32,14 @@ def test_the_demo_answers_with_anomalies_patterns_and_a_sample():
     assert answer["windows"][0]["lines"]
 
 
+def test_the_demo_ships_its_logs_in_an_envelope_of_many_lines():
+    answer = demo("--lines", 900, "--seconds", 200, "--envelope", "otlp_json")
+    assert answer["lines"] == answer["sources"][0]["lines"] == 900
+    assert 900 / 60 <= answer["messages"] <= 900 / 10
+    assert answer["sources"][0]["parse_errors"] == 0
+    assert answer["planted"]["planted"] == 19
+
+
 def test_the_demo_takes_a_file(tmp_path):
     file = tmp_path / "app.log"
     lines = [*log_lines(800, distinct=40), b"kernel: panic - not syncing: fatal exception in interrupt"]

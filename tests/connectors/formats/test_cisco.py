@@ -28,7 +28,8 @@ class TestHeaders:
             ("<166>Nov 25 2026 10:00:00 192.0.2.1 ", TEN, "192.0.2.1"),
             ("<166>Nov 25 2026 10:00:00 2001:db8::1 : ", TEN, "2001:db8::1"),
             ("<190>2026 Nov 25 10:00:00 sw1 ", TEN, "sw1"),
-            ("<190>: 2026 Nov 25 10:00:00 CET: ", TEN, None),
+            ("<190>: 2026 Nov 25 11:00:00 CET: ", TEN, None),
+            ("<190>: 2026 Nov 25 10:00:00 XYZ: ", TEN, None),
             ("<166>2026-11-25T10:00:00Z fw1 : ", TEN, "fw1"),
             ("2026-11-25T10:00:01Z relay1 521: relay1: *Nov 25 2026 10:00:00: ", TEN, "relay1"),
         ],
@@ -39,6 +40,10 @@ class TestHeaders:
         assert (record.time, record.fields.get(HOST)) == (time, host)
         assert record.text == LINK
         assert record.message == "Interface Ethernet1/1, changed state to down"
+
+    def test_a_local_time_is_the_topics(self):
+        line = "<189>521: sw1: *Nov 25 2026 11:00:00: " + LINK
+        assert parse_text(line, zone="Europe/Berlin").time == TEN
 
     def test_node_and_process_of_ios_xr(self):
         record = parse_text(

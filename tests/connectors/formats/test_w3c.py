@@ -105,6 +105,20 @@ class TestRows:
         *_, row = read("#Date: 2026-11-25 09:00:00", "#Fields: time cs-method sc-status", "10:00:00 GET 200")
         assert row.time == TEN
 
+    @pytest.mark.parametrize(
+        ("headers", "time"),
+        [
+            (("#Fields: date time sc-status",), TEN + 3600),
+            (("#Fields: date-local time-local sc-status",), TEN),
+            (("#Time Format: Local", "#Fields: date time sc-status"), TEN),
+        ],
+    )
+    def test_local_times_are_the_topics(self, headers, time):
+        lines = HeaderLines()
+        for line in headers:
+            parse_text(line, lines, "web1", "Europe/Berlin")
+        assert parse_text("2026-11-25 11:00:00 200", lines, "web1", "Europe/Berlin").time == time
+
     def test_other_tables_keep_all_but_what_is_new_in_every_row(self):
         *_, row = read(
             "#Fields: date time s-computername action protocol src-ip dst-ip src-port dst-port size",

@@ -15,7 +15,7 @@ SYSTEM = (
     "<Channel>Security</Channel><Computer>dc1.example.com</Computer><Security UserID='S-1-5-18'/></System>"
 )
 DATA = (
-    "<Data Name='TargetUserName'>ana</Data><Data Name='TargetUserSid'>S-1-5-21-1-2-3</Data>"
+    "<Data Name='TargetUserName'>ana</Data><Data Name='MemberSid'>S-1-5-21-1-2-3</Data>"
     "<Data Name='TargetLogonId'>0x3e7</Data><Data Name='LogonType'>3</Data><Data Name='Reason'>-</Data>"
 )
 EVENT = f"<Event xmlns='http://schemas.example.com/event'>{SYSTEM}<EventData>{DATA}</EventData></Event>"
@@ -34,7 +34,7 @@ class TestEvent:
         assert record.text == TEXT
         fields = record.fields
         assert (fields[HOST], fields[PID], fields["EventRecordID"]) == ("dc1.example.com", "832", "50001")
-        assert (fields["TargetLogonId"], fields["TargetUserSid"]) == ("0x3e7", "S-1-5-21-1-2-3")
+        assert (fields["TargetLogonId"], fields["MemberSid"]) == ("0x3e7", "S-1-5-21-1-2-3")
         assert record.message is None and record.parse_error is None
 
     @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from connectors.envelopes import plugins
 from connectors.envelopes.envelope import Inner, Undecodable
 from connectors.envelopes.reading import Reader
 from stream_processors.cli import main, report
@@ -66,7 +67,7 @@ class Pair:
 
 @pytest.fixture
 def pair(monkeypatch):
-    monkeypatch.setattr("connectors.envelopes.registry.OBJECTS", (Pair(),))
+    monkeypatch.setattr(plugins, "envelopes", lambda: plugins.Envelopes((Pair(),), (), ()))
 
 
 def test_every_line_is_a_json_object(parse):
@@ -118,7 +119,7 @@ def test_a_table_has_a_row_a_line_and_the_shippers_data_when_asked(parse, pair, 
     message = json.dumps({"pair": [SYSLOG.decode()], "by": {"id": "a7"}}).encode() + b"\n" + BROKEN
     short, full = parse("-", stdin=message).out, parse("-", "--shipper", stdin=message).out
     row = next(line for line in short.splitlines() if line.startswith("0:0"))
-    for part in ("pair", "rfc3164", "2026-11-25T10:00:00Z", "sshd: Failed password", "service.name=sshd"):
+    for part in ("pair", "rfc3164", "2026-11-25T10:00:00Z", "Failed password for root", "service.name=sshd"):
         assert part in row
     assert "invalid JSON" in next(line for line in short.splitlines() if line.startswith("1:0"))
     assert "pair.by.id=a7" not in short
