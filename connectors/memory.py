@@ -21,6 +21,8 @@ from connectors.store import (
     ranked_time,
 )
 
+NOTHING = StoredSource()
+
 
 class MemoryStore:
     """A store for one process, unbounded in time: what ``scan`` uses."""
@@ -86,7 +88,7 @@ class MemoryStore:
                 sources={
                     name.partition("/")[2]: self._remembered(name, partition, windows)
                     for name in self._inside(source)
-                    if name != source and (name, partition) in self._memories
+                    if name != source and self._memories.get((name, partition), NOTHING) != NOTHING
                 },
             )
 
@@ -98,7 +100,7 @@ class MemoryStore:
             for part in self.window(source, start)
             if part.partition == partition
         ]
-        found = self._memories.get((source, partition), StoredSource())
+        found = self._memories.get((source, partition), NOTHING)
         return replace(found, windows=tuple(parts))
 
     def apply(self, changes: Changes) -> None:
@@ -141,7 +143,7 @@ class MemoryStore:
             anomalies[place] = ranked_time(anomaly.timestamp, now), anomaly
         windows = self._windows.setdefault(source, {})
         windows.update({(part.start, part.partition, part.opened): part for part in changes.windows})
-        before = None if changes.forget else self._memories.get((source, partition), StoredSource()).snapshot
+        before = None if changes.forget else self._memories.get((source, partition), NOTHING).snapshot
         self._memories[source, partition] = StoredSource(
             before if changes.snapshot is None else changes.snapshot, changes.waiting_from
         )

@@ -56,7 +56,14 @@ class Partition:
             return time.monotonic() >= until
         if self.applied is None:
             return False
-        return self.expired > 0 or self.position > self.applied or self.detector.due(time.time())
+        return self.expired > 0 or self.position > self.applied or self.due(time.time())
+
+    def due(self, now: float) -> bool:
+        """Whether time ends a warm-up, and no line before the applied offset is left to be learned again.
+
+        A step of nothing else ends where the last one did, which must not be before the applied offset.
+        """
+        return self.applied is not None and self.reader.done >= self.applied and self.detector.due(now)
 
     @property
     def uncommitted(self) -> bool:

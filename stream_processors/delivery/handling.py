@@ -93,14 +93,14 @@ class Handler:
         """The next lines, or what the store is to learn of without any: offsets, lost lines, a warm-up that time ends."""
         most = self._troubles.limit(partition.at, self._batch_lines)
         step = partition.reader.step(most, before=partition.applied)
-        if step is None and (partition.expired or partition.detector.due(time.time())):
+        if step is None and (partition.expired or partition.due(time.time())):
             return Step(partition.reader.done)
         return step
 
     def _process(self, partition: Partition, step: Step) -> tuple[Changes | None, list[Failed]]:
         """Step 1. Lines below the applied offset only rebuild memory; no changes when nothing comes after it."""
         applied, now = partition.applied, time.time()
-        due = not step.lines and partition.detector.due(now)
+        due = not step.lines and partition.due(now)
         if applied is not None and step.end <= applied and not (partition.expired or due):
             self._pipeline.relearn(step.lines, partition.detector)
             return None, []

@@ -60,7 +60,10 @@ class Sources:
         changes: Changes,
         refinement: Refinement | None = None,
     ) -> None:
-        """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``."""
+        """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``.
+
+        Also ends the warm-ups that time ends, those of sources without a line among them.
+        """
         changes.model = self._model
         self._leaving += self._seats.shrink()
         for name, part, rows, refined in self._parted(lines, vectors, refinement):
@@ -68,6 +71,8 @@ class Sources:
             self._detector(name).process(part, rows, findings, refined, now=changes.now)
         for name in self._take_leavers():
             self._leave(name, changes)
+        if self.due(changes.now):
+            self.tick(changes.now, changes)
 
     def relearn(
         self, lines: Sequence[Line], vectors: NDArray[np.float32], refinement: Refinement | None = None

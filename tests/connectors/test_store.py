@@ -279,7 +279,7 @@ def test_a_step_leaves_sources_that_it_does_not_touch_as_they_are(store):
 def test_sources_of_two_topics_with_one_name_are_two(store):
     store.apply(full_step(None, 10))
     other = step(None, 5, source="more")
-    other.part("api").lines = 3
+    other.part("api").lines, other.part("api").snapshot = 3, b"more"
     store.apply(other)
     assert (store.stats("logs/api").lines, store.stats("more/api").lines) == (4, 3)
     assert set(store.stored("more", 0, 1).sources) == {"api"}
@@ -291,7 +291,7 @@ def test_a_source_that_is_given_up_keeps_its_answers_and_loses_its_memory(store)
     leaving = step(10, 20)
     leaving.part("api").forget = True
     store.apply(leaving)
-    assert store.stored("logs", 0, 1).sources["api"] == StoredSource(windows=(window(60, count=4),))
+    assert store.stored("logs", 0, 1).sources == {}
     assert store.anomalies("logs/api") == [anomaly(8, index=5)]
 
 

@@ -1,8 +1,8 @@
 -- What a partition goes on from, as it stands at one moment.
 -- KEYS: applied, topic ids, names of the sources inside the topic.
 -- ARGV: partition, number of windows, what keys have before and after the name of a source.
--- Answers applied offset, topic id, what is remembered of the topic itself, and of each source inside it after its name:
--- snapshot, waiting_from, and per window part its member and its fields.
+-- Answers applied offset, topic id, what is remembered of the topic itself, and, after its name, of each source inside it
+-- with a snapshot or lines that wait: snapshot, waiting_from, and per window part its member and its fields.
 local PAGE = 500
 
 local function latest(base, wanted)
@@ -41,7 +41,8 @@ end
 local sources = {}
 for _, name in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
   local base = ARGV[3] .. '/' .. name .. ARGV[4]
-  if redis.call('HGET', base .. 'stats', 'warming_up:' .. ARGV[1]) then
+  local waiting = redis.call('HGET', base .. 'stats', 'waiting_from:' .. ARGV[1])
+  if waiting or redis.call('EXISTS', base .. 'state:' .. ARGV[1]) == 1 then
     sources[#sources + 1] = {name, remembered(base)}
   end
 end

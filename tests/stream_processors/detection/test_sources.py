@@ -158,7 +158,7 @@ def test_a_frequent_source_takes_the_seat_of_a_rare_one_and_every_line_is_counte
     assert sum(counts.values()) == len(services)
     parts = [(c.parts["rare"].forget, c.parts["rare"].warmup) for c in partition.steps if "rare" in c.parts]
     assert parts[-1] == (True, None)
-    assert partition.store.stored("logs", 0, 1).sources["rare"].snapshot is None
+    assert "rare" not in partition.store.stored("logs", 0, 1).sources
 
 
 def test_lines_that_wait_in_a_source_that_loses_its_seat_are_scored_among_the_rare_ones():
@@ -258,6 +258,14 @@ def test_time_ends_the_warm_ups_that_are_due_without_a_further_line():
     assert (changes.all_lines, partition.store.stats("logs/a").warming_up) == (0, 0)
 
 
+def test_lines_of_one_source_end_the_warm_up_of_another_that_time_ends():
+    partition = Partition(warmup=512, warmup_seconds=60)
+    partition.take(lines_of(["a"] * 40), now=1_000.0)
+    step = partition.take(lines_of(["b"], first=40), now=1_060.0)
+    assert (step.parts["a"].warmup, step.parts["a"].lines, step.parts["b"].warming_up) == (None, 0, 1)
+    assert partition.store.stats("logs/a").warmups == {}
+
+
 def test_a_tick_that_nothing_is_due_at_keeps_what_waits():
     partition = Partition(by="topic")
     partition.take(lines_of(["a"] * 10), now=1_000.0)
@@ -312,6 +320,7 @@ def test_a_lost_snapshot_of_a_source_whose_lines_wait_is_no_usable_memory():
     partition = Partition()
     partition.take(lines_of(["a"] * 10))
     stored = partition.store.stored("logs", 0, 1)
+    assert stored.sources["a"].waiting_from == 0
     lost = {"a": replace(stored.sources["a"], snapshot=None)}
     with pytest.raises(ValueError, match="source a has lines that wait"):
         make().restore(replace(stored, sources=lost))
