@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats import structured, syslog, tables
+from connectors.formats import access, structured, syslog, tables
 from connectors.formats.ansi import without_escapes
 from connectors.formats.clock import Clock, clock_of
 from connectors.formats.decoding import NO_TEXT, decode, is_text
@@ -86,7 +86,11 @@ def parse_text(
     try:
         if headers is not None and tables.note_header(line, headers, stream):
             return None
-        record = tables.parse_table(line, headers, stream, clock) or _parse_line(line, clock)
+        record = (
+            (access.parse_access(line) if '] "' in line[: access.MAX_PREFIX] else None)
+            or tables.parse_table(line, headers, stream, clock)
+            or _parse_line(line, clock)
+        )
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:

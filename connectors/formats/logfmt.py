@@ -115,7 +115,9 @@ def _decoded(fields: dict[str, str]) -> dict[str, str]:
 
 def may_be_hex(kind: str, name: str) -> bool:
     """Whether auditd writes a field of a type of record in hex where it has to."""
-    return name.rpartition(".")[2] in _AUDIT_HEX or (kind == "EXECVE" and _ARGUMENT.fullmatch(name) is not None)
+    return name.rpartition(".")[2] in _AUDIT_HEX or (
+        kind == "EXECVE" and _ARGUMENT.fullmatch(name) is not None
+    )
 
 
 def unhexed(value: str) -> str:

@@ -167,9 +167,7 @@ def render(fields: Mapping[str, str | list[str]]) -> str:
 
     When nothing is left the names alone are given, which still tell one kind of record from another.
     """
-    parts = [
-        SLOTS[name][value if type(value) is str else tuple(value)] for name, value in fields.items()
-    ]
+    parts = [SLOTS[name][value if type(value) is str else tuple(value)] for name, value in fields.items()]
     return " ".join([part for part in parts if part]) or bare(fields)
 
 

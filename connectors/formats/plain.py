@@ -19,7 +19,7 @@ def parse_plain(whole: str, line: str, clock: Clock) -> Record:
     whole: the line with the blanks in front, which are kept where there is no header.
     """
     if line[4:5] == "-" and (layout := read_whole(line, clock)):
-        return with_header(layout, line[layout.end :] or line)
+        return with_header(layout, line[layout.end :] or line, clock)
     header: Header | Layout | None = None
     found = find_time(line, 0, clock)
     if found is not None:
@@ -29,16 +29,16 @@ def parse_plain(whole: str, line: str, clock: Clock) -> Record:
     elif may_begin_header(line) or is_name_then_time(line):
         header = find_header(line, clock, None)
     if header is not None:
-        return with_header(header, line[header.end :] or line)
-    if payload := parse_payload(line):
+        return with_header(header, line[header.end :] or line, clock)
+    if payload := parse_payload(line, clock=clock):
         return payload
     return Record(whole, "raw", {}, None, stated_level(line))
 
 
-def with_header(header: Header | Layout, rest: str) -> Record:
+def with_header(header: Header | Layout, rest: str, clock: Clock) -> Record:
     """The record of a message behind its header, structured or not."""
     columns = header.columns
-    payload = parse_payload(rest, time=header.time)
+    payload = parse_payload(rest, time=header.time, clock=clock)
     # A brace behind a header promises no JSON.
     if payload is not None and payload.parse_error is None:
         for name, value in columns.items():

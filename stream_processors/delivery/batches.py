@@ -11,8 +11,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.records import Message
 from encoder_core.session import LONG_TOKENS
-from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.reading import LineReader
+from stream_processors.detection.sources import Sources
 
 LONG_BYTES = 4 * LONG_TOKENS
 """A longer message may take the encoder long. A token has 2.3 bytes on average, so most are over LONG_TOKENS."""
@@ -23,14 +23,10 @@ class Partition:
     """An open partition: its memory, where the store stands, and what was handed out."""
 
     at: TopicPartition
-    detector: PartitionDetector
+    detector: Sources
     applied: int | None
     position: int
     """Offset after everything handed out as batches, or where reading begins."""
-    snapshot_at: int | None = None
-    """Offset of the last snapshot; None before the first."""
-    waiting_from: int | None = None
-    """Offset of the first line that the store says waits for the end of the warm-up."""
     topic_id: str | None = None
     start: int | None = None
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""

@@ -101,7 +101,7 @@ class Handler:
         """Step 1. Lines below the applied offset only rebuild memory; no changes when nothing comes after it."""
         applied = partition.applied
         if applied is not None and step.end <= applied and not partition.expired:
-            self._pipeline.relearn(step.lines, partition.detector, waiting_from=partition.waiting_from)
+            self._pipeline.relearn(step.lines, partition.detector)
             return None, []
         changes = Changes(
             partition.at.topic,
@@ -111,24 +111,18 @@ class Handler:
             expired=partition.expired,
             topic_id=partition.topic_id,
             model=self._model,
+            now=time.time(),
         )
         innocent, guilty = self._suspects.part(partition.at, step.lines)
         failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
-        if step.lines and self._snapshot_due(partition, step.end):
-            changes.snapshot = partition.detector.snapshot(step.end)
+        if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
+            partition.detector.snapshot(step.end, changes)
         return changes, step.whole(failed)
-
-    def _snapshot_due(self, partition: Partition, end: int) -> bool:
-        """Whether a snapshot at ``end`` is far enough from the last one."""
-        since = partition.snapshot_at
-        return since is None or end - since >= self._snapshot_lines
 
     def _applied(self, partition: Partition, changes: Changes) -> None:
         """Notes a step that the store has taken."""
         partition.applied, partition.expired = changes.end, 0
-        if changes.snapshot is not None:
-            partition.snapshot_at = changes.end
-        if self._troubles.succeeded(partition.at, changes.lines, changes.dead_letters):
+        if self._troubles.succeeded(partition.at, changes.all_lines, changes.dead_letters):
             log.info("%s: goes on at %s", partition.name, changes.end)
 
     async def _failed(self, partition: Partition, step: Step | None, error: Exception) -> None:
