@@ -135,7 +135,7 @@ class Reader:
                 stream = around.stream if around is not None else ""
                 record = formats.parse_text(line, self.headers, stream, self.settings.zone)
         else:
-            record = formats.parse_object(line, text)
+            record = formats.parse_object(line, text, self.settings.zone)
             if around is not None and around.error:
                 record.parse_error = around.error
         if record is None:

@@ -98,11 +98,12 @@ def parse_text(
     return record
 
 
-def parse_object(event: dict[str, Any], text: str | None = None) -> Record:
-    """The record of a JSON object that is no envelope, or of another encoding's map; text: as it came,
-    where it is text.
+def parse_object(event: dict[str, Any], text: str | None = None, zone: str = "UTC") -> Record:
+    """The record of a JSON object that is no envelope, or of another encoding's map.
+
+    text: as it came, where it is text. zone: as for ``parse_text``.
     """
-    return structured.parse_object(event, text)
+    return structured.parse_object(event, text, clock=clock_of(zone))
 
 
 def _parse_line(line: str, clock: Clock) -> Record:

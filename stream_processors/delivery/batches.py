@@ -50,12 +50,13 @@ class Partition:
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to apply although no message may come: offsets without lines, lost lines, or lines
-        that were held back for long enough.
-        """
+        """Whether there is something to apply although no message may come: offsets without lines, lost lines, lines
+        that were held back for long enough, a warm-up that time ends."""
         if (until := self.reader.until) is not None:
             return time.monotonic() >= until
-        return self.expired > 0 or (self.applied is not None and self.position > self.applied)
+        if self.applied is None:
+            return False
+        return self.expired > 0 or self.position > self.applied or self.detector.due(time.time())
 
     @property
     def uncommitted(self) -> bool:

@@ -90,17 +90,18 @@ class Handler:
                 await self.commit(partition)
 
     def _step(self, partition: Partition) -> Step | None:
-        """The next lines, or offsets without lines, or lost lines alone, that the store is to learn of."""
+        """The next lines, or what the store is to learn of without any: offsets, lost lines, a warm-up that time ends."""
         most = self._troubles.limit(partition.at, self._batch_lines)
         step = partition.reader.step(most, before=partition.applied)
-        if step is None and partition.expired:
+        if step is None and (partition.expired or partition.detector.due(time.time())):
             return Step(partition.reader.done)
         return step
 
     def _process(self, partition: Partition, step: Step) -> tuple[Changes | None, list[Failed]]:
         """Step 1. Lines below the applied offset only rebuild memory; no changes when nothing comes after it."""
-        applied = partition.applied
-        if applied is not None and step.end <= applied and not partition.expired:
+        applied, now = partition.applied, time.time()
+        due = not step.lines and partition.detector.due(now)
+        if applied is not None and step.end <= applied and not (partition.expired or due):
             self._pipeline.relearn(step.lines, partition.detector)
             return None, []
         changes = Changes(
@@ -111,12 +112,14 @@ class Handler:
             expired=partition.expired,
             topic_id=partition.topic_id,
             model=self._model,
-            now=time.time(),
+            now=now,
         )
         innocent, guilty = self._suspects.part(partition.at, step.lines)
         failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
+        if due:
+            partition.detector.tick(now, changes)
         if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
-            partition.detector.snapshot(step.end, changes)
+            partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)
 
     def _applied(self, partition: Partition, changes: Changes) -> None:

@@ -123,8 +123,19 @@ class Opener:
             topic_id=topic.id,
             start=self._start(topic.starts.get(number), applied if applied is not None else beginning),
             expired=expired,
-            reader=LineReader(self._settings.stream.reading(source), start=position, schemas=self._schemas),
+            reader=self._reader(at, position, detector.reader),
         )
+
+    def _reader(self, at: TopicPartition, start: int, state: bytes) -> LineReader:
+        """What reads a partition's messages from an offset on, with what its snapshot says of header lines."""
+        settings = self._settings.stream.reading(at.topic)
+        reader = LineReader(settings, start=start, schemas=self._schemas)
+        if state:
+            try:
+                reader.restore(state)
+            except ValueError as error:
+                log.warning("%s: what header lines said is learned anew: %s", name_of(at), error)
+        return reader
 
     def _start(self, known: int | None, first: int) -> int | None:
         """Where the group began in a partition; only ``start = latest`` needs to know."""
