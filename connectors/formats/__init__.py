@@ -7,7 +7,6 @@ library, orjson and ``connectors.records`` only.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from connectors.formats import access, logfmt, structured, syslog, tables
