@@ -5,7 +5,12 @@ Imports nothing of ours: stream_processors makes them, a store keeps them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+
+
+def topic_of(source: str) -> str:
+    """The topic of a source: the source itself, or what stands before ``/`` in the name of one inside a topic."""
+    return source.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +70,80 @@ class WindowPart:
     """Identity (name@version#sha) of the model that made the vectors."""
 
 
-@dataclass(slots=True)
-class Changes:
-    """Everything one batch of one partition changes in the store, applied in one atomic step.
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """How far the warm-up of a source is in one partition."""
 
-    ``expected`` is the applied offset the worker started from (None for a partition never applied), ``end``
-    the one after this step.
-    """
+    lines: int
+    """Lines it has seen."""
+    of: int
+    """Lines that end it."""
+    ends: int | None = None
+    """When time ends it, seconds since the epoch; None while no clock was seen."""
+    least: int = 0
+    """Lines without which time does not end it."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a step changes of one source."""
 
     source: str
-    partition: int
-    expected: int | None
-    end: int
+    """A topic, or ``topic/NAME`` for a source inside a topic."""
+    _: KW_ONLY
     lines: int = 0
     dead_letters: int = 0
     parse_errors: int = 0
     cut: int = 0
-    """Lines of this batch that are longer than the encoder reads."""
+    """Lines of this step that are longer than the encoder reads."""
     warming_up: int = 0
     """Lines of this partition that could not be scored yet."""
     waiting_from: int | None = None
     """Offset of the first of them; None when no line waits."""
-    expired: int = 0
-    """Lines that the topic's retention removed before they were read."""
-    topic_id: str | None = None
-    """Kafka's id of the topic (KIP-516), where the broker has one: a topic made anew has another."""
+    warmup: Warmup | None = None
+    """How far its warm-up is in this partition; None when it is over."""
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
     patterns: list[Pattern] = field(default_factory=list)
     windows: list[WindowPart] = field(default_factory=list)
     snapshot: bytes | None = None
+    forget: bool = False
+    """Whether the partition's older snapshot goes: it remembers the source no more."""
+
+
+@dataclass(slots=True)
+class Changes(Findings):
+    """Everything one step of one partition changes in the store, applied at once: its topic's findings, and those of
+    the sources inside the topic.
+
+    ``expected`` is the applied offset the worker started from (None for a partition never applied), ``end``
+    the one after this step.
+    """
+
+    partition: int
+    expected: int | None
+    end: int
+    _: KW_ONLY
+    expired: int = 0
+    """Lines that the topic's retention removed before they were read."""
+    topic_id: str | None = None
+    """Kafka's id of the topic (KIP-516), where the broker has one: a topic made anew has another."""
+    now: float = 0.0
+    """The worker's clock, seconds since the epoch; 0 for none, and nothing then ends by time."""
+    parts: dict[str, Findings] = field(default_factory=dict)
+    """Name to findings of each source inside the topic that the step touches."""
+
+    def part(self, name: str) -> Findings:
+        """The findings of a source inside the topic."""
+        if name not in self.parts:
+            self.parts[name] = Findings(f"{self.source}/{name}")
+        return self.parts[name]
+
+    @property
+    def all_lines(self) -> int:
+        """Lines of the step, of whatever source."""
+        return self.lines + sum(part.lines for part in self.parts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +160,19 @@ class SourceStats:
     patterns: int = 0
     forgotten_pattern_lines: int = 0
     """Lines counted under patterns that were since forgotten: pattern counts and this sum to ``lines``."""
+    forgotten_source_lines: int = 0
+    """Of a topic: lines of sources inside it that were since forgotten."""
     expired: int = 0
     """Lines that the topic's retention removed before they were read."""
+    warmups: dict[int, Warmup] = field(default_factory=dict)
+    """Partition to how far its warm-up is, where it is not over."""
     group: str = ""
     """Consumer group that feeds the source."""
     model: str = ""
     """Identity of the model of its latest batch."""
     applied: dict[int, int] = field(default_factory=dict)
-    """Partition to the offset after the last applied line."""
+    """Partition of the topic to the offset after the last applied line."""
+    topic: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "topic", topic_of(self.source))

@@ -8,8 +8,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from connectors.findings import Anomaly, Changes, Pattern, SourceStats, WindowPart
-from connectors.store import TAKEOVER_SECONDS, Clock, Fenced, Occupied, Order, Stored, is_living, ranked_time
+from connectors.findings import Anomaly, Changes, Findings, Pattern, SourceStats, Warmup, WindowPart, topic_of
+from connectors.store import (
+    TAKEOVER_SECONDS,
+    Clock,
+    Fenced,
+    Occupied,
+    Order,
+    Stored,
+    StoredSource,
+    is_living,
+    ranked_time,
+)
+
+NOTHING = StoredSource()
 
 
 class MemoryStore:
@@ -21,8 +33,10 @@ class MemoryStore:
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
         self._patterns: dict[str, dict[str, Pattern]] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
-        self._partitions: dict[tuple[str, int], Stored] = {}
+        self._topic_ids: dict[tuple[str, int], str | None] = {}
+        self._memories: dict[tuple[str, int], StoredSource] = {}
         self._warming: dict[tuple[str, int], int] = {}
+        self._warmups: dict[tuple[str, int], Warmup | None] = {}
         self._owners: dict[str, tuple[str, float]] = {}
         self._troubles: dict[str, dict[int, str]] = {}
         self._lock = Lock()
@@ -49,29 +63,59 @@ class MemoryStore:
     ) -> None:
         with self._lock:
             self._fence(source, partition, expected)
-            self._partitions[source, partition] = Stored(topic_id=topic_id)
-            self._warming[source, partition] = 0
+            self._topic_ids[source, partition] = topic_id
+            for memory in (self._memories, self._warming, self._warmups):
+                for name in self._inside(source):
+                    memory.pop((name, partition), None)
             self._advance(source, partition, start)
 
     def applied(self, source: str) -> dict[int, int]:
         return dict(self._stats[source].applied) if source in self._stats else {}
 
+    def _inside(self, topic: str) -> list[str]:
+        """A topic and the sources inside it."""
+        return [source for source in self._stats if topic_of(source) == topic]
+
     def stored(self, source: str, partition: int, windows: int) -> Stored:
         with self._lock:
-            starts = self.windows(source, partition)[:windows]
-            parts = [
-                part
-                for start in reversed(starts)
-                for part in self.window(source, start)
-                if part.partition == partition
-            ]
-            found = self._partitions.get((source, partition), Stored())
-            return replace(found, applied=self.applied(source).get(partition), windows=tuple(parts))
+            own = self._remembered(source, partition, windows)
+            return Stored(
+                applied=self.applied(source).get(partition),
+                topic_id=self._topic_ids.get((source, partition)),
+                snapshot=own.snapshot,
+                waiting_from=own.waiting_from,
+                windows=own.windows,
+                sources={
+                    name.partition("/")[2]: self._remembered(name, partition, windows)
+                    for name in self._inside(source)
+                    if name != source and self._memories.get((name, partition), NOTHING) != NOTHING
+                },
+            )
+
+    def _remembered(self, source: str, partition: int, windows: int) -> StoredSource:
+        starts = self.windows(source, partition)[:windows]
+        parts = [
+            part
+            for start in reversed(starts)
+            for part in self.window(source, start)
+            if part.partition == partition
+        ]
+        found = self._memories.get((source, partition), NOTHING)
+        return replace(found, windows=tuple(parts))
 
     def apply(self, changes: Changes) -> None:
         with self._lock:
             self._fence(changes.source, changes.partition, changes.expected)
-            self._apply(changes)
+            self._apply(changes, changes.partition)
+            for part in changes.parts.values():
+                self._apply(part, changes.partition)
+            if changes.topic_id is not None:
+                self._topic_ids[changes.source, changes.partition] = changes.topic_id
+            stats = self.stats(changes.source)
+            self._stats[changes.source] = replace(
+                stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
+            )
+            self._advance(changes.source, changes.partition, changes.end)
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -82,8 +126,8 @@ class MemoryStore:
         old = self.stats(source)
         self._stats[source] = replace(old, applied={**old.applied, partition: offset})
 
-    def _apply(self, changes: Changes) -> None:
-        source, partition, now = changes.source, changes.partition, self._clock()
+    def _apply(self, changes: Findings, partition: int) -> None:
+        source, now = changes.source, self._clock()
         patterns = self._patterns.setdefault(source, {})
         for new in changes.patterns:
             old = patterns.get(new.id)
@@ -99,13 +143,12 @@ class MemoryStore:
             anomalies[place] = ranked_time(anomaly.timestamp, now), anomaly
         windows = self._windows.setdefault(source, {})
         windows.update({(part.start, part.partition, part.opened): part for part in changes.windows})
-        before = self._partitions.get((source, partition), Stored())
-        self._partitions[source, partition] = Stored(
-            topic_id=before.topic_id if changes.topic_id is None else changes.topic_id,
-            snapshot=before.snapshot if changes.snapshot is None else changes.snapshot,
-            waiting_from=changes.waiting_from,
+        before = None if changes.forget else self._memories.get((source, partition), NOTHING).snapshot
+        self._memories[source, partition] = StoredSource(
+            before if changes.snapshot is None else changes.snapshot, changes.waiting_from
         )
         self._warming[source, partition] = changes.warming_up
+        self._warmups[source, partition] = changes.warmup
         stats = self.stats(source)
         self._stats[source] = replace(
             stats,
@@ -113,10 +156,7 @@ class MemoryStore:
             dead_letters=stats.dead_letters + changes.dead_letters,
             parse_errors=stats.parse_errors + changes.parse_errors,
             cut=stats.cut + changes.cut,
-            expired=stats.expired + changes.expired,
-            model=changes.model or stats.model,
         )
-        self._advance(source, partition, changes.end)
 
     def blame(self, source: str, partition: int, reason: str | None) -> None:
         with self._lock:
@@ -132,11 +172,19 @@ class MemoryStore:
         return sorted(self._stats)
 
     def stats(self, source: str) -> SourceStats:
+        topic = self._stats.get(topic_of(source)) or SourceStats(source)
         return replace(
             self._stats.get(source) or SourceStats(source),
+            model=topic.model,
+            applied=dict(topic.applied),
+            warmups={
+                partition: warmup
+                for (name, partition), warmup in sorted(self._warmups.items())
+                if name == source and warmup is not None
+            },
             warming_up=sum(count for (name, _), count in self._warming.items() if name == source),
             patterns=len(self._patterns.get(source, {})),
-            group=self._owners.get(source, ("", 0.0))[0],
+            group=self._owners.get(topic_of(source), ("", 0.0))[0],
         )
 
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,6 +63,19 @@ class RetentionSettings(BaseModel):
     patterns: int = Field(
         2_000, ge=1, le=MOST_ENTRIES, description="Patterns kept per source, the most recently used"
     )
+    sources: int = Field(
+        1_000, ge=1, le=100_000, description="Sources inside a topic that are kept, the most recently used"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """What a partition goes on from in a source inside its topic."""
+
+    snapshot: bytes | None = None
+    waiting_from: int | None = None
+    windows: tuple[WindowPart, ...] = ()
+    """Every part of its latest windows, by start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +88,27 @@ class Stored:
     waiting_from: int | None = None
     windows: tuple[WindowPart, ...] = ()
     """Every part of its latest windows, by start."""
+    sources: Mapping[str, StoredSource] = field(default_factory=dict)
+    """Name to what it remembers of a source inside the topic."""
+
+    def without_memory(self) -> Stored:
+        """The same without snapshots and windows, for a memory that is to be learned anew."""
+        sources = {name: StoredSource(None, found.waiting_from) for name, found in self.sources.items()}
+        return Stored(self.applied, self.topic_id, waiting_from=self.waiting_from, sources=sources)
+
+    @property
+    def first_waiting(self) -> int | None:
+        """Offset of the first line that waits to be scored, in whatever source; None when none does."""
+        found = [self.waiting_from, *(part.waiting_from for part in self.sources.values())]
+        return min((offset for offset in found if offset is not None), default=None)
 
 
 class Store(Protocol):
-    """What the stream writes and the queries read. A ``model`` leaves out what another model left."""
+    """What the stream writes and the queries read. A ``model`` leaves out what another model left.
+
+    A step is of a topic; so are claims, applied offsets and troubles. Reads are of any source: a topic, or
+    ``topic/NAME`` for one inside it.
+    """
 
     def check(self, source: str) -> None:
         """Tries every command that the store uses. Raises StoreRefused with the one that the server refuses."""
@@ -114,7 +144,7 @@ class Store(Protocol):
         """Partition to why it can't go on, as its worker said last."""
 
     def sources(self) -> list[str]:
-        """Every source that was ever applied."""
+        """Every topic that was ever applied, and the sources inside it."""
 
     def stats(self, source: str) -> SourceStats:
         """Totals of a source."""

@@ -10,10 +10,10 @@ from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from connectors.records import Message
-from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Embedder, Pipeline
 from stream_processors.detection.reading import Failed, LineReader, Step
 from stream_processors.detection.settings import DetectionSettings
+from stream_processors.detection.sources import Sources
 
 BATCH_LINES = 500
 WHOLE_FILE = 1 << 40
@@ -62,7 +62,7 @@ def scan(
     The whole input is one window. Warm-up lines are scored when the warm-up, or the input, ends.
     """
     whole = settings.model_copy(update={"window_seconds": WHOLE_FILE})
-    detector = PartitionDetector(source, 0, encoder.dim, whole, model=model)
+    detector = Sources(source, 0, encoder.dim, whole, model=model)
     pipeline = Pipeline(encoder)
     applied: int | None = None
     for step in read_steps(values, reading):

@@ -11,6 +11,7 @@ from typing import Any
 from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.paths import get, string, text
+from connectors.envelopes.pods import SERVICE_LABELS
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.schema import add_schema
 from connectors.envelopes.stamps import seconds
@@ -129,8 +130,7 @@ def _add_container(columns: dict[str, str], event: dict[str, Any]) -> None:
     container = string(get(pod, "container"), "name") or string(event.get("container"), "name")
     namespace = string(pod, "namespace")
     node = string(get(pod, "node"), "name")
-    labels = get(pod, "labels")
-    service = string(labels, "app_kubernetes_io/name", "app") or text(get(labels, "app.kubernetes.io/name"))
+    service = string(get(pod, "labels"), *SERVICE_LABELS)
     for column, value in ((CONTAINER, container), (NAMESPACE, namespace), (HOST, node), (SERVICE, service)):
         if value:
             columns[column] = value

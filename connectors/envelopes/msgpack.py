@@ -24,7 +24,7 @@ class MessagePack:
 
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """One line a map. Raises ValueError for one that is cut or broken after its first name."""
-        if len(value) < 2 or not (value[0] in _MAPS or value[0] in _ARRAYS) or _is_text(value):
+        if len(value) < 2 or not (value[0] in _MAPS or value[0] in _ARRAYS):
             return None
         import msgpack
 
@@ -80,11 +80,3 @@ def _extension(code: int, data: bytes) -> Any:
     if code == _EVENT_TIME and len(data) == 8:
         return int.from_bytes(data[:4], "big") + int.from_bytes(data[4:], "big") / 1e9
     return data
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

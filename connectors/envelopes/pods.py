@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from connectors.envelopes.paths import string
 from connectors.records import CONTAINER, HOST, NAMESPACE, SERVICE
 
-_SERVICE_LABELS = (
-    "app.kubernetes.io/name",
-    "app_kubernetes_io/name",
-    "app",
-    "k8s-app",
-)
+SERVICE_LABELS = ("app.kubernetes.io/name", "app_kubernetes_io/name", "app", "k8s-app")
 """Labels that name what runs in a pod, the recommended one first; Beats write ``_`` for its dots."""
 
 
@@ -31,16 +25,19 @@ def add_pod(columns: dict[str, str], pod: dict[str, Any], names: PodNames) -> st
 
     Returns what the lines around it in order came from: the container in its pod; empty when that is not said.
     """
-    namespace, container = string(pod, names.namespace), string(pod, names.container)
-    if namespace:
+    namespace, name, container = pod.get(names.namespace), pod.get(names.pod), pod.get(names.container)
+    node, labels = pod.get(names.node), pod.get(names.labels)
+    if type(namespace) is str and namespace:
         columns[NAMESPACE] = namespace
-    if container:
+    if type(container) is str and container:
         columns[CONTAINER] = container
-    node = pod.get(names.node)
     if type(node) is str and node:
         columns[HOST] = node
-    service = string(pod.get(names.labels), *_SERVICE_LABELS)
-    if service:
-        columns[SERVICE] = service
-    name = string(pod, names.pod)
+    if type(labels) is dict:
+        for label in SERVICE_LABELS:
+            if label in labels:
+                service = labels[label]
+                if type(service) is str and service:
+                    columns[SERVICE] = service
+                    break
     return f"{namespace}/{name}/{container}" if name else ""

@@ -27,6 +27,17 @@ class ReadingSettings(BaseModel):
         "line", description="Time of a line: its own, else its shipper's, else Kafka's; or always Kafka's"
     )
     zone: str = Field("UTC", description="Time zone of times that state none, e.g. Europe/Berlin")
+    source: str = Field(
+        "topic",
+        min_length=1,
+        description="What is a source: topic, service, namespace/container, or a column's name or dotted path",
+    )
+    max_sources: int = Field(
+        50,
+        ge=1,
+        le=1_000,
+        description="Sources inside a topic with a detector each, a partition; the rare share one",
+    )
     multiline: bool = Field(False, description="Join the lines of a stack trace that came as a message each")
 
     @field_validator("message_field", "metadata_fields")

@@ -17,7 +17,7 @@ from connectors.formats.headers import HeaderLines
 from connectors.formats.json_shapes import KnownJson
 from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
-from connectors.formats.plain import parse_plain
+from connectors.formats.plain import parse_plain, parse_usual
 from connectors.formats.syslog import add_program
 from connectors.formats.text import parse_raw
 from connectors.records import Record
@@ -102,8 +102,9 @@ def parse_text(
 
 
 def parse_object(event: dict[str, Any], text: str | None = None, zone: str = "UTC") -> Record:
-    """The record of a JSON object that is no envelope, or of another encoding's map; text: as it came,
-    where it is text.
+    """The record of a JSON object that is no envelope, or of another encoding's map.
+
+    text: as it came, where it is text. zone: as for ``parse_text``.
     """
     return structured.parse_object(event, text, clock=clock_of(zone))
 
@@ -122,6 +123,8 @@ def _parse_at_once(line: str, clock: Clock) -> Record | None:
     """The record of a line that no other format could claim; None for any other."""
     if line[0] == "{":
         return structured.parse_json(line, clock=clock)
+    if line[4:5] == "-" and (record := parse_usual(line, clock)):
+        return record
     if line.startswith("type=") and (record := logfmt.parse_logfmt(line)):
         return record
     return access.parse_access(line) if access.BEGINS.match(line) else None

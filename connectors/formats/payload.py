@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from connectors.formats import access, cef, logfmt, structured, tables
+from connectors.formats.clock import UTC, Clock
 from connectors.records import Record
 
 
-def parse_payload(text: str, *, time: float | None = None) -> Record | None:
+def parse_payload(text: str, *, time: float | None = None, clock: Clock = UTC) -> Record | None:
     """The structured record in ``text``, None when it is plain text.
 
     ``time`` (epoch seconds) is used when the payload states none itself. Text that begins with ``{`` and is
-    no JSON object gives a raw record with ``parse_error``.
+    no JSON object gives a raw record with ``parse_error``. clock: of times that state no zone.
     """
     first = text[:1]
     if first == "{":
-        return structured.parse_json(text, time=time)
+        return structured.parse_json(text, time=time, clock=clock)
     if first == "C" and text.startswith("CEF:"):
         return cef.parse_cef(text, time=time)
     if first == "L" and text.startswith("LEEF:"):

@@ -168,7 +168,7 @@ def _record(
         message, time, severity = _inner_header(message, fields, time, severity, clock)
     elif data:
         message = render(data)
-    payload = parse_payload(message, time=time) if message else None
+    payload = parse_payload(message, time=time, clock=clock) if message else None
     if payload is not None and payload.parse_error is None:
         return _with_payload(payload, program, fields, time, severity)
     if not program:

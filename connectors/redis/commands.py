@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from connectors.findings import Anomaly, Changes, Pattern, WindowPart
-from connectors.redis.fields import anomaly_fields, flatten, founder_fields, window_fields
+from connectors.findings import Anomaly, Changes, Findings, Pattern, WindowPart
+from connectors.redis.fields import anomaly_fields, flatten, founder_fields, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
 from connectors.store import RetentionSettings, ranked_time
 
 Command = list[Any]
-"""Its words. ``PATTERN`` and ``RANK`` are commands of the script; for all but ``RANK`` the second word is the key."""
+"""Its words, of which the second is the key, but for the commands of the script itself."""
+OF_THE_SCRIPT = ("SOURCE", "PATTERN", "RANK")
 
 
 class Commands:
@@ -25,40 +26,50 @@ class Commands:
 
     def of(self, changes: Changes, now: float, group: str) -> list[Command]:
         """The commands of a step. group: the consumer group that gives a sign of life with it; '' for none."""
-        source, partition = changes.source, changes.partition
-        commands = self._stats_commands(changes, now, group)
-        commands += [self._pattern_command(source, pattern, now) for pattern in changes.patterns]
-        for anomaly in changes.anomalies:
-            commands += self._anomaly_commands(source, anomaly, now)
-        for part in changes.windows:
-            commands += self._window_commands(source, part)
-        if changes.snapshot is not None:
-            commands.append(["SET", self._key(source, "state", partition), changes.snapshot])
+        topic = changes.source
+        commands = self._source_commands("", changes, changes.partition, now)
+        if changes.expired:
+            commands.append(["HINCRBY", self._key(topic, "stats"), "expired", changes.expired])
         if changes.topic_id is not None:
-            commands.append(["HSET", self._key(source, "topic_ids"), partition, changes.topic_id])
-        return commands
-
-    def _stats_commands(self, changes: Changes, now: float, group: str) -> list[Command]:
-        key = self._key(changes.source, "stats")
-        counts = {
-            "lines": changes.lines,
-            "dead_letters": changes.dead_letters,
-            "parse_errors": changes.parse_errors,
-            "cut": changes.cut,
-            "expired": changes.expired,
-        }
-        commands: list[Command] = [["HINCRBY", key, name, count] for name, count in counts.items() if count]
-        commands.append(["HSET", key, f"warming_up:{changes.partition}", changes.warming_up])
-        waiting = f"waiting_from:{changes.partition}"
-        commands.append(
-            ["HDEL", key, waiting]
-            if changes.waiting_from is None
-            else ["HSET", key, waiting, changes.waiting_from]
-        )
+            commands.append(["HSET", self._key(topic, "topic_ids"), changes.partition, changes.topic_id])
         owner = {"group": group, "seen": int(now) if group else "", "model": changes.model}
         known = {name: value for name, value in owner.items() if value != ""}
         if known:
-            commands.append(["HSET", self._key(changes.source, "owner"), *flatten(known)])
+            commands.append(["HSET", self._key(topic, "owner"), *flatten(known)])
+        for name, part in changes.parts.items():
+            commands.append(["ZADD", self._key(topic, "sources"), now, name])
+            commands += self._source_commands(name, part, changes.partition, now)
+        return commands
+
+    def _source_commands(self, name: str, findings: Findings, partition: int, now: float) -> list[Command]:
+        """What changes of one source; '' is the name of the topic itself."""
+        source = findings.source
+        commands: list[Command] = [["SOURCE", name], *self._stats_commands(findings, partition)]
+        commands += [self._pattern_command(pattern, now) for pattern in findings.patterns]
+        for anomaly in findings.anomalies:
+            commands += self._anomaly_commands(source, anomaly, now)
+        for part in findings.windows:
+            commands += self._window_commands(source, part)
+        if findings.snapshot is not None:
+            commands.append(["SET", self._key(source, "state", partition), findings.snapshot])
+        elif findings.forget:
+            commands.append(["DEL", self._key(source, "state", partition)])
+        return commands
+
+    def _stats_commands(self, findings: Findings, partition: int) -> list[Command]:
+        key = self._key(findings.source, "stats")
+        counts = {
+            "lines": findings.lines,
+            "dead_letters": findings.dead_letters,
+            "parse_errors": findings.parse_errors,
+            "cut": findings.cut,
+        }
+        commands: list[Command] = [["HINCRBY", key, name, count] for name, count in counts.items() if count]
+        known = {f"{name}:{partition}": value for name, value in waiting_fields(findings).items()}
+        stated = {name: value for name, value in known.items() if value is not None}
+        commands.append(["HSET", key, *flatten(stated)])
+        if len(stated) < len(known):
+            commands.append(["HDEL", key, *(name for name in known if name not in stated)])
         return commands
 
     def _anomaly_commands(self, source: str, anomaly: Anomaly, now: float) -> list[Command]:
@@ -72,17 +83,9 @@ class Commands:
             ["XADD", self._key(source, "feed"), "MAXLEN", "~", self._feed, "*", *fields],
         ]
 
-    def _pattern_command(self, source: str, pattern: Pattern, now: float) -> Command:
-        key, last_seen = self._key(source, "pattern", pattern.id), min(pattern.last_seen, now)
-        return [
-            "PATTERN",
-            key,
-            pattern.id,
-            pattern.count,
-            pattern.first_seen,
-            last_seen,
-            *flatten(founder_fields(pattern)),
-        ]
+    def _pattern_command(self, pattern: Pattern, now: float) -> Command:
+        seen = pattern.first_seen, min(pattern.last_seen, now)
+        return ["PATTERN", pattern.id, pattern.count, *seen, *flatten(founder_fields(pattern))]
 
     def _window_commands(self, source: str, part: WindowPart) -> list[Command]:
         member = f"{part.start}:{part.partition}:{part.opened}"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.findings import Anomaly, Pattern, WindowPart
+from connectors.findings import Anomaly, Findings, Pattern, Warmup, WindowPart
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
@@ -46,6 +46,30 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         model=fields.get(b"model", b"").decode(),
         index=int(fields.get(b"index", 0)),
     )
+
+
+def waiting_fields(findings: Findings) -> dict[str, int | None]:
+    """What a partition's lines wait for, as fields of a source's totals; None for one that is not to be there."""
+    known = {"warming_up": findings.warming_up, "waiting_from": findings.waiting_from}
+    warmup = dict.fromkeys(f"warmup_{name}" for name in Warmup.__slots__)
+    if findings.warmup is not None:
+        warmup = {f"warmup_{name}": getattr(findings.warmup, name) for name in Warmup.__slots__}
+    return known | warmup
+
+
+def warmups_from(fields: Mapping[str, int]) -> dict[int, Warmup]:
+    """Partition to its warm-up, from the fields of a source's totals."""
+    found = {}
+    for name, of in fields.items():
+        field, _, partition = name.partition(":")
+        if field == "warmup_of":
+            found[int(partition)] = Warmup(
+                lines=fields.get(f"warmup_lines:{partition}", 0),
+                of=of,
+                ends=fields.get(f"warmup_ends:{partition}"),
+                least=fields.get(f"warmup_least:{partition}", 0),
+            )
+    return dict(sorted(found.items()))
 
 
 def founder_fields(pattern: Pattern) -> dict[str, Any]:

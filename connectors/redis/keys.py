@@ -10,9 +10,9 @@ BUCKET_SECONDS = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one environment: ``{prefix}:{env}:{source}:...``.
+    """The keys of one environment: ``prefix:env:{topic}:...``, and ``prefix:env:{topic}/NAME:...`` of a source inside.
 
-    The source is in hash-tag braces, so that one source lives in one cluster slot.
+    The topic is in hash-tag braces, so that it lives in one cluster slot with all sources inside it.
     """
 
     prefix: str
@@ -22,11 +22,17 @@ class Keys:
 
     def key(self, source: str, *parts: object) -> str:
         """The name of a source's key, e.g. ``se:default:{logs}:applied``."""
-        return ":".join([self.prefix, self.env, "{" + source + "}", *self.below, *map(str, parts)])
+        topic, slash, name = source.partition("/")
+        before, after = self.around(topic)
+        return f"{before}{slash}{name}{after}{':'.join(map(str, parts))}"
+
+    def around(self, topic: str) -> tuple[str, str]:
+        """What all keys of a topic have before and after the name of a source inside it."""
+        return ":".join([self.prefix, self.env, "{" + topic + "}"]), ":".join(["", *self.below, ""])
 
     @property
     def sources(self) -> str:
-        """The set of every source, which no slot of a source holds."""
+        """The set of every topic, which no slot of a topic holds."""
         return ":".join([self.prefix, self.env, "sources", *self.below])
 
 

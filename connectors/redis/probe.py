@@ -8,15 +8,15 @@ from typing import Any
 
 import redis
 
-from connectors.findings import Anomaly, Changes, Pattern, WindowPart
+from connectors.findings import Anomaly, Changes, Findings, Pattern, Warmup, WindowPart
 from connectors.redis.client import is_passing, reason
-from connectors.redis.commands import Commands
+from connectors.redis.commands import OF_THE_SCRIPT, Commands
 from connectors.redis.keys import Keys, bucket
 from connectors.redis.server import server_of
 from connectors.store import RetentionSettings, Store, StoreRefused
 
 GROUP = "probe"
-LIMITS = RetentionSettings(anomalies=1, windows=1, patterns=1, anomaly_hours=1, window_hours=1)
+LIMITS = RetentionSettings(anomalies=1, windows=1, patterns=1, sources=1, anomaly_hours=1, window_hours=1)
 """So small that a second step leaves the first one's behind, and forgets them."""
 
 
@@ -45,17 +45,15 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
     client.smembers(replace(keys, below=()).sources)
     client.delete(applied)  # before anything is made that would stay
     client.eval("return 1", 1, applied)
-    made = [keys.key(source, name) for name in ("applied", "stats", "topic_ids", "owner", "feed", "troubles")]
+    made = [keys.key(source, name) for name in ("applied", "topic_ids", "sources", "owner", "troubles")]
     try:
         probe.claim(source, GROUP, now)
         probe.begin(source, {0: 0})
         for end in (1, 2):
             changes = probe_changes(source, end, now)
-            made += [words[1] for words in commands.of(changes, now, GROUP) if words[0] != "RANK"]
-            made += [
-                keys.key(source, "anomalies", "by_score", bucket(anomaly.timestamp))
-                for anomaly in changes.anomalies
-            ]
+            made += [words[1] for words in commands.of(changes, now, GROUP) if words[0] not in OF_THE_SCRIPT]
+            for part in (changes, *changes.parts.values()):
+                made += [keys.key(part.source, *name) for name in made_by_script(part)]
             probe.apply(changes)
         client.xdel(feed, "0-1")  # what a refused step takes back
         probe.stored(source, 0, 1)
@@ -71,16 +69,25 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         for start in probe.windows(source):
             probe.window(source, start)
     finally:
-        made += [keys.key(source, *name) for name in (("patterns",), ("windows",), ("anomalies", "by_time"))]
         with contextlib.suppress(redis.RedisError):
             client.delete(*dict.fromkeys(made))
             client.delete(keys.sources)
 
 
+def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
+    """Keys of a source that a step makes beside those that its commands name."""
+    return [
+        ("patterns",),
+        ("anomalies", "by_time"),
+        *(("pattern", pattern.id) for pattern in findings.patterns),
+        *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),
+    ]
+
+
 def probe_changes(source: str, end: int, now: float) -> Changes:
     """A step that changes all there is; a second one leaves the first one's behind, over the probe's limits."""
     start, name = int(now) - 86_400 * end, f"probe-{end}"
-    return Changes(
+    changes = Changes(
         source,
         0,
         expected=end - 1,
@@ -91,6 +98,7 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         cut=1,
         expired=1,
         waiting_from=0 if end == 1 else None,
+        warmup=Warmup(1, 1, 1, 1) if end == 1 else None,
         topic_id=name,
         model=name,
         anomalies=[Anomaly(0, end, now - 3_600 * (3 - end), 0.5, 0.5, name, "raw", name)],
@@ -98,3 +106,7 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
     )
+    part = changes.part(name)
+    part.lines, part.patterns, part.anomalies = 1, changes.patterns, changes.anomalies
+    part.snapshot, part.forget = (b"", False) if end == 1 else (None, True)
+    return changes

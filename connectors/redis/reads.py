@@ -7,9 +7,9 @@ from typing import Any
 
 import redis
 
-from connectors.findings import Anomaly, Pattern, SourceStats, WindowPart
+from connectors.findings import Anomaly, Pattern, SourceStats, WindowPart, topic_of
 from connectors.redis.client import answered
-from connectors.redis.fields import anomaly_from, pattern_from, window_part_from
+from connectors.redis.fields import anomaly_from, pattern_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
 from connectors.store import Order, is_living
 
@@ -35,14 +35,16 @@ class RedisReads:
 
     @answered
     def sources(self) -> list[str]:
-        return sorted(name.decode() for name in self._redis.smembers(self._keys.sources))
+        topics = sorted(name.decode() for name in self._redis.smembers(self._keys.sources))
+        inside = {topic: self._redis.zrange(self.key(topic, "sources"), 0, -1) for topic in topics}
+        return sorted([*topics, *(f"{topic}/{name.decode()}" for topic in topics for name in inside[topic])])
 
     @answered
     def stats(self, source: str) -> SourceStats:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.hgetall(self.key(source, "stats"))
-        pipeline.hgetall(self.key(source, "applied"))
-        pipeline.hmget(self.key(source, "owner"), "group", "model")
+        pipeline.hgetall(self.key(topic_of(source), "applied"))
+        pipeline.hmget(self.key(topic_of(source), "owner"), "group", "model")
         pipeline.zcard(self.key(source, "patterns"))
         counts, applied, owner, patterns = pipeline.execute()
         found = {name.decode(): int(value) for name, value in counts.items()}
@@ -56,7 +58,9 @@ class RedisReads:
             warming_up=sum(value for name, value in found.items() if name.startswith("warming_up:")),
             patterns=patterns,
             forgotten_pattern_lines=found.get("forgotten_pattern_lines", 0),
+            forgotten_source_lines=found.get("forgotten_source_lines", 0),
             expired=found.get("expired", 0),
+            warmups=warmups_from(found),
             group=group,
             model=model,
             applied={int(partition): int(offset) for partition, offset in applied.items()},

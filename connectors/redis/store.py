@@ -25,6 +25,7 @@ from connectors.store import (
     Occupied,
     RetentionSettings,
     Stored,
+    StoredSource,
     StoreRefused,
 )
 
@@ -111,11 +112,14 @@ class RedisStore(RedisReads):
         self._remember(source)
         answer = self._run(
             RESTART,
+            [self.key(source, name) for name in ("applied", "topic_ids", "sources")],
             [
-                self.key(source, *name)
-                for name in (("applied",), ("topic_ids",), ("stats",), ("state", partition))
+                partition,
+                "" if expected is None else expected,
+                start,
+                topic_id or "",
+                *self._keys.around(source),
             ],
-            [partition, "" if expected is None else expected, start, topic_id or ""],
         )
         if answer[0] == b"fenced":
             raise self._fence(source, partition, expected, answer[1])
@@ -126,20 +130,19 @@ class RedisStore(RedisReads):
 
     @answered
     def stored(self, source: str, partition: int, windows: int) -> Stored:
-        names = (("applied",), ("topic_ids",), ("stats",), ("state", partition), ("windows",))
-        applied, topic_id, snapshot, waiting_from, found = self._run(
-            STORED, [self.key(source, *name) for name in names], [partition, windows]
+        applied, topic_id, own, inside = self._run(
+            STORED,
+            [self.key(source, name) for name in ("applied", "topic_ids", "sources")],
+            [partition, windows, *self._keys.around(source)],
         )
-        parts = [
-            window_part_from(member, dict(zip(fields[::2], fields[1::2], strict=True)))
-            for member, fields in found
-        ]
+        remembered = stored_source(*own)
         return Stored(
             applied=None if applied is None else int(applied),
             topic_id=None if topic_id is None else topic_id.decode(),
-            snapshot=snapshot,
-            waiting_from=None if waiting_from is None else int(waiting_from),
-            windows=tuple(sorted(parts, key=lambda part: (part.start, part.opened))),
+            snapshot=remembered.snapshot,
+            waiting_from=remembered.waiting_from,
+            windows=remembered.windows,
+            sources={name.decode(): stored_source(*found) for name, found in inside},
         )
 
     @answered
@@ -149,11 +152,10 @@ class RedisStore(RedisReads):
         words: list[Any] = []
         for command in self._commands.of(changes, now, self._group):
             words += [len(command), *command]
-        names = (("applied",), ("patterns",), ("stats",), ("anomalies", "by_time"), ("windows",))
         keep = self._keep
         answer = self._run(
             APPLY,
-            [self.key(source, *name) for name in names],
+            [self.key(source, "applied"), self.key(source, "sources")],
             [
                 changes.partition,
                 "" if changes.expected is None else changes.expected,
@@ -162,8 +164,10 @@ class RedisStore(RedisReads):
                 keep.patterns,
                 keep.anomalies,
                 keep.windows,
+                keep.sources,
                 self._commands.window_seconds,
                 self._commands.bucket_seconds,
+                *self._keys.around(source),
                 *words,
             ],
         )
@@ -171,6 +175,19 @@ class RedisStore(RedisReads):
             raise self._fence(source, changes.partition, changes.expected, answer[1])
         if answer[0] == b"refused":
             raise refusal(*(part.decode("utf-8", "replace") for part in answer[1:]))
+
+
+def stored_source(snapshot: bytes | None, waiting_from: bytes | None, found: Sequence[Any]) -> StoredSource:
+    """What ``stored.lua`` answers of one source."""
+    parts = [
+        window_part_from(member, dict(zip(fields[::2], fields[1::2], strict=True)))
+        for member, fields in found
+    ]
+    return StoredSource(
+        snapshot=snapshot,
+        waiting_from=None if waiting_from is None else int(waiting_from),
+        windows=tuple(sorted(parts, key=lambda part: (part.start, part.opened))),
+    )
 
 
 def refusal(command: str, key: str, words: str) -> Exception:

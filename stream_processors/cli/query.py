@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from connectors.findings import topic_of
 from stream_processors.assembly import make_encoder
 from stream_processors.cli import report
 from stream_processors.cli.options import (
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--source``, ``--limit`` and the settings' options."""
-    source = click.option("--source", help="Source to ask about; needed when the store has several.")
+    source = click.option(
+        "--source", help="Topic, or topic/NAME of a source inside one; needed when several have lines."
+    )
     limit = click.option("--limit", default=20, type=click.IntRange(1), help="Most answers.")
     return source(limit(json_option(settings_options(command))))
 
@@ -42,7 +45,7 @@ class Question:
 
     @property
     def source(self) -> str:
-        """The source that was named, or the only one. Raises SettingsError when that is unclear."""
+        """The source that was named, or the only one with lines. Raises SettingsError when that is unclear."""
         known = self.store.sources()
         if self._source is not None:
             if self._source not in known:
@@ -52,19 +55,22 @@ class Question:
             return self._source
         if len(known) == 1:
             return known[0]
+        busy = [name for name in known if self.store.stats(name).lines]
+        if len(busy) == 1:
+            return busy[0]
         if not known:
             raise SettingsError(
                 f"the store at {self.settings.redis.address} has no sources in environment "
                 f"{self.settings.redis.env!r} (setting redis.env); has a worker run?"
             )
-        raise SettingsError(f"--source is needed: the store has {', '.join(known)}")
+        raise SettingsError(f"--source is needed: the store has {', '.join(busy or known)}")
 
     @property
     def topics(self) -> list[str]:
-        """The source that was named, whether or not the store has it yet, or all that there may be."""
+        """The topic of the source that was named, whether or not the store has it yet, or all that there may be."""
         if self._source is not None:
-            return [self._source]
-        return sorted({*self.store.sources(), *self.settings.stream.topics})
+            return [topic_of(self._source)]
+        return sorted({*map(topic_of, self.store.sources()), *self.settings.stream.topics})
 
 
 @click.group()
@@ -76,10 +82,17 @@ def query() -> None:
 @click.option("--by", type=click.Choice(["score", "time"]), default="score", help="Order.")
 @query_options
 def anomalies(by: Any, limit: int, as_json: bool, **options: Any) -> None:
-    """The most unusual lines."""
+    """The most unusual lines. While a source is warming up, it says so, with --json on stderr."""
     question = Question(**options)
-    found = question.store.anomalies(question.source, order=by, limit=limit)
-    report.print_json(found) if as_json else report.show_anomalies(found)
+    source = question.source
+    note = report.warming_up(question.store.stats(source))
+    found = question.store.anomalies(source, order=by, limit=limit)
+    if as_json:
+        if note:
+            click.echo(f"secencoder: {note}", err=True)
+        report.print_json(found)
+    else:
+        report.show_anomalies(found, note=note)
 
 
 @query.command()
@@ -127,10 +140,16 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
 @query.command()
 @query_options
 def sources(limit: int, as_json: bool, **options: Any) -> None:
-    """Every source with its totals."""
+    """Every topic and every source inside one, with their totals.
+
+    A topic's own totals are without those of the sources inside it. When there are more sources than --limit, those of
+    most lines.
+    """
     question = Question(**options)
-    found = [question.store.stats(name) for name in question.store.sources()[:limit]]
-    report.print_json(found) if as_json else report.show_sources(found)
+    known = [question.store.stats(name) for name in question.store.sources()]
+    most = sorted(known, key=lambda stats: stats.lines, reverse=True)[:limit]
+    found = [stats for stats in known if stats in most]
+    report.print_json(found) if as_json else report.show_sources(found, len(known))
 
 
 @query.command()

@@ -82,8 +82,29 @@ def place_of(partition: int, offset: int, index: int) -> str:
     return f"{partition}:{offset}:{index}" if index else f"{partition}:{offset}"
 
 
-def show_anomalies(anomalies: Sequence[Anomaly], marks: Mapping[str, str] | None = None) -> None:
-    """Flagged lines; ``marks`` maps a line's text to a word shown beside it."""
+def warming_up(stats: SourceStats) -> str:
+    """What is to be known of a source's warm-up before its alerts are read; empty when it is over."""
+    warmups = stats.warmups
+    if not warmups:
+        return ""
+    waiting = max(warmups.values(), key=lambda warmup: (warmup.ends or 0, warmup.of - warmup.lines))
+    of = max(len(stats.applied), len(warmups))
+    where = f" in {len(warmups)} of {of} partitions, the last of them" if of > 1 else ""
+    lines = f"{waiting.lines:,} of {waiting.of:,} lines seen"
+    until = "when they have come"
+    if waiting.ends:
+        until += f" or at {clock(waiting.ends)} UTC, whichever is first"
+        if waiting.lines < waiting.least:
+            until += f", but not with fewer than {waiting.least}"
+    return f"{stats.source} is warming up{where}: {lines}; lines that wait are scored {until}"
+
+
+def show_anomalies(
+    anomalies: Sequence[Anomaly], marks: Mapping[str, str] | None = None, *, note: str = ""
+) -> None:
+    """Flagged lines; ``marks`` maps a line's text to a word shown beside it, ``note`` stands above them."""
+    if note:
+        console.print(escape(printable(note)), soft_wrap=True)
     rows = [
         (
             rank,
@@ -119,8 +140,8 @@ def show_matches(matches: Sequence[Match]) -> None:
     show_table("Similar patterns", ["cosine", "id", "lines", "example"], rows)
 
 
-def show_sources(sources: Sequence[SourceStats]) -> None:
-    """Totals of every source."""
+def show_sources(sources: Sequence[SourceStats], total: int | None = None) -> None:
+    """Totals of sources, out of ``total``."""
     rows = [
         (
             *(s.source, f"{s.lines:,}", s.patterns, s.warming_up),
@@ -139,7 +160,8 @@ def show_sources(sources: Sequence[SourceStats]) -> None:
         "expired",
         "partitions",
     ]
-    show_table("Sources", columns, rows)
+    title = "Sources" if total in (None, len(sources)) else f"Sources ({len(sources)} of {total})"
+    show_table(title, columns, rows)
 
 
 def show_lags(lags: Sequence[PartitionLag], total: int) -> None:

@@ -11,8 +11,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.records import Message
 from encoder_core.session import LONG_TOKENS
-from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.reading import LineReader
+from stream_processors.detection.sources import Sources
 
 LONG_BYTES = 4 * LONG_TOKENS
 """A longer message may take the encoder long. A token has 2.3 bytes on average, so most are over LONG_TOKENS."""
@@ -23,14 +23,10 @@ class Partition:
     """An open partition: its memory, where the store stands, and what was handed out."""
 
     at: TopicPartition
-    detector: PartitionDetector
+    detector: Sources
     applied: int | None
     position: int
     """Offset after everything handed out as batches, or where reading begins."""
-    snapshot_at: int | None = None
-    """Offset of the last snapshot; None before the first."""
-    waiting_from: int | None = None
-    """Offset of the first line that the store says waits for the end of the warm-up."""
     topic_id: str | None = None
     start: int | None = None
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
@@ -54,12 +50,21 @@ class Partition:
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to apply although no message may come: offsets without lines, lost lines, or lines
-        that were held back for long enough.
+        """Whether there is something to apply although no message may come: offsets without lines, lost lines, lines
+        that were held back for long enough, a warm-up that time ends.
         """
         if (until := self.reader.until) is not None:
             return time.monotonic() >= until
-        return self.expired > 0 or (self.applied is not None and self.position > self.applied)
+        if self.applied is None:
+            return False
+        return self.expired > 0 or self.position > self.applied or self.due(time.time())
+
+    def due(self, now: float) -> bool:
+        """Whether time ends a warm-up, and no line before the applied offset is left to be learned again.
+
+        A step of nothing else ends where the last one did, which must not be before the applied offset.
+        """
+        return self.applied is not None and self.reader.done >= self.applied and self.detector.due(now)
 
     @property
     def uncommitted(self) -> bool:

@@ -90,18 +90,19 @@ class Handler:
                 await self.commit(partition)
 
     def _step(self, partition: Partition) -> Step | None:
-        """The next lines, or offsets without lines, or lost lines alone, that the store is to learn of."""
+        """The next lines, or what the store is to learn without any: offsets, lost lines, the end of a warm-up."""
         most = self._troubles.limit(partition.at, self._batch_lines)
         step = partition.reader.step(most, before=partition.applied)
-        if step is None and partition.expired:
+        if step is None and (partition.expired or partition.due(time.time())):
             return Step(partition.reader.done)
         return step
 
     def _process(self, partition: Partition, step: Step) -> tuple[Changes | None, list[Failed]]:
         """Step 1. Lines below the applied offset only rebuild memory; no changes when nothing comes after it."""
-        applied = partition.applied
-        if applied is not None and step.end <= applied and not partition.expired:
-            self._pipeline.relearn(step.lines, partition.detector, waiting_from=partition.waiting_from)
+        applied, now = partition.applied, time.time()
+        due = not step.lines and partition.due(now)
+        if applied is not None and step.end <= applied and not (partition.expired or due):
+            self._pipeline.relearn(step.lines, partition.detector)
             return None, []
         changes = Changes(
             partition.at.topic,
@@ -111,24 +112,20 @@ class Handler:
             expired=partition.expired,
             topic_id=partition.topic_id,
             model=self._model,
+            now=now,
         )
         innocent, guilty = self._suspects.part(partition.at, step.lines)
         failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
-        if step.lines and self._snapshot_due(partition, step.end):
-            changes.snapshot = partition.detector.snapshot(step.end)
+        if due:
+            partition.detector.tick(now, changes)
+        if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
+            partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)
-
-    def _snapshot_due(self, partition: Partition, end: int) -> bool:
-        """Whether a snapshot at ``end`` is far enough from the last one."""
-        since = partition.snapshot_at
-        return since is None or end - since >= self._snapshot_lines
 
     def _applied(self, partition: Partition, changes: Changes) -> None:
         """Notes a step that the store has taken."""
         partition.applied, partition.expired = changes.end, 0
-        if changes.snapshot is not None:
-            partition.snapshot_at = changes.end
-        if self._troubles.succeeded(partition.at, changes.lines, changes.dead_letters):
+        if self._troubles.succeeded(partition.at, changes.all_lines, changes.dead_letters):
             log.info("%s: goes on at %s", partition.name, changes.end)
 
     async def _failed(self, partition: Partition, step: Step | None, error: Exception) -> None:

@@ -14,8 +14,8 @@ from connectors import kafka
 from connectors.envelopes.confluent import Schemas
 from connectors.store import Store, Stored
 from stream_processors.delivery.batches import Partition, name_of
-from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.reading import LineReader
+from stream_processors.detection.sources import Sources
 from stream_processors.detection.windows import OPEN_WINDOWS
 from stream_processors.settings import Settings
 
@@ -61,7 +61,7 @@ class Opener:
         settings: Settings,
         store: Store,
         consumer: AIOKafkaConsumer,
-        new_detector: Callable[[TopicPartition], PartitionDetector],
+        new_detector: Callable[[TopicPartition], Sources],
         schemas: Schemas | None = None,
     ) -> None:
         self._settings, self._store, self._consumer = settings, store, consumer
@@ -106,8 +106,8 @@ class Opener:
         # 5.
         detector, snapshot_at, position = self._new_detector(at), None, beginning
         if applied is not None:
-            if not forget:
-                detector, snapshot_at = self._remembered(at, stored, applied)
+            remembered = stored.without_memory() if forget else stored
+            detector, snapshot_at = self._remembered(at, remembered, applied)
             position = max(beginning, self._first_to_read(stored, snapshot_at, applied))
         if at not in self._consumer.assignment():
             raise PartitionUnavailable("taken away while it was opened")
@@ -120,13 +120,22 @@ class Opener:
             detector,
             applied,
             position=position,
-            snapshot_at=snapshot_at,
-            waiting_from=stored.waiting_from,
             topic_id=topic.id,
             start=self._start(topic.starts.get(number), applied if applied is not None else beginning),
             expired=expired,
-            reader=LineReader(self._settings.stream.reading(source), start=position, schemas=self._schemas),
+            reader=self._reader(at, position, detector.reader),
         )
+
+    def _reader(self, at: TopicPartition, start: int, state: bytes) -> LineReader:
+        """What reads a partition's messages from an offset on, with what its snapshot says of header lines."""
+        settings = self._settings.stream.reading(at.topic)
+        reader = LineReader(settings, start=start, schemas=self._schemas)
+        if state:
+            try:
+                reader.restore(state)
+            except ValueError as error:
+                log.warning("%s: what header lines said is learned anew: %s", name_of(at), error)
+        return reader
 
     def _start(self, known: int | None, first: int) -> int | None:
         """Where the group began in a partition; only ``start = latest`` needs to know."""
@@ -138,8 +147,8 @@ class Opener:
         """Where reading begins: at the snapshot, at the first line that waits, or a warm-up's length before."""
         if snapshot_at is not None:
             return snapshot_at
-        if stored.waiting_from is not None:
-            return min(stored.waiting_from, applied)
+        if stored.first_waiting is not None:
+            return min(stored.first_waiting, applied)
         return max(0, applied - self._settings.detection.warmup)
 
     async def release(self) -> None:
@@ -228,20 +237,19 @@ class Opener:
         await asyncio.to_thread(self._store.begin, source, starts)
         return True
 
-    def _remembered(
-        self, at: TopicPartition, stored: Stored, applied: int
-    ) -> tuple[PartitionDetector, int | None]:
+    def _remembered(self, at: TopicPartition, stored: Stored, applied: int) -> tuple[Sources, int | None]:
         """A partition's memory as the store has it, and the offset of its snapshot; None without a usable one."""
-        detector, snapshot_at = self._new_detector(at), None
         if stored.snapshot is not None:
             try:
-                snapshot_at = detector.restore(stored.snapshot)
+                detector = self._new_detector(at)
+                snapshot_at = detector.restore(stored)
                 if snapshot_at > applied:  # reading from there would skip lines
                     raise ValueError(
                         f"its snapshot at {snapshot_at} is ahead of the applied offset {applied}"
                     )
+                return detector, snapshot_at
             except ValueError as error:
                 log.warning("%s: its memory is learned anew: %s", name_of(at), error)
-                detector, snapshot_at = self._new_detector(at), None
-        detector.restore_windows(stored.windows)
-        return detector, snapshot_at
+        detector = self._new_detector(at)
+        detector.resume(stored)
+        return detector, None

@@ -32,8 +32,8 @@ from stream_processors.delivery.retrying import Retrying
 from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
-from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
+from stream_processors.detection.sources import Sources
 from stream_processors.operations.health import Health
 from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.operations.watchdog import Watchdog
@@ -189,10 +189,17 @@ class StreamService(Service):
         if self.metrics is not None and (line := self.metrics.report()) is not None:
             log.info("%s", line)
 
-    def new_detector(self, at: TopicPartition) -> PartitionDetector:
+    def new_detector(self, at: TopicPartition) -> Sources:
         """A partition's memory with nothing in it."""
-        return PartitionDetector(
-            at.topic, at.partition, self._dim, self.settings.detection, model=self._model
+        reading = self.settings.stream.reading(at.topic)
+        return Sources(
+            at.topic,
+            at.partition,
+            self._dim,
+            self.settings.detection,
+            model=self._model,
+            by=reading.source,
+            most=reading.max_sources,
         )
 
     async def open(self, at: TopicPartition) -> Partition:

@@ -11,9 +11,9 @@ from connectors.findings import Changes
 from connectors.records import Line
 from connectors.waiting import reason_of
 from stream_processors.delivery.batches import name_of
-from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import OurFault, Pipeline
 from stream_processors.detection.reading import Failed
+from stream_processors.detection.sources import Sources
 
 log = logging.getLogger("secencoder.worker")
 
@@ -24,9 +24,7 @@ SURE_TIMES = 2
 class Suspects:
     """What single messages failed with: at most one a partition, the one that its next step would fail on."""
 
-    def __init__(
-        self, pipeline: Pipeline, new_detector: Callable[[TopicPartition], PartitionDetector]
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, new_detector: Callable[[TopicPartition], Sources]) -> None:
         self._pipeline, self._new_detector = pipeline, new_detector
         self._of: dict[TopicPartition, tuple[int, int, Exception]] = {}  # offset, times, error
         self._memory: set[TopicPartition] = set()

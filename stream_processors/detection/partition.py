@@ -1,17 +1,16 @@
-"""One partition's memory and what a batch of lines changes: scores, patterns, windows.
+"""One partition's memory of one source and what a batch of lines changes: scores, patterns, windows.
 
-Pure of I/O: lines and vectors in, ``Changes`` out. The worker, ``scan`` and the tests all run this.
+Pure of I/O: lines and vectors in, ``Findings`` out. The worker, ``scan`` and the tests all run this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.findings import Changes, Pattern, WindowPart
+from connectors.findings import Findings, Pattern, WindowPart
 from connectors.records import Line
 from encoder_core.vectors import unit_rows
 from stream_processors.detection import snapshot
@@ -27,20 +26,14 @@ from stream_processors.detection.features import (
 )
 from stream_processors.detection.patterns import Assignment, PatternTable
 from stream_processors.detection.policy import AlertPolicy
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.scoring import LineScoring
 from stream_processors.detection.settings import DetectionSettings
+from stream_processors.detection.snapshot import Part
 from stream_processors.detection.texts import display_text
+from stream_processors.detection.waiting import Waiting, settled
+from stream_processors.detection.warmup import WarmupClock
 from stream_processors.detection.windows import WindowSampler
-
-
-@dataclass(frozen=True, slots=True)
-class Refinement:
-    """Better vectors for those lines of a batch whose scores may come to an alert."""
-
-    band: float
-    """Refined are lines that an alert rate this many times as high would flag."""
-    vectors: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    """Places in the batch, (rows,), to their vectors, float32 (rows, dim)."""
 
 
 def make_forest(settings: DetectionSettings) -> Detector:
@@ -71,7 +64,7 @@ class PartitionDetector:
         detector: Detector | None = None,
     ) -> None:
         self.source, self.partition, self.model = source, partition, model
-        self._kind = snapshot.Kind(model, dim)
+        self._kind = snapshot.Kind(model, dim, "source")
         self._recent, self._counts = RecentVectors(dim), SurpriseCounts()
         self._patterns = PatternTable(
             dim, threshold=settings.pattern_threshold, limit=settings.pattern_limit, model=model
@@ -81,13 +74,16 @@ class PartitionDetector:
         )
         detector = make_forest(settings) if detector is None else detector
         policy = AlertPolicy(settings.alert_rate, partition=partition, model=model)
-        self._scoring = LineScoring(detector, policy)
-        self._parts: dict[str, snapshot.Part] = {
+        clock = WarmupClock(settings.warmup, settings.warmup_seconds)
+        self._scoring = LineScoring(detector, policy, clock)
+        self._parts: dict[str, Part] = {
             "detector": detector,
             "policy": policy,
             "patterns": self._patterns,
             "recent": self._recent,
             "counts": self._counts,
+            "waiting": self._scoring.waiting,
+            "warmup": clock,
         }
 
     @property
@@ -99,19 +95,24 @@ class PartitionDetector:
         self,
         lines: Sequence[Line],
         vectors: NDArray[np.float32],
-        changes: Changes,
+        findings: Findings,
         refinement: Refinement | None = None,
+        *,
+        now: float = 0.0,
     ) -> None:
-        """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``."""
-        changes.lines += len(lines)
-        changes.cut += sum(line.cut for line in lines)
-        changes.parse_errors += sum(line.record.parse_error is not None for line in lines)
+        """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``findings``.
+
+        now: the worker's clock, seconds since the epoch; 0 for none.
+        """
+        findings.lines += len(lines)
+        findings.cut += sum(line.cut for line in lines)
+        findings.parse_errors += sum(line.record.parse_error is not None for line in lines)
         if lines:
             units, assignment, features = self._learn(lines, unit_rows(vectors), refinement)
-            changes.anomalies += self._scoring.score(lines, features, assignment.ids)
-            changes.patterns += self._pattern_changes(lines, assignment)
-            changes.windows += self._sample(lines, units)
-        self._describe(changes)
+            findings.anomalies += self._scoring.score(lines, features, assignment.ids, now)
+            findings.patterns += self._pattern_changes(lines, assignment)
+            findings.windows += self._sample(lines, units)
+        self.describe(findings)
 
     def relearn(
         self,
@@ -123,7 +124,7 @@ class PartitionDetector:
     ) -> None:
         """Takes lines between the snapshot and the applied offset: their effects are in the store already.
 
-        waiting_from: offset of the first line that was not scored (``Changes.waiting_from``); None when all were.
+        waiting_from: offset of the first line that was not scored (``Findings.waiting_from``); None when all were.
         Lines before it are never flagged again; the others wait for the end of the warm-up.
         """
         if lines:
@@ -131,17 +132,43 @@ class PartitionDetector:
             first = lines[-1].offset + 1 if waiting_from is None else waiting_from
             self._scoring.relearn(lines, features, assignment.ids, unscored_from=first)
 
-    def finish(self, changes: Changes) -> None:
+    def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
-        changes.anomalies += self._scoring.finish()
-        self._describe(changes)
+        findings.anomalies += self._scoring.finish()
+        self.describe(findings)
 
-    def _describe(self, changes: Changes) -> None:
-        """Says of which model the changes are, and which lines wait."""
-        unscored = self._scoring.unscored
-        changes.model = self.model
-        changes.warming_up = len(unscored)
-        changes.waiting_from = unscored[0].offset if unscored else None
+    def due(self, now: float) -> bool:
+        """Whether the warm-up ends by time."""
+        return self._scoring.due(now)
+
+    def tick(self, findings: Findings, now: float) -> None:
+        """Ends the warm-up when time does, without a further line."""
+        findings.anomalies += self._scoring.tick(now)
+        self.describe(findings)
+
+    def give_up(self, findings: Findings) -> list[Waiting]:
+        """Scores lines that still wait; returns them instead when they are too few, for another detector."""
+        waiting = [] if self._scoring.clock.enough() else self._scoring.waiting.take()
+        self.finish(findings)
+        findings.warmup = None
+        return waiting
+
+    def adopt(self, waiting: Sequence[Waiting], findings: Findings, now: float) -> None:
+        """Takes lines that waited elsewhere and were never scored."""
+        findings.anomalies += self._scoring.adopt(waiting, now)
+        self.describe(findings)
+
+    def relearn_waiting(self, waiting: Sequence[Waiting], *, unscored_from: int | None) -> None:
+        """As ``adopt``, up to the applied offset: lines before ``unscored_from``, all for None, were scored."""
+        self._scoring.relearn_waiting(settled(waiting, unscored_from))
+
+    def describe(self, findings: Findings) -> None:
+        """Says of which model the findings are, and which lines wait."""
+        unscored = self._scoring.waiting.unscored
+        findings.model = self.model
+        findings.warming_up = len(unscored)
+        findings.waiting_from = min((line.offset for line in unscored), default=None)
+        findings.warmup = None if self.warm else self._scoring.clock.facts()
 
     def _learn(
         self, lines: Sequence[Line], units: NDArray[np.float32], refinement: Refinement | None
@@ -199,13 +226,21 @@ class PartitionDetector:
             [(line.offset, line.index) for line in lines],
         )
 
-    def snapshot(self, offset: int) -> bytes | None:
-        """All but the windows, as safetensors bytes, at ``offset``; None while lines wait to be scored."""
-        return snapshot.save(self._parts, self._kind, offset) if self._scoring.settled else None
+    def snapshot(self, offset: int, **beside: Part) -> bytes:
+        """All but the windows, the lines that wait included, as safetensors bytes, at ``offset``.
 
-    def restore(self, saved: bytes) -> int:
-        """Takes up a snapshot and returns its offset. Raises ValueError, in one line, when it is not one of ours."""
-        return snapshot.load(saved, self._parts, self._kind)
+        beside: parts of others that are kept with it.
+        """
+        return snapshot.save(self._parts | beside, self._kind, offset)
+
+    def restore(self, saved: bytes, *, waiting_from: int | None = None, **beside: Part) -> int:
+        """Takes up a snapshot and returns its offset. Raises ValueError, in one line, when it is not one of ours.
+
+        waiting_from: offset of the first line that was not scored since; None when all were. beside: as it was saved.
+        """
+        offset = snapshot.load(saved, self._parts | beside, self._kind)
+        self._scoring.waiting.settle(waiting_from)
+        return offset
 
     def restore_windows(self, parts: Sequence[WindowPart]) -> None:
         """Goes on with the store's windows of this partition; parts of another model or length are set aside."""

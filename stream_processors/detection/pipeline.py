@@ -15,8 +15,9 @@ from connectors.findings import Changes
 from connectors.records import Line
 from connectors.waiting import reason_of
 from encoder_core.cascade import Cascade, finite
-from stream_processors.detection.partition import PartitionDetector, Refinement
 from stream_processors.detection.reading import Failed
+from stream_processors.detection.refinement import Refinement
+from stream_processors.detection.sources import Sources
 
 if TYPE_CHECKING:
     from encoder_core.encoder import Embedded
@@ -86,7 +87,7 @@ class Pipeline:
     def process(
         self,
         lines: Sequence[Line],
-        detector: PartitionDetector,
+        detector: Sources,
         changes: Changes,
         unread: Sequence[Failed] = (),
     ) -> list[Failed]:
@@ -110,32 +111,28 @@ class Pipeline:
         changes.dead_letters += sum(failure.lines for failure in failed)
         return failed
 
-    def relearn(
-        self, lines: Sequence[Line], detector: PartitionDetector, *, waiting_from: int | None = None
-    ) -> None:
+    def relearn(self, lines: Sequence[Line], detector: Sources) -> None:
         """Takes lines into the detector's memory whose effects are in the store already.
 
-        One that detection can't take is left out: it was a dead letter before. waiting_from: offset of the first line
-        that is still to be scored.
+        One that detection can't take is left out: it was a dead letter before.
         """
         good, vectors, _ = self._embed(lines)
         try:
-            self._relearn(good, vectors, detector, waiting_from)
+            self._relearn(good, vectors, detector)
         except Exception:
             for row, line in enumerate(good):
                 with suppress(Exception):
-                    self._relearn([line], vectors[row : row + 1], detector, waiting_from)
+                    self._relearn([line], vectors[row : row + 1], detector)
 
     def _relearn(
         self,
         lines: Sequence[Line],
         vectors: NDArray[np.float32],
-        detector: PartitionDetector,
-        waiting: int | None,
+        detector: Sources,
     ) -> None:
-        detector.relearn(lines, vectors, self._refinement(lines, vectors), waiting_from=waiting)
+        detector.relearn(lines, vectors, self._refinement(lines, vectors))
 
-    def probe(self, detector: PartitionDetector | None = None) -> None:
+    def probe(self, detector: Sources | None = None) -> None:
         """Takes a known good line, never twice the same, the whole way; raises OurFault when it fails.
 
         detector: one that has nothing else to do; detection is left out without.

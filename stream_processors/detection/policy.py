@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import Anomaly
-from connectors.records import Line
 from stream_processors.detection.quantile import SlidingQuantile
-from stream_processors.detection.texts import display_text
+from stream_processors.detection.texts import Shown
 
 EQUAL_SCORES = 0.02
 """Scores that differ by less are ties: those of equal lines wander by as much while trees are renewed."""
@@ -36,25 +35,29 @@ class AlertPolicy:
         return np.flatnonzero(scores.astype(np.float32) >= self._quantile.threshold(band))
 
     def flag(
-        self, lines: Sequence[Line], patterns: Sequence[str], scores: NDArray[np.float64]
+        self, show: Callable[[int], Shown], patterns: Sequence[str], scores: NDArray[np.float64]
     ) -> list[Anomaly]:
-        """The alerts among lines whose scores were observed; patterns are their ids."""
+        """The alerts among lines whose scores were observed.
+
+        show: what an alert says of a line, asked for those that are flagged. patterns: their ids.
+        """
         threshold = self._quantile.threshold()
+        flagged = [(row, show(row)) for row in self.reaches(scores).tolist()]
         return [
             Anomaly(
                 partition=self._partition,
-                offset=lines[row].offset,
-                timestamp=lines[row].timestamp,
+                offset=line.offset,
+                timestamp=line.timestamp,
                 score=float(scores[row]),
                 threshold=threshold,
-                text=display_text(lines[row]),
-                format=lines[row].record.format,
+                text=line.text,
+                format=line.format,
                 pattern=patterns[row],
-                cut=lines[row].cut,
+                cut=line.cut,
                 model=self._model,
-                index=lines[row].index,
+                index=line.index,
             )
-            for row in self.reaches(scores).tolist()
+            for row, line in flagged
         ]
 
     def state(self) -> dict[str, NDArray]:

@@ -86,6 +86,17 @@ class LineReader:
         self._messages.extend(messages)
         self._end = max(self._end, end)
 
+    def state(self) -> bytes:
+        """What header lines said of the lines to come, for a snapshot."""
+        return self.reader.headers.state()
+
+    def restore(self, state: bytes) -> None:
+        """Takes up what ``state`` gave. Raises ValueError when it is not that."""
+        try:
+            self.reader.headers.restore(state)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not the state of a reader: {error}") from error
+
     @property
     def done(self) -> int:
         """Offset after the last step."""

@@ -17,6 +17,12 @@ class DetectionSettings(BaseModel):
     trees: int = Field(100, ge=10, le=1_000, description="Trees of the isolation forest")
     reservoir: int = Field(4_096, ge=256, le=100_000, description="Recent lines the forest remembers")
     warmup: int = Field(512, ge=16, description="Lines before the first score; they are scored then")
+    warmup_seconds: float = Field(
+        3_600,
+        gt=0,
+        le=315_360_000,
+        description="Seconds from its first line after which a warm-up ends with fewer",
+    )
     refit_every: int = Field(512, ge=16, description="Lines between renewals of a tenth of the trees")
     pattern_threshold: float = Field(
         0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern"

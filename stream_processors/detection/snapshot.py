@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Of the parts and what they mean; a snapshot of another one is not taken up."""
 
 
@@ -28,16 +28,33 @@ class Part(Protocol):
         """Takes up saved arrays. Raises KeyError or ValueError when they are not its own."""
 
 
+class Slot:
+    """Bytes that are kept beside what detection remembers, whatever they are."""
+
+    def __init__(self) -> None:
+        self.value = b""
+
+    def state(self) -> dict[str, NDArray[np.uint8]]:
+        """The bytes."""
+        return {"bytes": np.frombuffer(self.value, dtype=np.uint8)}
+
+    def restore(self, state: dict[str, NDArray[np.uint8]]) -> None:
+        """Takes up saved bytes."""
+        self.value = state["bytes"].tobytes()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What must agree for a snapshot to be usable."""
 
     model: str
     dim: int
+    scope: str = ""
+    """What it is the memory of."""
 
     def header(self) -> dict[str, str]:
         """As a snapshot's header has it."""
-        return {"version": str(STATE_VERSION), "model": self.model, "dim": str(self.dim)}
+        return {"version": str(STATE_VERSION), "model": self.model, "dim": str(self.dim), "scope": self.scope}
 
 
 def save(parts: Mapping[str, Part], kind: Kind, offset: int) -> bytes:

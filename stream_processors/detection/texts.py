@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from connectors.records import Line
 
@@ -14,24 +12,36 @@ TEXT_CHARACTERS = 4_000
 """Characters of a line kept with an anomaly or as a pattern's example."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an alert says of a line."""
+
+    offset: int
+    index: int
+    timestamp: float
+    text: str
+    format: str
+    cut: bool
+
+
+def shown(line: Line) -> Shown:
+    """What an alert would say of a line."""
+    record = line.record
+    return Shown(line.offset, line.index, line.timestamp, display_text(line), record.format, line.cut)
+
+
 def display_text(line: Line) -> str:
-    """The line for people, as it stood in its envelope or as it came, cut to a few kilobytes.
-
-    Bytes that can't be decoded are replaced, an object in an envelope is JSON.
-    """
-    held = line.record.line
-    if held is None and line.value is not None:
+    """The line as it stood in its envelope, or came, for people: undecodable bytes replaced, cut to a few kilobytes."""
+    inner = line.record.line
+    if inner is None and line.value is not None:
         return line.value[: 4 * TEXT_CHARACTERS].decode("utf-8", "replace")[:TEXT_CHARACTERS]
-    text = line.record.text if held is None else held if isinstance(held, str) else as_json(held)
-    return (text or line.record.text)[:TEXT_CHARACTERS].encode("utf-8", "replace").decode()
+    text = line.record.text if inner is None else inner if isinstance(inner, str) else compact(inner)
+    return (line.record.text if text is None else text)[:TEXT_CHARACTERS].encode("utf-8", "replace").decode()
 
 
-def as_json(value: Mapping[str, Any]) -> str:
-    """An object as JSON, whatever it holds; empty when it is nested too deep."""
+def compact(value: Any) -> str | None:
+    """JSON in one line; None for what has none."""
     try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # a number of more than 64 bits, half of a surrogate pair
-        try:
-            return json.dumps(value, default=str, separators=(",", ":"), ensure_ascii=False)
-        except (TypeError, ValueError, RecursionError):
-            return ""
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except (TypeError, ValueError, RecursionError):
+        return None

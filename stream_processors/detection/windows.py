@@ -81,7 +81,7 @@ class WindowSampler:
                 )
             self._extend(self._open[start], rows, vectors, show, places)
             changed.append(self._part(start))
-        self._close()
+        self._close(places[-1][0] if places else -1)
         return changed
 
     def _starts(self, timestamps: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -101,11 +101,15 @@ class WindowSampler:
         before = (after - 1).clip(min=0)
         return np.where(starts - allowed[before] <= allowed[after] - starts, allowed[before], allowed[after])
 
-    def _close(self) -> None:
-        """Forgets all but the windows touched last. A stray time can therefore not close the stream's own."""
+    def _close(self, last: int = -1) -> None:
+        """Forgets all but the windows touched last. A stray time can therefore not close the stream's own.
+
+        last: offset of a message whose lines may go on: a part that it opened could not be told from a further one.
+        """
         order = sorted(self._open, key=lambda start: (self._open[start].touched, self._open[start].count))
         for start in order[:-OPEN_WINDOWS]:
-            del self._open[start]
+            if self._open[start].opened != last:
+                del self._open[start]
 
     def _extend(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.findings import Anomaly, Changes, Pattern, WindowPart
+from dataclasses import replace
+
+from connectors.findings import Anomaly, Changes, Pattern, Warmup, WindowPart
 
 BINARY = bytes(range(256)) * 4
 
@@ -39,8 +41,8 @@ def step(expected: int | None, end: int, *, source: str = "logs", partition: int
 
 
 def full_step(expected: int | None, end: int) -> Changes:
-    """A batch that changes everything a batch can change."""
-    return step(
+    """A batch that changes everything a batch can change, of a topic and of a source inside it."""
+    changes = step(
         expected,
         end,
         lines=7,
@@ -57,6 +59,19 @@ def full_step(expected: int | None, end: int) -> Changes:
         windows=[window(60)],
         snapshot=BINARY + str(end).encode(),
     )
+    inside = changes.part("api")
+    inside.lines, inside.parse_errors, inside.cut = 4, 1, 2
+    inside.warming_up, inside.waiting_from, inside.warmup = 2, end - 2, Warmup(20, 64, int(NOW) + 60, 32)
+    inside.anomalies = [anomaly(end - 2, index=5)]
+    inside.patterns, inside.windows = [pattern("p1", count=4)], [window(60, count=4)]
+    inside.snapshot = b"api" + str(end).encode()
+    return changes
+
+
+def of_topic(changes: Changes, topic: str) -> Changes:
+    """The same step of another topic."""
+    parts = {name: replace(part, source=f"{topic}/{name}") for name, part in changes.parts.items()}
+    return replace(changes, source=topic, parts=parts)
 
 
 def everything(store, source: str = "logs") -> tuple:
@@ -69,4 +84,14 @@ def everything(store, source: str = "logs") -> tuple:
         store.anomalies(source),
         store.patterns(source),
         [store.window(source, start) for start in store.windows(source)],
+        {
+            name: (
+                store.stats(name),
+                store.anomalies(name),
+                store.patterns(name),
+                [store.window(name, start) for start in store.windows(name)],
+            )
+            for name in store.sources()
+            if name.startswith(f"{source}/")
+        },
     )

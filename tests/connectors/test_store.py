@@ -9,11 +9,21 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from connectors.findings import SourceStats
+from connectors.findings import SourceStats, Warmup
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS
-from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored
-from tests.connectors.steps import BINARY, NOW, anomaly, everything, full_step, pattern, step, window
+from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored, StoredSource
+from tests.connectors.steps import (
+    BINARY,
+    NOW,
+    anomaly,
+    everything,
+    full_step,
+    of_topic,
+    pattern,
+    step,
+    window,
+)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -22,14 +32,14 @@ def store(request):
 
 
 def test_a_source_nobody_wrote_is_empty(store):
-    assert everything(store) == (SourceStats("logs"), {}, None, Stored(), [], [], [])
+    assert everything(store) == (SourceStats("logs"), {}, None, Stored(), [], [], [], {})
     assert store.sources() == []
     assert store.window("logs", 60) == []
 
 
 def test_a_step_changes_everything_at_once(store):
     store.apply(full_step(None, 10))
-    stats, applied, state, stored, anomalies, patterns, windows = everything(store)
+    stats, applied, state, stored, anomalies, patterns, windows, inside = everything(store)
     assert stats == SourceStats(
         "logs",
         lines=7,
@@ -44,11 +54,27 @@ def test_a_step_changes_everything_at_once(store):
     )
     assert applied == {0: 10}
     assert state == BINARY + b"10"
-    assert stored == Stored(10, "topic-1", BINARY + b"10", 7, (window(60),))
+    api = StoredSource(b"api10", 8, (window(60, count=4),))
+    assert stored == Stored(10, "topic-1", BINARY + b"10", 7, (window(60),), {"api": api})
     assert anomalies == [anomaly(9)]
     assert patterns == [pattern("p1", count=7)]
     assert windows == [[window(60)]]
-    assert store.sources() == ["logs"]
+    assert store.sources() == ["logs", "logs/api"]
+    stats = SourceStats(
+        "logs/api",
+        lines=4,
+        parse_errors=1,
+        cut=2,
+        warming_up=2,
+        patterns=1,
+        warmups={0: Warmup(20, 64, int(NOW) + 60, 32)},
+        model="m1",
+        applied={0: 10},
+    )
+    assert stats.topic == "logs"
+    assert inside == {
+        "logs/api": (stats, [anomaly(8, index=5)], [pattern("p1", count=4)], [[window(60, count=4)]])
+    }
 
 
 def test_the_next_step_goes_on_from_the_applied_offset(store):
@@ -57,6 +83,8 @@ def test_the_next_step_goes_on_from_the_applied_offset(store):
     stats = store.stats("logs")
     counted = (stats.lines, stats.dead_letters, stats.parse_errors, stats.cut)
     assert (counted, stats.applied) == ((14, 2, 4, 8), {0: 25})
+    inside = store.stats("logs/api")
+    assert (inside.lines, inside.parse_errors, inside.cut, inside.applied) == (8, 2, 4, {0: 25})
     assert store.stored("logs", 0, 1).snapshot == BINARY + b"25"
 
 
@@ -74,7 +102,7 @@ def test_a_step_from_an_offset_the_store_has_lost_is_fenced(store):
     with pytest.raises(Fenced, match="applied offset is None, expected 10") as caught:
         store.apply(full_step(10, 20))
     assert caught.value.found is None
-    assert everything(store)[1:] == ({}, None, Stored(), [], [], [])
+    assert everything(store)[1:] == ({}, None, Stored(), [], [], [], {})
 
 
 def test_a_replayed_step_counts_once(store):
@@ -144,9 +172,9 @@ def test_two_partitions_do_not_disturb_each_other(store):
 def test_two_sources_do_not_disturb_each_other(store):
     store.apply(full_step(None, 10))
     before = everything(store)
-    store.apply(replace(full_step(None, 99), source="other:source*{x}"))
+    store.apply(of_topic(full_step(None, 99), "other:source*{x}"))
     assert everything(store) == before
-    assert store.sources() == ["logs", "other:source*{x}"]
+    assert store.sources() == ["logs", "logs/api", "other:source*{x}", "other:source*{x}/api"]
     assert store.stats("other:source*{x}").lines == 7
 
 
@@ -227,6 +255,46 @@ def test_lines_that_wait_are_told_until_none_waits(store):
     assert store.stored("logs", 0, 1).waiting_from is None
 
 
+def test_how_far_a_warm_up_is_is_told_until_it_is_over(store):
+    store.apply(step(None, 10, warmup=Warmup(10, 512, int(NOW), 32)))
+    store.apply(step(None, 20, partition=1, warmup=Warmup(20, 512, None, 32)))
+    assert store.stats("logs").warmups == {0: Warmup(10, 512, int(NOW), 32), 1: Warmup(20, 512, None, 32)}
+    store.apply(step(10, 30))
+    assert store.stats("logs").warmups == {1: Warmup(20, 512, None, 32)}
+
+
+def test_a_step_leaves_sources_that_it_does_not_touch_as_they_are(store):
+    store.apply(full_step(None, 10))
+    before = everything(store)[-1]["logs/api"], store.stored("logs", 0, 1).sources["api"]
+    other = step(10, 20)
+    other.part("web").lines = 10
+    store.apply(other)
+    stats, *rest = everything(store)[-1]["logs/api"]
+    assert (replace(stats, applied={0: 10}), *rest) == before[0][:1] + before[0][1:]
+    assert store.stored("logs", 0, 1).sources["api"] == before[1]
+    assert store.sources() == ["logs", "logs/api", "logs/web"]
+    assert (store.stats("logs").lines, store.stats("logs/web").lines) == (7, 10)
+
+
+def test_sources_of_two_topics_with_one_name_are_two(store):
+    store.apply(full_step(None, 10))
+    other = step(None, 5, source="more")
+    other.part("api").lines, other.part("api").snapshot = 3, b"more"
+    store.apply(other)
+    assert (store.stats("logs/api").lines, store.stats("more/api").lines) == (4, 3)
+    assert set(store.stored("more", 0, 1).sources) == {"api"}
+    assert store.anomalies("more/api") == []
+
+
+def test_a_source_that_is_given_up_keeps_its_answers_and_loses_its_memory(store):
+    store.apply(full_step(None, 10))
+    leaving = step(10, 20)
+    leaving.part("api").forget = True
+    store.apply(leaving)
+    assert store.stored("logs", 0, 1).sources == {}
+    assert store.anomalies("logs/api") == [anomaly(8, index=5)]
+
+
 def test_starts_are_pinned_only_while_nothing_of_the_source_was_applied(store):
     store.begin("logs", {0: 500, 2: 0})
     assert store.applied("logs") == {0: 500, 2: 0}
@@ -241,10 +309,16 @@ def test_starts_are_pinned_only_while_nothing_of_the_source_was_applied(store):
 
 def test_a_partition_made_anew_begins_anew_and_keeps_what_was_found(store):
     store.apply(full_step(None, 10))
-    store.apply(step(None, 5, partition=1, warming_up=2, waiting_from=3, snapshot=b"one", topic_id="topic-1"))
+    other = step(None, 5, partition=1, warming_up=2, waiting_from=3, snapshot=b"one", topic_id="topic-1")
+    other.part("api").snapshot, other.part("api").warmup = b"api", Warmup(3, 64)
+    store.apply(other)
     store.restart("logs", 0, expected=10, start=2, topic_id="topic-2")
     assert store.stored("logs", 0, 0) == Stored(2, "topic-2")
-    assert store.stored("logs", 1, 0) == Stored(5, "topic-1", b"one", 3)
+    assert store.stored("logs", 1, 0) == Stored(
+        5, "topic-1", b"one", 3, sources={"api": StoredSource(b"api")}
+    )
+    inside = store.stats("logs/api")
+    assert (inside.lines, inside.warming_up, inside.warmups) == (4, 0, {1: Warmup(3, 64)})
     stats = store.stats("logs")
     assert (stats.lines, stats.warming_up, stats.applied) == (7, 2, {0: 2, 1: 5})
     assert store.anomalies("logs") == [anomaly(9)]

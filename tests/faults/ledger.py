@@ -147,9 +147,10 @@ def place_of(headers: list[tuple[str, bytes]]) -> tuple[int, int, int]:
 def twice(case: Case) -> list[str]:
     """Anomalies that came more than once, or are in one place only."""
     entries = case.client.xrange(case.store.key(case.topic, "feed"))
-    feed = Counter((int(fields[b"partition"]), int(fields[b"offset"])) for _, fields in entries)
+    names = (b"partition", b"offset", b"index")
+    feed = Counter(tuple(int(fields[name]) for name in names) for _, fields in entries)
     ranked = Counter(
-        (a.partition, a.offset) for a in case.store.anomalies(case.topic, order="time", limit=ALL)
+        (a.partition, a.offset, a.index) for a in case.store.anomalies(case.topic, order="time", limit=ALL)
     )
     problems = [] if feed or case.store.stats(case.topic).lines < FLAGGED_AMONG else ["nothing was flagged"]
     for name, found in (("feed", feed), ("ranking by time", ranked)):

@@ -109,7 +109,7 @@ def test_a_restarted_worker_takes_up_its_memory(stream_factory):
         stream.wait_until_done()
         ((_, applied, position),) = worker.opened()
         assert applied == 1_500
-        assert 512 <= position <= applied
+        assert 0 < position <= applied
     assert stream.store.stats(stream.topic).warming_up == 0
     stream.assert_each_line_counted_once()
 

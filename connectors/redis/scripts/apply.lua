@@ -3,16 +3,19 @@
 -- so the applied offset is written last, and what was done before a command that fails is taken back here: counts
 -- would count twice in the next try, and a snapshot or a window would be ahead of the applied offset.
 --
--- KEYS: applied, patterns, stats, anomalies by time, windows. All other keys start with what `applied` starts with.
+-- KEYS: applied, names of the sources inside the topic. All other keys are in the same slot.
 -- ARGV: partition, expected offset ('' for none), new offset, now, limit of patterns, of anomalies, of window parts,
--- seconds that a window lives, seconds that an hour of anomalies lives, then commands, each as its number of words
--- followed by the words. PATTERN and RANK are commands of this script.
+-- of sources, seconds that a window lives, seconds that an hour of anomalies lives, what keys have before and after the
+-- name of a source, then commands, each as its number of words followed by the words. SOURCE ('' for the topic itself),
+-- PATTERN and RANK are commands of this script; the latter two are of the source that was named last.
 -- Answers {'applied'}, {'fenced', offset found} or {'refused', command, key, the server's words}.
-local APPLIED, PATTERNS, STATS, BY_TIME, WINDOWS = unpack(KEYS)
+local APPLIED, SOURCES = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local BASE = string.sub(APPLIED, 1, -#'applied' - 1)
+local MOST = {patterns = ARGV[5], anomalies = ARGV[6], windows = ARGV[7], sources = ARGV[8]}
+local FIRST_COMMAND = 13
 local HOUR = 3600
 local CHECKED = 50 -- index members looked at in a step, so that its length has a bound
+local FORGOTTEN = 5 -- sources that a step forgets at most, for the same reason
 
 local found = redis.call('HGET', APPLIED, PARTITION) or ''
 if found ~= EXPECTED then
@@ -20,6 +23,11 @@ if found ~= EXPECTED then
 end
 
 local undo, unreachable, failure = {}, {}, nil
+
+-- What the keys of a source start with; '' is the topic's own.
+local function base_of(name)
+  return ARGV[11] .. (name == '' and '' or '/' .. name) .. ARGV[12]
+end
 
 local function run(...)
   local reply = redis.pcall(...)
@@ -67,7 +75,7 @@ local function change(name, key, ...)
     else
       note('ZREM', key, member)
     end
-  elseif name == 'SET' then
+  elseif name == 'SET' or name == 'DEL' then
     local old = run('GET', key)
     run(name, key, ...)
     if old then
@@ -95,24 +103,25 @@ local function remove(key, member)
   end
 end
 
-local function by_score(time)
-  return BASE .. 'anomalies:by_score:' .. string.format('%.0f', math.floor(tonumber(time) / HOUR) * HOUR)
+local function by_score(base, time)
+  return base .. 'anomalies:by_score:' .. string.format('%.0f', math.floor(tonumber(time) / HOUR) * HOUR)
 end
 
 -- An anomaly is in the bucket of its hour and in no other.
-local function rank(member, time, score)
-  local old = run('ZSCORE', BY_TIME, member)
-  local bucket = by_score(time)
-  if old and by_score(old) ~= bucket then
-    remove(by_score(old), member)
+local function rank(base, member, time, score)
+  local by_time, bucket = base .. 'anomalies:by_time', by_score(base, time)
+  local old = run('ZSCORE', by_time, member)
+  if old and by_score(base, old) ~= bucket then
+    remove(by_score(base, old), member)
   end
-  change('ZADD', BY_TIME, time, member)
+  change('ZADD', by_time, time, member)
   change('ZADD', bucket, score, member)
-  run('EXPIRE', bucket, ARGV[9])
+  run('EXPIRE', bucket, ARGV[10])
 end
 
 -- Adds to a pattern, or founds it: example, vector and model are the founder's.
-local function add_pattern(key, id, count, first_seen, last_seen, ...)
+local function add_pattern(base, id, count, first_seen, last_seen, ...)
+  local key, index = base .. 'pattern:' .. id, base .. 'patterns'
   if run('HINCRBY', key, 'count', count) == tonumber(count) then
     note('DEL', key)
     run('HSET', key, 'first_seen', first_seen, ...)
@@ -123,81 +132,114 @@ local function add_pattern(key, id, count, first_seen, last_seen, ...)
       change('HSET', key, 'first_seen', first_seen)
     end
   end
-  if run('ZADD', PATTERNS, 'GT', last_seen, id) == 1 then
-    note('ZREM', PATTERNS, id)
+  if run('ZADD', index, 'GT', last_seen, id) == 1 then
+    note('ZREM', index, id)
   end
 end
 
+-- Answers what the keys of every source that was named start with.
 local function apply_commands()
-  local at = 10
+  local at, base, bases = FIRST_COMMAND, base_of(''), {}
   while at <= #ARGV do
     local words = tonumber(ARGV[at])
     local name = ARGV[at + 1]
-    if name == 'RANK' then
-      rank(unpack(ARGV, at + 2, at + words))
+    if name == 'SOURCE' then
+      base = base_of(ARGV[at + 2])
+      bases[#bases + 1] = base
+    elseif name == 'RANK' then
+      rank(base, unpack(ARGV, at + 2, at + words))
     elseif name == 'PATTERN' then
-      add_pattern(unpack(ARGV, at + 2, at + words))
+      add_pattern(base, unpack(ARGV, at + 2, at + words))
     else
       change(unpack(ARGV, at + 1, at + words))
     end
     at = at + words + 1
   end
+  return bases
 end
 
 -- What earlier versions ranked in the future would stay for ever.
-local function pull_back()
-  for _, id in ipairs(run('ZRANGEBYSCORE', PATTERNS, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
-    run('ZADD', PATTERNS, NOW, id)
+local function pull_back(base)
+  local patterns, by_time = base .. 'patterns', base .. 'anomalies:by_time'
+  for _, id in ipairs(run('ZRANGEBYSCORE', patterns, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
+    run('ZADD', patterns, NOW, id)
   end
-  for _, member in ipairs(run('ZRANGEBYSCORE', BY_TIME, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
-    local score = run('ZSCORE', by_score(run('ZSCORE', BY_TIME, member)), member)
+  for _, member in ipairs(run('ZRANGEBYSCORE', by_time, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
+    local score = run('ZSCORE', by_score(base, run('ZSCORE', by_time, member)), member)
     if score then
-      rank(member, NOW, score)
+      rank(base, member, NOW, score)
     else
-      run('ZADD', BY_TIME, NOW, member)
+      run('ZADD', by_time, NOW, member)
     end
   end
 end
 
-local function over(key, limit)
-  local count = run('ZCARD', key) - tonumber(limit)
+local function over(key, limit, most)
+  local count = math.min(run('ZCARD', key) - tonumber(limit), most or math.huge)
   return count > 0 and run('ZRANGE', key, 0, count - 1) or {}
 end
 
-local function trim()
+local function trim(base)
+  local patterns, by_time, windows = base .. 'patterns', base .. 'anomalies:by_time', base .. 'windows'
   -- The patterns unused for longest go; their lines stay counted.
-  for _, id in ipairs(over(PATTERNS, ARGV[5])) do
-    local key = BASE .. 'pattern:' .. id
-    change('HINCRBY', STATS, 'forgotten_pattern_lines', run('HGET', key, 'count') or 0)
-    remove(PATTERNS, id)
+  for _, id in ipairs(over(patterns, MOST.patterns)) do
+    local key = base .. 'pattern:' .. id
+    change('HINCRBY', base .. 'stats', 'forgotten_pattern_lines', run('HGET', key, 'count') or 0)
+    remove(patterns, id)
     unreachable[#unreachable + 1] = key
   end
   -- So do the oldest anomalies, with their details.
-  for _, member in ipairs(over(BY_TIME, ARGV[6])) do
-    remove(by_score(run('ZSCORE', BY_TIME, member)), member)
-    remove(BY_TIME, member)
-    unreachable[#unreachable + 1] = BASE .. 'line:' .. member
+  for _, member in ipairs(over(by_time, MOST.anomalies)) do
+    remove(by_score(base, run('ZSCORE', by_time, member)), member)
+    remove(by_time, member)
+    unreachable[#unreachable + 1] = base .. 'line:' .. member
   end
   -- Window parts go by the clock, not by the latest window: a line of another time must not remove them.
-  local old = run('ZRANGEBYSCORE', WINDOWS, '-inf', '(' .. (NOW - ARGV[8]), 'LIMIT', 0, CHECKED)
-  local future = run('ZRANGEBYSCORE', WINDOWS, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)
+  local old = run('ZRANGEBYSCORE', windows, '-inf', '(' .. (NOW - ARGV[9]), 'LIMIT', 0, CHECKED)
+  local future = run('ZRANGEBYSCORE', windows, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)
   for _, members in ipairs({old, future}) do
     for _, member in ipairs(members) do
-      if run('EXISTS', BASE .. 'window:' .. member) == 0 then
-        run('ZREM', WINDOWS, member)
+      if run('EXISTS', base .. 'window:' .. member) == 0 then
+        run('ZREM', windows, member)
       end
     end
   end
-  for _, member in ipairs(over(WINDOWS, ARGV[7])) do
-    remove(WINDOWS, member)
-    unreachable[#unreachable + 1] = BASE .. 'window:' .. member
+  for _, member in ipairs(over(windows, MOST.windows)) do
+    remove(windows, member)
+    unreachable[#unreachable + 1] = base .. 'window:' .. member
+  end
+end
+
+-- The sources inside the topic that were unused for longest go; their lines stay counted. What expires by itself is left.
+local function forget_sources()
+  for _, name in ipairs(over(SOURCES, MOST.sources, FORGOTTEN)) do
+    local base = base_of(name)
+    local stats = run('HGETALL', base .. 'stats')
+    for at = 1, #stats, 2 do
+      if stats[at] == 'lines' then
+        change('HINCRBY', base_of('') .. 'stats', 'forgotten_source_lines', stats[at + 1])
+      end
+      local partition = string.match(stats[at], '^warming_up:(%d+)$')
+      if partition then
+        unreachable[#unreachable + 1] = base .. 'state:' .. partition
+      end
+    end
+    for _, id in ipairs(run('ZRANGE', base .. 'patterns', 0, -1)) do
+      unreachable[#unreachable + 1] = base .. 'pattern:' .. id
+    end
+    for _, key in ipairs({'patterns', 'windows', 'anomalies:by_time', 'feed', 'stats'}) do
+      unreachable[#unreachable + 1] = base .. key
+    end
+    remove(SOURCES, name)
   end
 end
 
 local done, problem = pcall(function()
-  apply_commands()
-  pull_back()
-  trim()
+  for _, base in ipairs(apply_commands()) do
+    pull_back(base)
+    trim(base)
+  end
+  forget_sources()
   run('HSET', APPLIED, PARTITION, NEW)
 end)
 if not done then

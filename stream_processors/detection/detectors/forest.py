@@ -89,7 +89,8 @@ class OnlineIsolationForest:
 
     A reservoir of ``reservoir`` rows keeps the past: once full, each new row takes the place of a random
     one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every ``refit_every`` rows
-    the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now.
+    the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now. After a warm-up that ended
+    early all trees are grown anew each time the rows have doubled, up to those of a whole warm-up.
 
     With ``one_sided`` only large values are unusual: values below a column's median count as the median. A plain
     forest isolates unusually small values just as well.
@@ -120,6 +121,7 @@ class OnlineIsolationForest:
         self._floor = np.full(width, -np.inf, dtype=np.float32)
         self._one_sided, self._blur = one_sided, blur
         self._filled = 0
+        self._fitted = 0  # rows that all trees were grown on, while there are fewer than of a whole warm-up
         self._since_refit = 0
         self._rng = np.random.default_rng(seed)
         self._flat: FlatTrees | None = None  # of a restored forest until it is used
@@ -146,6 +148,8 @@ class OnlineIsolationForest:
             if grown is None:
                 if self._filled >= self._warmup:
                     self.fit()
+            elif self._fitted < self._warmup and self._filled >= min(2 * self._fitted, self._warmup):
+                self.fit()
             elif self._since_refit >= self._refit_every:
                 grown.replace_oldest(self._grow(max(1, self._trees // 10)))
                 self._since_refit = 0
@@ -155,7 +159,7 @@ class OnlineIsolationForest:
         if self._filled < 2:
             raise ValueError(f"an isolation forest needs at least 2 rows, got {self._filled}")
         self._flat = self._grow(self._trees)
-        self._ready = True
+        self._ready, self._fitted = True, self._filled
         self._since_refit = 0
 
     def end_warmup(self) -> None:
@@ -185,7 +189,7 @@ class OnlineIsolationForest:
 
     def state(self) -> dict[str, NDArray]:
         """What a restart needs: the reservoir. The trees are grown anew from it."""
-        return {"reservoir": self._rows[: self._filled].astype(np.float16)}
+        return {"reservoir": self._rows[: self._filled].astype(np.float16), "ready": np.array([self._ready])}
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up a saved reservoir; raises ValueError when its width is another.
@@ -196,7 +200,8 @@ class OnlineIsolationForest:
         self._check_width(rows)
         self._filled = min(len(rows), len(self._rows))
         self._rows[: self._filled] = rows[: self._filled]
-        self._flat, self._ready = None, self._filled >= self._warmup
+        self._flat, self._fitted = None, self._filled
+        self._ready = self._filled >= self._warmup or (bool(state["ready"][0]) and self._filled >= 2)
 
     def _check_width(self, rows: NDArray) -> None:
         if rows.ndim != 2 or rows.shape[1] != self._rows.shape[1]:

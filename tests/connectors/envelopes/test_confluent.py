@@ -7,6 +7,7 @@ import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import fastavro
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,9 +16,6 @@ from connectors.envelopes import Reader
 from connectors.envelopes.envelope import RegistryUnreachable, Undecodable
 from connectors.kafka.schemas import SchemaRegistry
 from connectors.kafka.settings import KafkaSettings
-
-fastavro = pytest.importorskip("fastavro")
-pytest.importorskip("confluent_kafka.schema_registry")
 
 LOG = {
     "type": "record",

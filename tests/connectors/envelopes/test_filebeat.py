@@ -123,6 +123,20 @@ def test_syslog_that_an_input_took_apart_reads_as_the_whole_line():
     assert record.severity == INFO + 1
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"syslog": {"priority": 35}},
+        {"log": {"syslog": {"priority": 35, "severity": {"name": "Error"}}}},
+        {"log": {"syslog": {"severity": {"code": 3}}}},
+        {"log": {"syslog": {"priority": 3}}},  # of the journald input: the severity alone
+        {"event": {"severity": 3}},
+    ],
+)
+def test_syslogs_severity_wherever_an_input_puts_it(others):
+    assert read_one(event("x", **others)).severity == ERROR
+
+
 def test_a_processors_fields_are_columns_and_not_text():
     parsed = {
         "log": {"level": "error", "logger": "com.example.Cart", "file": {"path": "/a"}, "offset": 1},

@@ -101,7 +101,7 @@ def test_an_error_without_a_trace_is_named():
 
 
 def test_logbacks_message_is_the_line():
-    record = read_one(logback(HOSTNAME="web-1", caller_line_number=7))
+    record = read_one(logback(HOSTNAME="web-1", caller_line_number=7, tags=["AUDIT"]))
     assert record.envelope == "logback"
     assert record.text == "could not put item 4411"
     assert record.fields == {LOGGER: "com.example.Cart", LEVEL: "ERROR", THREAD: "http-nio-7", HOST: "web-1"}

@@ -1,6 +1,7 @@
 """OpenTelemetry's logs: one line a record, the same in JSON and in protobuf."""
 
 import base64
+import contextlib
 import json
 
 import pytest
@@ -18,6 +19,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData, ResourceLo
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from connectors.envelopes import MAX_LINES, Reader
+from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_proto import OtlpProto
 from connectors.records import CONTAINER, ERROR, HOST, INFO, LEVEL, LOGGER, NAMESPACE, SERVICE, WARN
@@ -332,13 +334,16 @@ def test_protobuf_is_told_from_text():
     assert [(line.text, line.fields) for line in lines] == [
         (f"line {n}", {SERVICE: "cart"}) for n in range(5)
     ]
-    assert read(b"\n\x0c\nhello world")[0].envelope == ""
-    assert read(b"\n\nthree lines\nof text\n")[0].parse_error is None
+    for text in ("\n*\n" + "x" * 41, "\n\nthree lines\nof text\n", "\n~\ncut"):
+        (line,) = read(text.encode())
+        assert (line.envelope, line.parse_error) == ("", None)
 
 
 def test_a_cut_protobuf_message_is_an_error_and_no_line_of_text():
-    value = small().SerializeToString()
-    for end in range(20, len(value)):
+    data = small()
+    data.resource_logs[0].scope_logs[0].log_records[0].body.string_value = "long " * 100
+    value = data.SerializeToString()
+    for end in range(40, len(value)):
         (record,) = read(value[:end])
         assert record.parse_error
 
@@ -355,7 +360,8 @@ def test_any_change_of_protobuf_is_read_or_an_error(data):
     value = small().SerializeToString()
     at = data.draw(st.integers(0, len(value) - 1))
     changed = value[:at] + data.draw(st.binary(max_size=4)) + value[at + data.draw(st.integers(0, 4)) :]
-    assert Reader().read(changed) is not None
+    with contextlib.suppress(Undecodable):  # it may begin as Confluent's wire format does then
+        assert Reader().read(changed) is not None
 
 
 MEMBERS = (

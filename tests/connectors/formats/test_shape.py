@@ -244,6 +244,13 @@ class TestMessagesAreKept:
     def test_neither_behind_a_level(self, message):
         assert parse(f"2024-01-02 03:04:05 WARN {message}".encode()).text == message
 
+    def test_an_exception_is_no_logger(self):
+        record = parse(b"2024-01-02 03:04:05,000 WARN [main] DiskFullException: no space")
+        assert (record.text, record.fields) == (
+            "DiskFullException: no space",
+            {LEVEL: "WARN", THREAD: "main"},
+        )
+
     @pytest.mark.parametrize("message", ["[preauth] closed", "17 keys", "user: bob", "(done)", "[7] ready"])
     def test_neither_in_syslog(self, message):
         assert parse(f"<38>Jan  2 03:04:05 gate1 app[7]: {message}".encode()).message == message

@@ -20,7 +20,7 @@ def commands_run(client) -> set[str]:
 
 
 def test_the_check_tries_every_command_that_the_store_uses(redis_store, client):
-    store = redis_store(patterns=1, anomalies=1, windows=1, group="g")
+    store = redis_store(patterns=1, anomalies=1, windows=1, sources=1, group="g")
     client.config_resetstat()
     store.claim("logs", "g", NOW)
     store.begin("logs", {0: 0})
@@ -30,7 +30,9 @@ def test_the_check_tries_every_command_that_the_store_uses(redis_store, client):
             "patterns": [pattern(f"p{end}", seen=NOW + end)],
             "windows": [window(end * 60)],
         }
-        store.apply(replace(full_step(end - 1, end), waiting_from=None if end == 2 else 0, **more))
+        changes = replace(full_step(end - 1, end), waiting_from=None if end == 2 else 0, **more)
+        changes.part(f"s{end}").forget = True
+        store.apply(changes)
     client.set(store.key("logs", "windows"), "of another type")
     with pytest.raises(StoreRefused):
         store.apply(full_step(3, 10))

@@ -9,7 +9,7 @@ import pytest
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS, bucket
 from connectors.store import StoreRefused
-from tests.connectors.steps import NOW, anomaly, everything, full_step, pattern, step, window
+from tests.connectors.steps import NOW, anomaly, everything, full_step, of_topic, pattern, step, window
 
 BROKEN = (
     ("patterns",),
@@ -21,6 +21,11 @@ BROKEN = (
     ("anomalies", "by_score", bucket(NOW)),
     ("feed",),
     ("state", 0),
+    ("/api", "state", 0),
+    ("/api", "stats"),
+    ("/api", "line", "0:8:5"),
+    ("/api", "pattern", "p1"),
+    ("sources",),
     ("owner",),
     ("topic_ids",),
     ("stats",),
@@ -30,9 +35,10 @@ BROKEN = (
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda name: ":".join(map(str, name)))
 def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(redis_store, client, broken):
     store, clean = redis_store(group="g"), redis_store(group="g")
-    clean.apply(replace(full_step(None, 10), source="clean"))
-    key = store.key("logs", *broken)
-    client.geoadd(key, (1, 1, "of another type")) if broken == ("state", 0) else client.set(key, "a string")
+    clean.apply(of_topic(full_step(None, 10), "clean"))
+    inside, name = (broken[0], broken[1:]) if broken[0].startswith("/") else ("", broken)
+    key = store.key(f"logs{inside}", *name)
+    client.geoadd(key, (1, 1, "of another type")) if name == ("state", 0) else client.set(key, "a string")
     for _ in range(3):
         with pytest.raises(StoreRefused, match="WRONGTYPE") as caught:
             store.apply(full_step(None, 10))
@@ -40,12 +46,16 @@ def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(red
         assert "\n" not in str(caught.value)
         assert not client.exists(store.key("logs", "applied"))
     client.delete(key)
-    client.delete(store.key("logs", "feed"))  # an empty stream stays
+    client.delete(store.key("logs", "feed"), store.key("logs/api", "feed"))  # an empty stream stays
     assert list(client.scan_iter(match=store.key("logs", "*"), count=1_000)) == []
+    assert list(client.scan_iter(match=store.key("logs/api", "*"), count=1_000)) == []
     store.apply(full_step(None, 10))
     assert replace(store.stats("logs"), source="clean") == clean.stats("clean")
-    assert everything(store)[1:] == everything(clean, "clean")[1:]
-    assert client.xlen(store.key("logs", "feed")) == 1
+    assert replace(store.stats("logs/api"), source="clean/api") == clean.stats("clean/api")
+    assert everything(store)[1:-1] == everything(clean, "clean")[1:-1]
+    (found,), (expected,) = (everything(clean, name)[-1].values() for name in ("logs", "clean"))
+    assert found[1:] == expected[1:]
+    assert client.xlen(store.key("logs", "feed")) == client.xlen(store.key("logs/api", "feed")) == 1
 
 
 def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
@@ -104,3 +114,19 @@ def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client
         )
     client.rename("aside", feed)
     assert everything(store) == before
+
+
+def test_sources_that_a_refused_step_forgot_come_back(redis_store, client):
+    store = redis_store(sources=1, clock=lambda: NOW)
+    store.apply(full_step(None, 10))
+    before = everything(store), store.stored("logs", 0, 9)
+    other = step(10, 20)
+    other.part("web").lines = 10
+    client.zadd(store.key("logs", "sources"), {"bad": NOW})
+    client.set(store.key("logs/bad", "stats"), "of another type")  # looked at after the first was forgotten
+    with pytest.raises(StoreRefused, match="logs}/bad:stats"):
+        store.apply(other)
+    client.zrem(store.key("logs", "sources"), "bad")
+    assert (everything(store), store.stored("logs", 0, 9)) == before
+    store.apply(other)
+    assert store.sources() == ["logs", "logs/web"]

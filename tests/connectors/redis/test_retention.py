@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from connectors.redis.keys import BUCKET_SECONDS, bucket
 from tests.connectors.steps import NOW, anomaly, full_step, pattern, step, window
 
@@ -101,3 +103,28 @@ def test_the_longest_retention_is_one_that_a_server_takes(redis_store):
     shortest = redis_store(anomaly_hours=1e-9, window_hours=1e-9)
     shortest.apply(full_step(10, 20))
     assert store.anomalies("logs")[0].offset in (9, 19)
+
+
+def test_over_the_limit_the_source_unused_for_longest_is_forgotten_but_its_lines_counted(redis_store, client):
+    now = [NOW]
+    store = redis_store(sources=2, clock=lambda: now[0], group="g")
+    for number, name in enumerate(["old", "kept", "new", "kept"]):
+        now[0] = NOW + number
+        changes = replace(full_step(number or None, number + 1), parts={})
+        changes.part(name).lines = 5
+        for field in ("anomalies", "patterns", "windows", "snapshot", "warming_up"):
+            setattr(changes.part(name), field, getattr(changes, field))
+        store.apply(changes)
+    assert store.sources() == ["logs", "logs/kept", "logs/new"]
+    stats = store.stats("logs")
+    assert stats.forgotten_source_lines == 5
+    assert sum(store.stats(name).lines for name in store.sources()) + 5 == stats.lines + 4 * 5
+    assert set(store.stored("logs", 0, 9).sources) == {"kept", "new"}
+    left = {key.decode() for key in client.scan_iter(match=store.key("logs/old", "*"), count=1_000)}
+    assert all(client.ttl(key) > 0 for key in left), "what is left expires by itself"
+    kinds = {key.removeprefix(store.key("logs/old", "")).split(":")[0] for key in left}
+    assert kinds == {"line", "window", "anomalies"}
+    again = step(4, 5)
+    again.part("old").lines = 2
+    store.apply(again)
+    assert (store.stats("logs/old").lines, store.anomalies("logs/old")) == (2, [])

@@ -16,12 +16,14 @@ from stream_processors.demo.servers import StoreServer
 from tests.connectors.steps import NOW, full_step, step
 
 
-def test_every_key_of_a_source_lives_in_one_cluster_slot(redis_store, redis_settings, client):
+def test_every_key_of_a_topic_and_of_its_sources_lives_in_one_cluster_slot(
+    redis_store, redis_settings, client
+):
     redis_store().apply(full_step(None, 10))
     base = f"{redis_settings.prefix}:{redis_settings.env}:"
     keys = {key.decode() for key in client.scan_iter(match=f"{base}*", count=1_000)} - {f"{base}sources"}
     assert len(keys) >= 9
-    assert all(key.startswith(f"{base}{{logs}}:") for key in keys)
+    assert all(key.startswith((f"{base}{{logs}}:", f"{base}{{logs}}/api:")) for key in keys)
 
 
 def test_environments_do_not_see_each_other(redis_store, redis_settings):
@@ -45,8 +47,8 @@ def test_the_values_that_other_programs_read_are_whole_numbers(redis_store, clie
     store.begin("logs", {0: 3, 1: 0})
     store.apply(full_step(3, 10))
     store.restart("logs", 0, expected=10, start=0, topic_id="topic-2")
-    for name in ("applied", "stats"):
-        values = client.hvals(store.key("logs", name))
+    for source, name in (("logs", "applied"), ("logs", "stats"), ("logs/api", "stats")):
+        values = client.hvals(store.key(source, name))
         assert values
         assert [str(int(value)).encode() for value in values] == values
 

@@ -9,9 +9,10 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.findings import Changes
+from connectors.findings import Changes, Warmup
 from connectors.records import Line, Record
-from stream_processors.detection.partition import PartitionDetector, Refinement
+from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import snapshot_metadata
 from tests.fakes import TrigramEmbedder, changes_of, make_lines
@@ -236,7 +237,8 @@ def test_a_batch_without_lines_changes_nothing_and_keeps_those_that_wait(make, p
     process(detector, make_lines(crowd(10)))
     changes = Changes("logs", 0, expected=10, end=12)
     detector.process([], np.empty((0, 64), dtype=np.float32), changes)
-    assert changes == Changes("logs", 0, expected=10, end=12, warming_up=10, waiting_from=0, model="m1")
+    waiting = {"warming_up": 10, "waiting_from": 0, "warmup": Warmup(10, 64, least=32)}
+    assert changes == Changes("logs", 0, expected=10, end=12, model="m1", **waiting)
 
 
 def test_another_number_of_vectors_is_refused(make):
@@ -336,7 +338,6 @@ def test_lines_that_waited_when_the_worker_ended_are_flagged_after_its_restart(m
     detector = make(alert_rate=0.05)
     relearn(detector, embedder, lines[:30], 20)
     relearn(detector, embedder, lines[30:50], 20)
-    assert detector.snapshot(50) is None
     (first, *later) = process(detector, lines[50:])
     assert [changes.warming_up for changes in (first, *later)] == [0, 0, 0]
     offsets = [anomaly.offset for anomaly in first.anomalies]
@@ -357,15 +358,13 @@ def test_lines_that_wait_are_flagged_also_when_the_warm_up_ends_while_relearning
     relearn(detector, embedder, lines[:50], 40)
     relearn(detector, embedder, lines[50:100], 40)
     assert detector.warm
-    assert detector.snapshot(100) is None, "it would lose those that wait"
     changes = Changes("logs", 0, expected=100, end=100)
     if end == "finish":
         detector.finish(changes)
     else:
         (changes,) = process(detector, lines[100:])
     assert 45 in [anomaly.offset for anomaly in changes.anomalies]
-    assert (changes.warming_up, changes.waiting_from) == (0, None)
-    assert detector.snapshot(130) is not None
+    assert (changes.warming_up, changes.waiting_from, changes.warmup) == (0, None, None)
 
 
 def test_changes_say_from_which_offset_lines_wait(make, process, embedder):
@@ -382,10 +381,73 @@ def test_changes_say_from_which_offset_lines_wait(make, process, embedder):
     assert (changes.waiting_from, changes.warming_up) == (1_030, 10)
 
 
-def test_there_is_no_snapshot_while_lines_wait_to_be_scored(make, process):
-    detector = make()
-    process(detector, make_lines(crowd(10)))
-    assert detector.snapshot(10) is None
+@pytest.mark.parametrize("waiting_from", [None, 0, 40])
+def test_lines_that_wait_are_part_of_a_snapshot(make, process, waiting_from):
+    """Those scored before the worker ended are not flagged again, and all others go on waiting."""
+    texts = crowd(120)
+    texts[5] = texts[45] = texts[100] = OUTLIER
+    lines = make_lines(texts)
+    lines[45].cut, lines[45].index = True, 3
+    whole = make(alert_rate=0.05)
+    process(whole, lines[:50])
+    (expected, _) = process(whole, lines[50:])
+    saved = make(alert_rate=0.05)
+    process(saved, lines[:50])
+    restored = make(alert_rate=0.05)
+    assert restored.restore(saved.snapshot(50), waiting_from=waiting_from) == 50
+    (found, _) = process(restored, lines[50:])
+    first = 50 if waiting_from is None else waiting_from
+    assert [a.offset for a in found.anomalies] == [a.offset for a in expected.anomalies if a.offset >= first]
+    assert waiting_from != 40 or (45, 3, OUTLIER, True) in [
+        (a.offset, a.index, a.text, a.cut) for a in found.anomalies
+    ]
+    assert restored.warm
+
+
+def test_a_warm_up_ends_by_time_with_fewer_lines(make, embedder):
+    """From the first line's moment on the worker's clock, and not before there are enough lines to tell."""
+    texts = crowd(100)
+    texts[20] = OUTLIER
+    lines, vectors = make_lines(texts), embedder.embed(texts)
+    detector = make(warmup=512, warmup_seconds=60, alert_rate=0.02)
+    changes = changes_of(lines)
+    detector.process(lines[:20], vectors[:20], changes, now=1_000.5)
+    assert changes.warmup == Warmup(20, 512, ends=1_060, least=32)
+    detector.process(lines[20:31], vectors[20:31], changes, now=1_070.0)
+    assert (detector.due(9e9), changes.warming_up) == (False, 31), "too few lines"
+    detector.process(lines[31:40], vectors[31:40], changes, now=1_059.0)
+    assert (detector.due(1_060.0), detector.due(1_060.5), changes.warming_up) == (False, True, 40)
+    assert not changes.anomalies
+    detector.tick(changes, 1_061.0)
+    assert [anomaly.offset for anomaly in changes.anomalies] == [20]
+    assert (changes.warming_up, changes.warmup, detector.due(9e9)) == (0, None, False)
+    restored = make(warmup=512, warmup_seconds=60, alert_rate=0.02)
+    restored.restore(detector.snapshot(40))
+    assert restored.warm, "it is not begun again after a restart"
+
+
+def test_a_warm_up_ends_by_time_with_the_line_that_comes_then(make, embedder):
+    texts = crowd(80)
+    lines, vectors = make_lines(texts), embedder.embed(texts)
+    detector, changes = make(warmup=512, warmup_seconds=60), changes_of(lines)
+    detector.process(lines[:40], vectors[:40], changes, now=1_000.0)
+    detector.process(lines[40:], vectors[40:], changes, now=1_060.0)
+    assert (detector.warm, changes.warming_up) == (True, 0)
+
+
+def test_no_clock_ends_no_warm_up_by_time(make, process):
+    detector = make(warmup=512, warmup_seconds=1)
+    (changes,) = process(detector, make_lines(crowd(100)), batch=100)
+    assert not detector.due(0.0)
+    assert changes.warmup == Warmup(100, 512, ends=None, least=32)
+
+
+def test_a_clock_that_is_set_back_does_not_lengthen_a_warm_up(make, embedder):
+    lines, vectors = make_lines(crowd(40)), embedder.embed(crowd(40))
+    detector, changes = make(warmup=512, warmup_seconds=60), changes_of(make_lines(crowd(40)))
+    detector.process(lines[:20], vectors[:20], changes, now=9_000.0)
+    detector.process(lines[20:], vectors[20:], changes, now=1_000.0)
+    assert changes.warmup.ends == 1_060
 
 
 def test_a_snapshot_says_what_it_is(make, process):

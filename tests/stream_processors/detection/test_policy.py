@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stream_processors.detection.policy import EQUAL_SCORES, AlertPolicy
-from tests.fakes import make_lines
+from stream_processors.detection.texts import shown
+from tests.fakes import make_line, make_lines
 
 
 def policy(rate: float = 0.01) -> AlertPolicy:
@@ -15,7 +16,9 @@ def flagged(policy: AlertPolicy, scores: np.ndarray) -> list[int]:
     """Observes a batch of scores; the offsets of those flagged."""
     policy.observe(scores)
     lines = make_lines(f"line {n}" for n in range(len(scores)))
-    return [anomaly.offset for anomaly in policy.flag(lines, ["p"] * len(lines), scores)]
+    return [
+        anomaly.offset for anomaly in policy.flag(lambda row: shown(lines[row]), ["p"] * len(lines), scores)
+    ]
 
 
 def random_scores(count: int, *, seed: int = 0) -> np.ndarray:
@@ -34,7 +37,9 @@ def test_an_alert_says_what_and_why():
     scores = np.append(random_scores(499), 0.99)
     one.observe(scores)
     (alert,) = [
-        a for a in one.flag(make_lines(["x"] * 500), list(map(str, range(500))), scores) if a.offset == 499
+        a
+        for a in one.flag(lambda row: shown(make_line(row, "x")), list(map(str, range(500))), scores)
+        if a.offset == 499
     ]
     assert (alert.partition, alert.model, alert.pattern, alert.text, alert.format) == (
         3,

@@ -52,7 +52,13 @@ def test_every_part_gets_its_own_arrays_back():
 def test_it_is_plain_safetensors_with_its_kind_and_offset_in_the_header():
     saved = save(parts(), KIND, 7)
     assert set(safetensors.numpy.load(saved)) == {"forest.rows", "forest.turned", "counts.json"}
-    expected = {"version": str(snapshot.STATE_VERSION), "model": "m@1#0", "dim": "64", "offset": "7"}
+    expected = {
+        "version": str(snapshot.STATE_VERSION),
+        "model": "m@1#0",
+        "dim": "64",
+        "scope": "",
+        "offset": "7",
+    }
     assert snapshot_metadata(saved) == expected
 
 
@@ -61,9 +67,10 @@ def test_it_is_plain_safetensors_with_its_kind_and_offset_in_the_header():
     [
         (Kind("m@1#1", 64), "model 'm@1#0', expected 'm@1#1'"),
         (Kind("m@1#0", 32), "dim '64', expected '32'"),
+        (Kind("m@1#0", 64, "source"), "scope '', expected 'source'"),
     ],
 )
-def test_one_of_another_model_or_dimension_is_refused(kind, reason):
+def test_one_of_another_model_dimension_or_scope_is_refused(kind, reason):
     assert refusal(save(parts(), KIND, 7), kind) == f"detector state has {reason}"
 
 

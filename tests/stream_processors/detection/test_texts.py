@@ -18,19 +18,20 @@ def test_people_see_the_line_as_it_came():
     assert display_text(replace(line, value="é".encode() * 100_000)) == "é" * TEXT_CHARACTERS
 
 
-def test_people_see_a_line_without_its_envelope():
-    def shown(held):
-        return display_text(
-            Line(0, 0.0, Record(text="a=b", format="json", line=held), value=b"the whole message")
-        )
+def test_people_see_the_line_as_it_stood_in_its_envelope():
+    outside = make_line(0, "a message")
+    inside = replace(outside, record=replace(outside.record, line="<34>a message"))
+    assert display_text(inside) == "<34>a message"
+    event = {"msg": "größe", "n": 1, "list": [1.5, None], "odd": "\ud800"}
+    inside = replace(outside, record=replace(outside.record, line=event))
+    assert display_text(inside) == '{"msg":"größe","n":1,"list":[1.5,null],"odd":"?"}'
 
-    assert shown("a line") == "a line"
-    assert shown("\udcff" + "x" * 9_000) == "?" + "x" * (TEXT_CHARACTERS - 1)
-    assert shown({"a": "b", "n": [1, None]}) == '{"a":"b","n":[1,null]}'
-    assert shown({"big": 10**30, "half": "\ud800", "bytes": b"x"}) == (
-        '{"big":1000000000000000000000000000000,"half":"?","bytes":"b\'x\'"}'
-    )
+
+def test_an_object_that_json_can_not_hold_is_shown_as_its_text():
     deep: dict = {}
     for _ in range(100_000):
-        deep = {"d": deep}
-    assert shown(deep) == "a=b"
+        deep = {"a": deep}
+    for odd in (deep, {("a", 1): 1}):
+        line = make_line(0, "a message")
+        line.record.line = odd
+        assert display_text(line) == "a message"

@@ -96,6 +96,28 @@ def test_a_warm_up_can_be_ended_early_with_two_rows():
     assert forest.ready
 
 
+def test_a_forest_of_few_rows_learns_what_is_usual_as_they_double():
+    """Not only a tenth of it every so many rows: at first it knows next to nothing."""
+    forest = OnlineIsolationForest(WIDTH, trees=50, warmup=512)
+    forest.learn(crowd(32))
+    forest.end_warmup()
+    newcomers = crowd(32, centre=12.0, seed=1)
+    before = forest.score(newcomers).mean()
+    for row in range(32):
+        forest.learn(newcomers[row : row + 1])
+    assert forest.score(crowd(32, centre=12.0, seed=2)).mean() < before - 0.1
+
+
+def test_a_warm_up_that_ended_early_has_ended_also_after_a_restart():
+    saved = OnlineIsolationForest(WIDTH, trees=10, warmup=512)
+    saved.learn(crowd(40))
+    saved.end_warmup()
+    restored = OnlineIsolationForest(WIDTH, trees=10, warmup=512)
+    restored.restore(saved.state())
+    assert restored.ready
+    assert restored.score(crowd(5)).shape == (5,)
+
+
 def test_the_score_of_a_crowd_does_not_jump_when_the_reservoir_outgrows_a_short_warm_up():
     forest = OnlineIsolationForest(WIDTH, warmup=16, refit_every=10_000)
     forest.learn(crowd(16))
