@@ -51,7 +51,8 @@ class Partition:
     @property
     def behind(self) -> bool:
         """Whether there is something to apply although no message may come: offsets without lines, lost lines, lines
-        that were held back for long enough, a warm-up that time ends."""
+        that were held back for long enough, a warm-up that time ends.
+        """
         if (until := self.reader.until) is not None:
             return time.monotonic() >= until
         if self.applied is None:

@@ -90,7 +90,7 @@ class Handler:
                 await self.commit(partition)
 
     def _step(self, partition: Partition) -> Step | None:
-        """The next lines, or what the store is to learn of without any: offsets, lost lines, a warm-up that time ends."""
+        """The next lines, or what the store is to learn without any: offsets, lost lines, a warm-up that time ends."""
         most = self._troubles.limit(partition.at, self._batch_lines)
         step = partition.reader.step(most, before=partition.applied)
         if step is None and (partition.expired or partition.due(time.time())):
