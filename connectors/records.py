@@ -54,6 +54,8 @@ class Record:
     """The line as it stood in its envelope, text or object; None when it came alone."""
     envelope: str = ""
     """Names of the envelopes around it, the outermost first, e.g. ``filebeat/docker``."""
+    given: tuple[str, ...] = ()
+    """Columns of ``ORIGIN`` that only its envelopes state. They name its place; nothing in them is surprising of a line."""
     shipper: Mapping[str, Any] | None = None
     """What else the shippers said, as they nested it: kept apart from text and columns, shown on demand."""
 

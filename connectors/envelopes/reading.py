@@ -21,7 +21,7 @@ from connectors.envelopes.envelope import (
 from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
 from connectors.formats.json_shapes import KnownJson
-from connectors.records import INFO, Record
+from connectors.records import INFO, ORIGIN, Record
 
 MAX_LINES = 50_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
@@ -29,6 +29,9 @@ MAX_NESTED = 8
 """Envelopes in one another; what is deeper is read as a line."""
 SHAPES = 10_000
 """Shapes of objects that are remembered with the envelopes that may have them."""
+
+
+_PLACES = frozenset(ORIGIN)
 
 
 class Named(Protocol):
@@ -301,8 +304,11 @@ def add_around(record: Record, line: str | Mapping[str, Any], around: Inner | No
         record.severity = around.severity
     if around.program is not None:
         formats.add_program(record, around.program)
-    for name, value in around.columns.items():
-        record.fields.setdefault(name, value)
+    if around.columns:
+        fields = record.fields
+        record.given = tuple([name for name in around.columns if name in _PLACES and name not in fields])
+        for name, value in around.columns.items():
+            fields.setdefault(name, value)
 
 
 def read(value: bytes | None) -> list[Record]:

@@ -116,9 +116,13 @@ class SurpriseCounts:
 
     def surprises(self, record: Record) -> Surprises:
         """Surprise of each counted column and of each word, largest first; then counts the line in."""
-        kind = f"{record.format}/{record.fields.get(SERVICE, '')[:VALUE_CHARACTERS]}"
+        given = record.given
+        service = "" if SERVICE in given else record.fields.get(SERVICE, "")[:VALUE_CHARACTERS]
+        kind = f"{record.format}/{service}"
         columns = []
         for column, value in record.fields.items():
+            if column in given:
+                continue
             name = f"{kind}/{column[:VALUE_CHARACTERS]}"
             if (group := self._group(name)) is None:
                 continue

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors.records import SERVICE, Record
+from connectors.records import HOST, SERVICE, Record
 from stream_processors.detection import features
 from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
 from tests.fakes import unit
@@ -235,3 +235,12 @@ def test_restored_vectors_go_on_as_the_saved_ones(monkeypatch, lines):
         np.testing.assert_allclose(restored.distance(asked), saved.distance(asked), atol=1e-2)
         saved.add(asked)
         restored.add(asked)
+
+
+def test_what_only_an_envelope_says_of_a_lines_place_changes_no_surprise():
+    plain, wrapped = SurpriseCounts(), SurpriseCounts()
+    for n in range(200):
+        line = record("accepted login", user=f"user{n % 5}")
+        inside = record("accepted login", user=f"user{n % 5}", **{SERVICE: f"pod-{n}", HOST: f"node-{n % 7}"})
+        inside.given = (SERVICE, HOST)
+        assert plain.surprises(line) == wrapped.surprises(inside)
