@@ -55,7 +55,7 @@ class Record:
     envelope: str = ""
     """Names of the envelopes around it, the outermost first, e.g. ``filebeat/docker``."""
     given: tuple[str, ...] = ()
-    """Columns of ``ORIGIN`` that only its envelopes state. They name its place; nothing in them is surprising of a line."""
+    """Columns of ``ORIGIN`` that only its envelopes state: they name a place, and nothing of them is surprising."""
     shipper: Mapping[str, Any] | None = None
     """What else the shippers said, as they nested it: kept apart from text and columns, shown on demand."""
 
