@@ -160,13 +160,14 @@ class Reader:
         return record
 
     def _value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
-        for envelope in self._bytes if depth < MAX_NESTED else ():
+        is_object = value[:2] == b'{"'  # text for sure, no bytes of another kind
+        for envelope in () if is_object or depth >= MAX_NESTED else self._bytes:
             held = envelope.unwrap(value)
             if held is not None:
                 self._inside(envelope.name, held, around, names, depth, lines)
                 return
         text = formats.decode(value)
-        if text[:2] != '{"' and is_binary(text):
+        if not is_object and is_binary(text):
             raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
         self._text(text, around, names, depth, lines)
 
