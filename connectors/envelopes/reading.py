@@ -21,7 +21,7 @@ from connectors.envelopes.envelope import (
 from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
 from connectors.formats.json_shapes import KnownJson
-from connectors.records import INFO, ORIGIN, Record
+from connectors.records import INFO, LOGGER, ORIGIN, Record
 
 MAX_LINES = 50_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
@@ -31,7 +31,8 @@ SHAPES = 10_000
 """Shapes of objects that are remembered with the envelopes that may have them."""
 
 
-_PLACES = frozenset(ORIGIN)
+_PLACES = frozenset(ORIGIN) - {LOGGER}
+"""Of these a line that came alone states its logger only."""
 
 
 class Named(Protocol):
