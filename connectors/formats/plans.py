@@ -98,26 +98,6 @@ class Plan(NamedTuple):
         )
 
 
-class ColumnPlans:
-    """The plans of records whose columns are there, by their names."""
-
-    PLANS = 4_096
-
-    def __init__(self) -> None:
-        self._plans: dict[tuple[str, ...], Plan] = {}
-        SLOTS.forgets.append(self._plans.clear)
-
-    def of(self, names: tuple[str, ...]) -> Plan:
-        """The plan of so many columns in order, which are the parts."""
-        plan = self._plans.get(names)
-        if plan is None:
-            plan = Plan.of({name: place for place, name in enumerate(names)})
-            if len(self._plans) >= self.PLANS:
-                self._plans.clear()
-            self._plans[names] = plan
-        return plan
-
-
 def picker(places: Iterable[int]) -> Pick:
     """What takes the parts at so many places as a tuple."""
     places = tuple(places)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from connectors.formats.clock import UTC, Clock
 from connectors.formats.json_shapes import JsonShapes, KnownJson
 from connectors.formats.json_text import loads
+from connectors.formats.object_shapes import ObjectShapes
 from connectors.formats.pairs import MAX_FIELDS, Leaves, add_leaf, event_times, joined, render
-from connectors.formats.plans import ColumnPlans
 from connectors.formats.severity import severity_of_fields
 from connectors.formats.text import parse_raw
 from connectors.formats.times import parse_time
@@ -28,21 +28,6 @@ def parse_json(line: str, *, time: float | None = None, clock: Clock = UTC) -> R
 
     clock: of times that state no zone.
     """
-    if (known := SHAPES.find(line)) and (record := SHAPES.record(known, time, clock)):
-        return record
-    return _parse_plainly(line, time, clock)
-
-
-def parse_known(known: KnownJson, clock: Clock = UTC) -> Record:
-    """The record of a text whose shape has a plan."""
-    record = SHAPES.record(known, None, clock) or _parse_plainly(known.text, None, clock)
-    if not record.text:
-        record.text = known.text
-    return record
-
-
-def _parse_plainly(line: str, time: float | None, clock: Clock) -> Record:
-    """From the object that the text is."""
     try:
         value = loads(line)
     except ValueError as error:
@@ -50,6 +35,14 @@ def _parse_plainly(line: str, time: float | None, clock: Clock) -> Record:
     if not isinstance(value, dict):
         return parse_raw(line, error="invalid JSON: no object")
     return parse_object(value, line, time=time, clock=clock)
+
+
+def parse_known(known: KnownJson, clock: Clock = UTC) -> Record:
+    """The record of a text whose shape has a plan."""
+    record = SHAPES.record(known, None, clock) or parse_json(known.text, clock=clock)
+    if not record.text:
+        record.text = known.text
+    return record
 
 
 def parse_object(
@@ -60,15 +53,16 @@ def parse_object(
     Nested names are joined by dots. At most ``pairs.MAX_FIELDS`` leaves and ``MAX_DEPTH`` levels are kept. ``time``
     (epoch seconds) is used when the object states none itself.
     """
-    leaves = flatten(value)
-    if text is None or "\\u0000" in text:
-        _replace_nul(leaves)
-    message = message_of(value)
-    if list not in map(type, leaves.values()):
-        fields = cast(dict[str, str], leaves)
-        record = _PLANS.of(tuple(fields)).record("json", [*fields.values()], time, clock, fields)
-        record.message = message
+    may_hold_nul = text is None or "\\u0000" in text
+    if record := OBJECTS.record(value, time, clock, may_hold_nul):
         return record
+    return parse_plainly(value, time=time, clock=clock)
+
+
+def parse_plainly(value: dict[str, Any], *, time: float | None = None, clock: Clock = UTC) -> Record:
+    """The same, whatever is known of the object's shape."""
+    leaves = flatten(value)
+    _replace_nul(leaves)
     fields = joined(leaves)
     stated = event_time(fields, clock)
     return Record(
@@ -77,7 +71,7 @@ def parse_object(
         fields,
         time if stated is None else stated,
         severity_of_fields(fields),
-        message=message,
+        message=message_of(value),
     )
 
 
@@ -165,4 +159,4 @@ def _without_nul(leaf: Any) -> Any:
 
 
 SHAPES = JsonShapes(flatten, MESSAGES)
-_PLANS = ColumnPlans()
+OBJECTS = ObjectShapes(flatten, _scalar, MESSAGES)
