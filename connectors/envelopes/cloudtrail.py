@@ -6,13 +6,13 @@ from typing import Any
 
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.stamps import seconds
-from connectors.envelopes.values import misplaced, only
+from connectors.envelopes.values import misplaced
 from connectors.records import WARN
 
 _EVENT = frozenset({"eventVersion", "eventSource", "eventName", "eventTime"})
-_KEPT_APART = frozenset(
-    {"eventVersion", "eventTime", "eventID", "requestID", "sharedEventID", "apiVersion", "eventCategory"}
-    | {"managementEvent", "recipientAccountId"}
+_KEPT_APART = (
+    *("eventVersion", "eventTime", "eventID", "requestID", "sharedEventID", "apiVersion", "eventCategory"),
+    *("managementEvent", "recipientAccountId"),
 )
 _FIRST = ("eventName", "eventSource", "errorCode", "awsRegion")
 """What was called, and whether it failed, tells calls apart: it comes before who called."""
@@ -42,13 +42,9 @@ class CloudTrail:
 
 
 def _call(event: dict[str, Any]) -> Inner:
-    line: dict[str, Any] = {}
-    for name in _FIRST:
-        if name in event:
-            line[name] = event[name]
-    for name, value in event.items():
-        if name not in _KEPT_APART:
-            line[name] = value
+    line = {name: event[name] for name in _FIRST if name in event}
+    line |= event
+    shipper = {name: line.pop(name) for name in _KEPT_APART if name in line}
     time = seconds(event.get("eventTime"))
     if time is None and "eventTime" in event:
         line["eventTime"] = event["eventTime"]
@@ -56,5 +52,5 @@ def _call(event: dict[str, Any]) -> Inner:
         line,
         time=time,
         severity=WARN if event.get("errorCode") else 0,
-        shipper={"cloudtrail": only(event, _KEPT_APART)},
+        shipper={"cloudtrail": shipper},
     )

@@ -65,7 +65,9 @@ class Winlogbeat:
         columns, severity = described(winlog, level, winlog.get("keywords"), host_name(event))
         shipper = event.copy()
         shipper.pop("message", None)
-        shipper["winlog"] = {name: value for name, value in winlog.items() if name not in data}
+        shipper["winlog"] = rest = winlog.copy()
+        for name in data:
+            del rest[name]
         moment = seconds(event.get("@timestamp"))
         return [Inner(line, moment, severity, columns, {self.name: shipper}, stream=columns.get(HOST, ""))]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.formats import access, logfmt, structured, syslog, tables
-from connectors.formats.ansi import without_escapes
-from connectors.formats.clock import Clock, clock_of
-from connectors.formats.decoding import NO_TEXT, decode, is_text
+from connectors.formats.ansi import ESCAPE, without_escapes
+from connectors.formats.clock import UTC, Clock, clock_of
+from connectors.formats.decoding import NO_TEXT, REPLACEMENT, decode, is_text
 from connectors.formats.headers import HeaderLines
 from connectors.formats.json_shapes import KnownJson
 from connectors.formats.json_text import json_events
@@ -76,24 +76,27 @@ def parse_text(
     zone: the IANA name of the time zone of times that state none; ValueError for one that is not known.
     A line of more than ``MAX_PARSED_BYTES`` characters is kept as raw text with a ``parse_error``.
     """
-    clock = clock_of(zone)
-    line = without_escapes(line)
+    clock = UTC if zone == "UTC" else clock_of(zone)
+    if ESCAPE in line or "#" in line:
+        line = without_escapes(line)
     if not line or line.isspace():
         return Record(text="", format="raw", parse_error="empty value")
     if len(line) > MAX_PARSED_BYTES:
         return parse_raw(
             line, error=f"line of {len(line)} characters is over the parsing limit of {MAX_PARSED_BYTES}"
         )
-    if not is_text(line):
+    if REPLACEMENT in line and not is_text(line):
         return Record(line, "raw", parse_error=NO_TEXT)
     try:
-        if headers is not None and tables.note_header(line, headers, stream):
+        if (
+            headers is not None
+            and line[0] in tables.BEGIN_HEADERS
+            and tables.note_header(line, headers, stream)
+        ):
             return None
-        record = (
-            _parse_at_once(line, clock)
-            or tables.parse_table(line, headers, stream, clock)
-            or _parse_line(line, clock)
-        )
+        record = _parse_at_once(line, clock)
+        if record is None:
+            record = tables.parse_table(line, headers, stream, clock) or _parse_line(line, clock)
     except Exception as error:  # a parser's own mistake must not lose a line
         record = parse_raw(line, error=f"{type(error).__name__}: {error}"[:256])
     if not record.text:

@@ -27,7 +27,9 @@ BEGINS = re.compile(r"\S{1,255} - \S{1,128} \[[0-9]{2}/")
 _QUERY_VALUE = re.compile(r"=[^&]*")
 _ZONE = re.compile(r" [+-][0-9]{4}")
 _SECONDS = {f"{second:02}": float(second) for second in range(60)}
-_NOTHING = ("", "-")
+_BESIDE = ("status", "bytes", "referer", "agent", "extra")
+_USUAL = ("remote", "user", "method", "path", "query", "protocol", *_BESIDE)
+_ODD = ("remote", "user", "request", *_BESIDE)
 
 
 def parse_access(line: str) -> Record | None:
@@ -40,22 +42,20 @@ def parse_access(line: str) -> Record | None:
     if not match:
         return None
     remote, user, time, request, status, size, referer, agent, extra = match.groups("")
-    method, _, rest = request.partition(" ")
-    target, _, protocol = rest.partition(" ")
-    if protocol.startswith("HTTP/") and " " not in protocol:
+    words = request.split(" ")
+    if len(words) == 3 and words[2].startswith("HTTP/"):
+        method, target, protocol = words
         path, _, query = target.partition("?")
-        fields = {"remote": remote, "user": user, "method": method, "path": path, "query": query}
-        fields["protocol"] = protocol
+        values = (remote, user, method, path, query, protocol, status, size, referer, agent, extra)
+        fields = {name: value for name, value in zip(_USUAL, values, strict=True) if value and value != "-"}
         if query and query != "-":
             path += "?" + _QUERY_VALUE.sub("=", query)
-        shown = [("method", method), ("path", path), ("status", status), ("agent", agent)]
+        shown = [("method=", method), ("path=", path), ("status=", status), ("agent=", agent)]
     else:
-        fields = {"remote": remote, "user": user, "request": request}
-        shown = [("request", request), ("status", status), ("agent", agent)]
-    fields.update(status=status, bytes=size, referer=referer, agent=agent, extra=extra)
-    for name in [name for name, value in fields.items() if value in _NOTHING]:
-        del fields[name]
-    text = " ".join([f"{name}={value[:MAX_VALUE]}" for name, value in shown if value not in _NOTHING])
+        values = (remote, user, request, status, size, referer, agent, extra)
+        fields = {name: value for name, value in zip(_ODD, values, strict=True) if value and value != "-"}
+        shown = [("request=", request), ("status=", status), ("agent=", agent)]
+    text = " ".join([name + value[:MAX_VALUE] for name, value in shown if value and value != "-"])
     return Record(text, "access", fields, _seconds(time), severity_of_status(status))
 
 

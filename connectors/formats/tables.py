@@ -7,20 +7,20 @@ from connectors.formats.clock import UTC, Clock
 from connectors.formats.headers import HeaderLines
 from connectors.records import Record
 
+BEGIN_HEADERS = frozenset("#abcdefghijklmnopqrstuv")
+"""What a line begins with that may say what the columns of others are."""
+
 
 def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     """Whether a line only says what the columns of others are; that is remembered for its stream."""
-    first = line[0]
-    if first == "#":
+    if line[0] == "#":
         return w3c.note_header(line, headers, stream) or zeek.note_header(line, headers, stream)
-    return "a" <= first <= "v" and vpcflow.note_header(line, headers, stream)
+    return line[0] in BEGIN_HEADERS and vpcflow.note_header(line, headers, stream)
 
 
 def parse_table(line: str, headers: HeaderLines | None, stream: str, clock: Clock = UTC) -> Record | None:
     """The record of a line of one of these formats, None for any other; must be quick to say None."""
     first = line[0]
-    if first == "{":
-        return None
     if first == "<" and line.startswith(winxml.BEGINS) and (record := winxml.parse_winxml(line)):
         return record
     is_number = "0" <= first <= "9"
