@@ -91,10 +91,8 @@ class ObjectShapes:
         for pick in lists:
             items = pick(values)
             values += (",".join(items), items)
-        taken = columns.take(values)
-        if nul and "\x00" in "".join(taken):
-            return None
-        return columns.record("json", values, time, clock, dict(zip(columns.names, taken)))  # noqa: B905
+        record = columns.record("json", values, time, clock)
+        return None if nul and "\x00" in "".join(record.fields.values()) else record
 
     def _learn(self, shape: tuple[Any, ...], event: dict[str, Any]) -> None:
         """Notes a shape; the second time, its plan."""

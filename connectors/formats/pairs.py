@@ -51,7 +51,7 @@ Leaves = dict[str, "str | list[str]"]
 
 
 class Slot(dict["str | tuple[str, ...]", str]):
-    """What the values of one name look like in the text: ``key=value``, empty for what stays out.
+    """What the values of one name add to the text: a blank and ``key=value``, nothing for what stays out.
 
     Several values under one name are a tuple. Remembers the first values; one that is full of them, as that of an
     identifier is, works each out.
@@ -71,7 +71,7 @@ class Slot(dict["str | tuple[str, ...]", str]):
         else:
             kept = ",".join([item for item in value if item and not is_volatile(item)])
             length = sum(map(len, value)) + len(value)
-        text = f"{self.key}={kept[:MAX_VALUE]}" if kept else ""
+        text = f" {self.key}={kept[:MAX_VALUE]}" if kept else ""
         if len(self) < self.VALUES and length <= self.LONGEST:
             self[value] = text
             SLOTS.count()
@@ -168,7 +168,7 @@ def render(fields: Mapping[str, str | list[str]]) -> str:
     When nothing is left the names alone are given, which still tell one kind of record from another.
     """
     parts = [SLOTS[name][value if type(value) is str else tuple(value)] for name, value in fields.items()]
-    return " ".join([part for part in parts if part]) or bare(fields)
+    return "".join(parts)[1:] or bare(fields)
 
 
 def bare(names: Iterable[str]) -> str:

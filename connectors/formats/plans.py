@@ -71,9 +71,8 @@ class Plan(NamedTuple):
         parts: Parts,
         time: float | None,
         clock: Clock = UTC,
-        fields: dict[str, str] | None = None,
     ) -> Record:
-        """The record of a line; time: used when the line states none. fields: the columns, where they are there."""
+        """The record of a line; time: used when the line states none."""
         for place in self.times:
             if (stated := parse_time(parts[place], clock)) is not None:
                 time = stated
@@ -87,9 +86,9 @@ class Plan(NamedTuple):
             if message := parts[place] or None:
                 break
         return Record(
-            " ".join(filter(None, map(getitem, self.slots, self.show(parts)))) or self.bare,
+            "".join(map(getitem, self.slots, self.show(parts)))[1:] or self.bare,
             format_,
-            dict(zip(self.names, self.take(parts))) if fields is None else fields,  # noqa: B905 (as many by plan)
+            dict(zip(self.names, self.take(parts))),  # noqa: B905 (as many by plan)
             time,
             severity,
             None,

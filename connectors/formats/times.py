@@ -45,7 +45,7 @@ def _spelling(
 
 _ISO = _spelling(rf"(\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d[T :_-](?:\d\d| \d):\d\d)(?:{_SECOND})?", "YMDhm")
 # The commonest spelling of all, for a quick look.
-_ISO_UTC = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):([0-5][0-9](?:\.[0-9]{1,9})?)Z")
+_SECOND_UTC = re.compile(r"(?<=T[0-9]{2}:[0-9]{2}):([0-5][0-9](?:\.[0-9]{1,9})?)Z")
 _ISO_T = _ISO._replace(is_syslog=True)
 _DOTS = _spelling(r"(\d{4}-\d\d-\d\d-\d\d\.\d\d)\.(\d\d)(?:\.(\d{1,9}))?", "YMDhm")
 _SYSLOG = _spelling(rf"({_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? {_HM}){_SECOND}", "bDYhm", is_syslog=True)
@@ -144,8 +144,8 @@ def skip_gap(line: str, end: int) -> int:
 
 def parse_time(value: str, clock: Clock = UTC) -> float | None:
     """The time that a field's value states, or None."""
-    if (match := _ISO_UTC.fullmatch(value)) and (minute := UTC.minutes.get(match[1])):
-        return minute + float(match[2])
+    if (minute := UTC.minutes.get(value[:16])) and (match := _SECOND_UTC.fullmatch(value, 16)):
+        return minute + float(match[1])
     found = find_time(value, 0, clock)
     return found.time if found is not None and found.end == len(value) else None
 
