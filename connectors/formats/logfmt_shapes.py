@@ -35,6 +35,7 @@ _PAIRS = rf"(?:{_PAIR}|=''|='{_PAIR}(?: {_PAIR})*')"
 _SHAPE = re.compile(f"{_PAIRS}(?: {_PAIRS})*")
 # The plain way strips these off a bare value.
 _STRIPPED = re.compile(r"[,;](?:[ ']|$)")
+_FIRST_OF_HEX = frozenset("0123456789ABCDEF")
 MESSAGES = ("msg", "message")
 
 
@@ -131,7 +132,8 @@ class LogfmtShapes:
         parts += quoted
         parts += (kind, stamp)
         for place in plan.hexed:
-            parts[place] = self._unhexed(parts[place])
+            if parts[place][:1] in _FIRST_OF_HEX:
+                parts[place] = self._unhexed(parts[place])
         if plan.day and (stated := parse_time(f"{parts[plan.day[0]]} {parts[plan.day[1]]}", clock)):
             time = stated
         return plan.columns.record("logfmt", parts, float(seconds) if audit else time, clock)

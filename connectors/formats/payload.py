@@ -20,7 +20,7 @@ def parse_payload(text: str, *, time: float | None = None, clock: Clock = UTC) -
         return cef.parse_cef(text, time=time)
     if first == "L" and text.startswith("LEEF:"):
         return cef.parse_leef(text, time=time)
-    if record := tables.parse_payload(text, time=time):
+    if (first in tables.BEGIN_PAYLOADS or "\t" in text) and (record := tables.parse_payload(text, time=time)):
         return record
     if '] "' in text[: access.MAX_PREFIX] and (record := access.parse_access(text)):
         return record

@@ -9,6 +9,8 @@ from connectors.records import Record
 
 BEGIN_HEADERS = frozenset("#abcdefghijklmnopqrstuv")
 """What a line begins with that may say what the columns of others are."""
+BEGIN_PAYLOADS = frozenset("%<")
+"""What one of these formats begins with inside a syslog message, unless it has tabs."""
 
 
 def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
