@@ -42,6 +42,7 @@ def parse_access(line: str) -> Record | None:
     if not match:
         return None
     remote, user, time, request, status, size, referer, agent, extra = match.groups("")
+    values: tuple[str, ...]
     words = request.split(" ")
     if len(words) == 3 and words[2].startswith("HTTP/"):
         method, target, protocol = words

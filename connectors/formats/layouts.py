@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from connectors.formats.brackets import SOURCE
+from connectors.formats.brackets import SOURCE, meaning
 from connectors.formats.clock import Clock
 from connectors.formats.severity import LETTERS, LEVELS
 from connectors.formats.times import Found, find_time
@@ -18,7 +18,8 @@ from connectors.records import LEVEL, LOGGER, PID, THREAD
 
 # log4j, Logback, Hadoop, HDFS, Spark: " 7 INFO [main] org.example.Shop: message".
 _LEVEL_AND_NAMES = (
-    r" (?:- )?(?:([0-9]{1,10}) )?([A-Z]{4,8}) {1,4}(?:\[([^\s\[\]\"'=,;]{1,128})\] {1,4})?"
+    r" (?:- )?(?:([0-9]{1,10}) )?([A-Z]{4,8}) {1,4}"
+    r"(?:\[([^\s\[\]\"'=,;]{1,128}(?: [^\s\[\]\"'=,;]{1,64}){0,3})\] {1,4})?"
     r"([A-Za-z_$][^\s:()\[\]\"'=,;]{0,127})(?: -|:) +"
 )
 _AFTER_TIME = re.compile(_LEVEL_AND_NAMES)
@@ -81,12 +82,20 @@ def _named(names: Sequence[str | None], end: int, time: float | None) -> Layout 
         return None
     columns = {LEVEL: level, LOGGER: logger}
     if thread:
+        if " " in thread and not (is_logger(logger) and _is_thread(thread)):
+            return None
         columns[THREAD] = thread
     elif not is_logger(logger):
         return None
     if pid:
         columns[PID] = pid
     return Layout(end, time, severity, columns)
+
+
+def _is_thread(words: str) -> bool:
+    """Whether several words in brackets are a thread's name for sure: no time, no level, no ids."""
+    said = meaning(words) if ":" not in words and not words[0].isdigit() else None
+    return said is not None and said.columns == ((THREAD, words),) and not said.level
 
 
 def _category(line: str, found: Found) -> Layout | None:

@@ -73,28 +73,22 @@ class Plan(NamedTuple):
         clock: Clock = UTC,
     ) -> Record:
         """The record of a line; time: used when the line states none."""
-        for place in self.times:
+        names, take, slots, show, without_values, times, levels, messages = self
+        for place in times:
             if (stated := parse_time(parts[place], clock)) is not None:
                 time = stated
                 break
         severity = UNSTATED
-        for level, place in self.levels:
+        for level, place in levels:
             if severity := level[parts[place]]:
                 break
         message = None
-        for place in self.messages:
+        for place in messages:
             if message := parts[place] or None:
                 break
-        return Record(
-            "".join(map(getitem, self.slots, self.show(parts)))[1:] or self.bare,
-            format_,
-            dict(zip(self.names, self.take(parts))),  # noqa: B905 (as many by plan)
-            time,
-            severity,
-            None,
-            False,
-            message,
-        )
+        text = "".join(map(getitem, slots, show(parts)))[1:] or without_values
+        fields = dict(zip(names, take(parts)))  # noqa: B905 (as many by plan)
+        return Record(text, format_, fields, time, severity, None, False, message)
 
 
 def picker(places: Iterable[int]) -> Pick:

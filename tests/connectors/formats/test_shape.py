@@ -31,6 +31,21 @@ HEADERS = {
         WARN,
         {LOGGER: "org.example"},
     ),
+    "a thread of several words": (
+        "2024-01-02 03:04:05,000 WARN  [Pool-1 worker] org.example.Shop - ",
+        WARN,
+        {LOGGER: "org.example.Shop", THREAD: "Pool-1 worker", LEVEL: "WARN"},
+    ),
+    "a level beside the thread": (
+        "2024-01-02 03:04:05,000 INFO [Server thread/WARN] org.example.Shop - ",
+        INFO,
+        {LOGGER: "org.example.Shop", THREAD: "Server thread", LEVEL: "INFO"},
+    ),
+    "ids of a request": (
+        "2024-01-02 03:04:05,000 WARN [a1 b2] org.example.Shop - ",
+        WARN,
+        {LOGGER: "org.example.Shop", "header": "a1 b2"},
+    ),
     "cassandra": (
         "WARN  [Writer:42] 2024-01-02 03:04:05,000 Shop.java:14 - ",
         WARN,
