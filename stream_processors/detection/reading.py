@@ -188,6 +188,8 @@ class LineReader:
             return
         if record is None:
             return
+        if len(group) > 1 and isinstance(unread.line, str):
+            record.line = unread.line  # the message alone would show its first part only
         line.record = record
         if self._by_line:
             line.timestamp = believed(record.time, line.timestamp, now)
