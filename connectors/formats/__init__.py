@@ -128,7 +128,7 @@ def _parse_at_once(line: str, clock: Clock) -> Record | None:
         return structured.parse_json(line, clock=clock)
     if line[4:5] == "-" and (record := parse_usual(line, clock)):
         return record
-    if line.startswith("type=") and (record := logfmt.parse_logfmt(line)):
+    if line.startswith("type=") and (record := logfmt.parse_logfmt(line, clock=clock)):
         return record
     return access.parse_access(line) if access.BEGINS.match(line) else None
 

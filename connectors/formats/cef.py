@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from connectors.formats.clock import UTC, Clock
 from connectors.formats.pairs import MAX_FIELDS, render
+from connectors.formats.severity import severity_of_score
 from connectors.formats.structured import event_time
 from connectors.formats.text import parse_raw
 from connectors.records import Record
@@ -22,7 +24,7 @@ _LEEF_HEADER = ("vendor", "product", "version", "eventId")
 _LEEF_DELIMITER = re.compile(r"(?:0?x([0-9a-fA-F]{1,4})|([^\w\s]|))\|")
 
 
-def parse_cef(line: str, *, time: float | None = None) -> Record:
+def parse_cef(line: str, *, time: float | None = None, clock: Clock = UTC) -> Record:
     """The record of a CEF event; raw with ``parse_error`` when its header has not all seven parts."""
     match = _CEF.fullmatch(line)
     if not match:
@@ -30,10 +32,10 @@ def parse_cef(line: str, *, time: float | None = None) -> Record:
     *header, extension = match.groups()
     fields = dict(zip(_CEF_HEADER, map(_unescape, header), strict=True))
     _add_extension(fields, extension or "")
-    return _record("cef", fields, time)
+    return _record("cef", fields, time, clock)
 
 
-def parse_leef(line: str, *, time: float | None = None) -> Record:
+def parse_leef(line: str, *, time: float | None = None, clock: Clock = UTC) -> Record:
     """The record of a LEEF 1.0 or 2.0 event; raw with ``parse_error`` when its header has not all parts."""
     match = _LEEF.fullmatch(line)
     if not match:
@@ -46,12 +48,12 @@ def parse_leef(line: str, *, time: float | None = None) -> Record:
         delimiter = chr(int(declared[1], 16)) if declared[1] else declared[2] or "\t"
     if delimiter not in extension:
         _add_extension(fields, extension)  # senders also separate by blanks, as in CEF
-        return _record("leef", fields, time)
+        return _record("leef", fields, time, clock)
     for pair in extension.split(delimiter):
         key, separator, value = pair.strip().partition("=")
         if separator and len(fields) < MAX_FIELDS:
             fields.setdefault(key, value)
-    return _record("leef", fields, time)
+    return _record("leef", fields, time, clock)
 
 
 def _add_extension(fields: dict[str, str], extension: str) -> None:
@@ -68,6 +70,7 @@ def _unescape(value: str) -> str:
     return _CEF_ESCAPE.sub(lambda match: {"n": "\n", "r": "\r"}.get(match[1], match[1]), value)
 
 
-def _record(name: str, fields: dict[str, str], time: float | None) -> Record:
-    stated = event_time(fields)
-    return Record(text=render(fields), format=name, fields=fields, time=time if stated is None else stated)
+def _record(name: str, fields: dict[str, str], time: float | None, clock: Clock) -> Record:
+    stated = event_time(fields, clock)
+    severity = severity_of_score(fields.get("severity") or fields.get("sev") or "")
+    return Record(render(fields), name, fields, time if stated is None else stated, severity)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from connectors.formats.clock import UTC, Clock
 from connectors.formats.logfmt_shapes import MESSAGES, LogfmtShapes
 from connectors.formats.pairs import Leaves, add_leaf, joined, render
 from connectors.formats.severity import severity_of_fields
@@ -29,17 +30,17 @@ _HEX = re.compile(r"(?:[0-9A-F]{2}){2,}")
 _ARGUMENT = re.compile(r"a[0-9]{1,3}")
 
 
-def parse_logfmt(line: str, *, time: float | None = None) -> Record | None:
+def parse_logfmt(line: str, *, time: float | None = None, clock: Clock = UTC) -> Record | None:
     """The record of a line that begins with a pair, has three or more and consists mostly of them.
 
-    Words between the pairs stay in the text, and are together the field ``words``.
+    Words between the pairs stay in the text, and are together the field ``words``. clock: of times without a zone.
     """
     if not _FIRST_PAIR.match(line) or (line.count("=") < MIN_PAIRS and "msg=audit(" not in line):
         return None
-    return SHAPES.read(line, time) or parse_plainly(line, time=time)
+    return SHAPES.read(line, time, clock) or parse_plainly(line, time=time, clock=clock)
 
 
-def parse_plainly(line: str, *, time: float | None = None) -> Record | None:
+def parse_plainly(line: str, *, time: float | None = None, clock: Clock = UTC) -> Record | None:
     """The same, whatever is known of the line's shape."""
     leaves: Leaves = {}
     words: list[str] = []
@@ -57,12 +58,12 @@ def parse_plainly(line: str, *, time: float | None = None) -> Record | None:
         return None
     if covered < MIN_COVERAGE * len(line):
         return None
-    return _record(fields, words, time)
+    return _record(fields, words, time, clock)
 
 
-def _record(fields: dict[str, str], words: list[str], time: float | None) -> Record:
+def _record(fields: dict[str, str], words: list[str], time: float | None, clock: Clock) -> Record:
     shown = dict(fields)
-    stated = event_time(fields)
+    stated = event_time(fields, clock)
     audit = _is_audit(fields)
     if audit:
         stated = float(_AUDIT.match(fields["msg"])[1])  # type: ignore[index]
@@ -70,7 +71,7 @@ def _record(fields: dict[str, str], words: list[str], time: float | None) -> Rec
         fields.update(_decoded(fields))
         shown.update((name, fields[name]) for name in shown)
     elif stated is None and "date" in fields and "time" in fields:
-        stated = parse_time(f"{fields['date']} {fields['time']}")
+        stated = parse_time(f"{fields['date']} {fields['time']}", clock)
     text = render(shown)
     if words:
         fields.setdefault("words", " ".join(words))

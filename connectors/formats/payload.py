@@ -17,11 +17,13 @@ def parse_payload(text: str, *, time: float | None = None, clock: Clock = UTC) -
     if first == "{":
         return structured.parse_json(text, time=time, clock=clock)
     if first == "C" and text.startswith("CEF:"):
-        return cef.parse_cef(text, time=time)
+        return cef.parse_cef(text, time=time, clock=clock)
     if first == "L" and text.startswith("LEEF:"):
-        return cef.parse_leef(text, time=time)
-    if (first in tables.BEGIN_PAYLOADS or "\t" in text) and (record := tables.parse_payload(text, time=time)):
+        return cef.parse_leef(text, time=time, clock=clock)
+    if (first in tables.BEGIN_PAYLOADS or "\t" in text) and (
+        record := tables.parse_payload(text, clock, time=time)
+    ):
         return record
     if '] "' in text[: access.MAX_PREFIX] and (record := access.parse_access(text)):
         return record
-    return logfmt.parse_logfmt(text, time=time) if "=" in text else None
+    return logfmt.parse_logfmt(text, time=time, clock=clock) if "=" in text else None

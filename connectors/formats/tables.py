@@ -37,11 +37,11 @@ def parse_table(line: str, headers: HeaderLines | None, stream: str, clock: Cloc
     return cisco.parse_cisco(line, clock) if "%" in line else None
 
 
-def parse_payload(text: str, *, time: float | None = None) -> Record | None:
+def parse_payload(text: str, clock: Clock = UTC, *, time: float | None = None) -> Record | None:
     """The record of one of these formats inside a syslog message, where no header line comes; None for any other."""
     first = text[:1]
     if first == "%":
         return cisco.parse_message(text, time=time)
     if first == "<":
         return winxml.parse_winxml(text)
-    return ltsv.parse_ltsv(text, time=time) if "\t" in text else None
+    return ltsv.parse_ltsv(text, clock, time=time) if "\t" in text else None
