@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
+
+import orjson
 
 from connectors import formats
 from connectors.envelopes import plugins
@@ -20,8 +21,10 @@ from connectors.envelopes.envelope import (
 )
 from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
+from connectors.envelopes.unread import Unread, add_around, within
 from connectors.formats.json_shapes import KnownJson
-from connectors.records import INFO, LOGGER, ORIGIN, Record
+from connectors.formats.json_text import MAX_CONTAINERS
+from connectors.records import INFO, Record
 
 MAX_LINES = 50_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
@@ -29,10 +32,15 @@ MAX_NESTED = 8
 """Envelopes in one another; what is deeper is read as a line."""
 SHAPES = 10_000
 """Shapes of objects that are remembered with the envelopes that may have them."""
+LONGEST_NAME = 64
+JSON_BEGINS = frozenset('{["')
 
 
-_PLACES = frozenset(ORIGIN) - {LOGGER}
-"""Of these a line that came alone states its logger only."""
+class TooManyLines(ValueError):  # noqa: N818
+    """One message holds more than MAX_LINES lines."""
+
+    def __init__(self) -> None:
+        super().__init__(f"message of more than {MAX_LINES} lines")
 
 
 class Named(Protocol):
@@ -42,22 +50,6 @@ class Named(Protocol):
 
 
 N = TypeVar("N", bound=Named)
-
-
-class Unread(NamedTuple):
-    """A line whose envelopes are undone, not parsed yet."""
-
-    line: str | dict[str, Any] | KnownJson
-    around: Inner | None
-    """What the envelopes said together, the inner ones first; None without one."""
-    envelope: str
-    """Their names, the outermost first."""
-    text: str | None = None
-    """An object's text, as it came."""
-
-
-class TooManyLines(ValueError):  # noqa: N818
-    """One message holds more than MAX_LINES lines."""
 
 
 class Reader:
@@ -86,8 +78,8 @@ class Reader:
             custom = Custom(self.settings.message_field, self.settings.metadata_fields)
             self._objects = (custom, *self._objects)
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
-        self._enveloped = [False] * (MAX_NESTED + 2)
-        """Whether the last object at each depth may have been an envelope: then the next one is built at once."""
+        self._built: list[set[str]] = [set() for _ in range(MAX_NESTED + 2)]
+        """First names of objects at each depth that were an envelope at last: the next such one is built at once."""
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
@@ -96,8 +88,8 @@ class Reader:
 
         Every record has a severity. What can't be read is a raw record with a ``parse_error``.
         """
-        found = (self.parse(unread) for unread in self.unwrap(value))
-        return [record for record in found if record is not None]
+        parse = self.parse
+        return [record for unread in self.unwrap(value) if (record := parse(unread)) is not None]
 
     def unwrap(self, value: bytes | None) -> list[Unread]:
         """The lines of one message without their envelopes; a message that can't be unwrapped is one line.
@@ -162,6 +154,8 @@ class Reader:
 
     def _value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
         is_object = value[:2] == b'{"'  # text for sure, no bytes of another kind
+        if is_object and self._is_envelope(value, around, names, depth, lines):
+            return
         for envelope in () if is_object or depth >= MAX_NESTED else self._bytes:
             held = envelope.unwrap(value)
             if held is not None:
@@ -171,6 +165,19 @@ class Reader:
         if not is_object and is_binary(text):
             raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
         self._text(text, around, names, depth, lines)
+
+    def _is_envelope(
+        self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]
+    ) -> bool:
+        """Undoes the envelope that an object in plain UTF-8 most likely is, without making it text before."""
+        first = value[2:LONGEST_NAME].partition(b'"')[0].decode("latin-1")
+        if first not in self._built[depth] or len(value) > MAX_CONTAINERS:
+            return False
+        try:
+            event = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return False
+        return self._unwrapped(event, around, names, depth, lines)
 
     def _inside(
         self,
@@ -187,18 +194,21 @@ class Reader:
             if isinstance(inner, bytes):
                 self._value(inner, around, names, depth + 1, lines)
                 continue
-            known = joined(inner, around)
+            known = inner if around is None else within(inner, around)
+            line = inner.line
             if inner.partial:  # half a line is read when the other half is there
-                add(lines, Unread(inner.line, known, names))
-            elif isinstance(inner.line, str):
-                self._text(inner.line, known, names, depth + 1, lines)
-            else:
-                self._object(inner.line, None, known, names, depth + 1, lines)
+                lines.append(Unread(line, known, names))
+            elif isinstance(line, str):
+                self._text(line, known, names, depth + 1, lines)
+            elif not self._unwrapped(line, known, names, depth + 1, lines):
+                lines.append(Unread(line, known, names))
+            if len(lines) > MAX_LINES:
+                raise TooManyLines
 
     def _text(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
         if "\x00" in text:
             text = text.replace("\x00", "\ufffd")
-        if text[:1] in ("{", "[", '"'):
+        if text[:1] in JSON_BEGINS:
             if self._json(text, around, names, depth, lines):
                 return
         elif depth < MAX_NESTED:
@@ -207,47 +217,50 @@ class Reader:
                 if held is not None:
                     self._inside(envelope.name, held, around, names, depth, lines)
                     return
-        add(lines, Unread(text, around, names))
+        lines.append(Unread(text, around, names))
 
     def _json(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> bool:
         """What JSON text holds; False when it is read as text."""
-        if text[0] == "{" and not self._enveloped[depth]:
+        first, built = text[2:LONGEST_NAME].partition('"')[0], self._built[depth]
+        if text[0] == "{" and first not in built:
             known = formats.known_json(text)
             if known is not None and (depth >= MAX_NESTED or not self._candidates_of(known.plan.top)):
-                add(lines, Unread(known, around, names))
+                lines.append(Unread(known, around, names))
                 return True
         events = formats.json_events(text)
         if len(events) == 1 and isinstance(events[0], dict):
-            self._object(events[0], text, around, names, depth, lines)
+            if not self._candidates_of(tuple(events[0])):
+                built.discard(first)
+            elif len(built) < SHAPES:
+                built.add(first)
+            if not self._unwrapped(events[0], around, names, depth, lines):
+                lines.append(Unread(events[0], around, names, text))
             return True
         if not events or depth >= MAX_NESTED:
             return False
-        around = around or Inner("")  # each is shown without the others
+        self._several(events, around or Inner(""), names, depth, lines)
+        return True
+
+    def _several(self, events: list[Any], around: Inner, names: str, depth: int, lines: list[Unread]) -> None:
+        """Objects and texts of one message, each of which is shown without the others."""
         for event in events:
             if isinstance(event, str):
                 self._text(event, around, names, depth + 1, lines)
-            else:
-                self._object(event, None, around, names, depth + 1, lines)
-        return True
+            elif not self._unwrapped(event, around, names, depth, lines):
+                lines.append(Unread(event, around, names))
+            if len(lines) > MAX_LINES:
+                raise TooManyLines
 
-    def _object(
-        self,
-        event: dict[str, Any],
-        text: str | None,
-        around: Inner | None,
-        names: str,
-        depth: int,
-        lines: list[Unread],
-    ) -> None:
-        candidates = self._candidates_of(tuple(event))
-        if text is not None:
-            self._enveloped[depth] = bool(candidates)
-        for envelope in candidates if depth < MAX_NESTED else ():
+    def _unwrapped(
+        self, event: dict[str, Any], around: Inner | None, names: str, depth: int, lines: list[Unread]
+    ) -> bool:
+        """Adds the lines of an object that is an envelope; False for any other."""
+        for envelope in self._candidates_of(tuple(event)) if depth < MAX_NESTED else ():
             held = envelope.unwrap(event)
             if held is not None:
                 self._inside(envelope.name, held, around, names, depth, lines)
-                return
-        add(lines, Unread(event, around, names, text))
+                return True
+        return False
 
     def _candidates_of(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object with these names may be, remembered for the next one."""
@@ -263,54 +276,6 @@ class Reader:
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:
     """Those of the setting: all for ``auto``, none for ``none``, else the named one."""
     return envelopes if wanted == plugins.AUTO else tuple(e for e in envelopes if e.name == wanted)
-
-
-def add(lines: list[Unread], line: Unread) -> None:
-    """Appends a line. Raises TooManyLines."""
-    if len(lines) >= MAX_LINES:
-        raise TooManyLines(f"message of more than {MAX_LINES} lines")
-    lines.append(line)
-
-
-def joined(inner: Inner, around: Inner | None) -> Inner:
-    """An inner envelope's word with what those around it said: the inner one's counts where both say something."""
-    if around is None:
-        return inner
-    shippers = [shipper for shipper in (around.shipper, inner.shipper) if shipper is not None]
-    return replace(
-        inner,
-        time=around.time if inner.time is None else inner.time,
-        severity=inner.severity or around.severity,
-        columns={**around.columns, **inner.columns},
-        shipper={name: value for shipper in shippers for name, value in shipper.items()}
-        if shippers
-        else None,
-        program=inner.program or around.program,
-        error=inner.error or around.error,
-        stream=f"{around.stream} {inner.stream}"
-        if around.stream and inner.stream
-        else inner.stream or around.stream,
-        partial=inner.partial or around.partial,
-    )
-
-
-def add_around(record: Record, line: str | Mapping[str, Any], around: Inner | None, envelope: str) -> None:
-    """Adds to a line's record what its envelopes said and it does not say itself."""
-    record.line, record.envelope = line, envelope
-    if around is None:
-        return
-    record.shipper = around.shipper
-    if record.time is None:
-        record.time = around.time
-    if not record.severity:
-        record.severity = around.severity
-    if around.program is not None:
-        formats.add_program(record, around.program)
-    if around.columns:
-        fields = record.fields
-        record.given = tuple([name for name in around.columns if name in _PLACES and name not in fields])
-        for name, value in around.columns.items():
-            fields.setdefault(name, value)
 
 
 def read(value: bytes | None) -> list[Record]:
