@@ -69,13 +69,13 @@ def _line(scope: Scope, record: Any) -> Inner:
         ids = {**(ids or {}), "spanId": span.hex()}
     attributes = record.attributes
     return scope.line(
-        time=seconds(record.time_unix_nano) or seconds(record.observed_time_unix_nano),
-        number=record.severity_number,
-        level=record.severity_text,
-        body=_native(record.body, bytes_too=True),
-        attributes=_attributes(attributes) if attributes else NO_ATTRIBUTES,
-        ids=ids,
-        event=record.event_name,
+        seconds(record.time_unix_nano) or seconds(record.observed_time_unix_nano),
+        record.severity_number,
+        record.severity_text,
+        _native(record.body, bytes_too=True),
+        _attributes(attributes) if attributes else NO_ATTRIBUTES,
+        ids,
+        record.event_name,
     )
 
 

@@ -30,7 +30,7 @@ _SHIPPERS = ("log.file.", "log.record.")
 _SHIPPERS_NAMES = frozenset({"log.iostream", "logtag"})
 """Attributes of a record that its collector made: where it was read, and the line as it was before."""
 _READ_FROM = ("log.file.path", "log.file.name", "log.iostream")
-_MAX_LEVELS = 64
+_MAX_LEVELS = _MAX_SCOPES = 64
 _NANOSECONDS = 1_000_000_000
 _EARLIEST, _LATEST = stamps.EARLIEST * _NANOSECONDS, stamps.LATEST * _NANOSECONDS
 _SEVERITY_NUMBER = "SEVERITY_NUMBER_"
@@ -53,6 +53,16 @@ class Resource:
                 self.columns[column] = text
         origin = [self.columns.get(name, "") for name in ORIGIN]
         self.stream = " ".join(filter(None, origin + [text_of(self.rest.get(name)) for name in _STREAM]))
+        self._scopes: dict[str, Scope] = {}
+
+    def scope(self, name: str) -> Scope:
+        """Its scope of which no more than the name is said."""
+        scope = self._scopes.get(name)
+        if scope is None:
+            scope = Scope(self, name, {})
+            if len(self._scopes) < _MAX_SCOPES:
+                self._scopes[name] = scope
+        return scope
 
 
 class Scope:
@@ -69,7 +79,6 @@ class Scope:
 
     def line(
         self,
-        *,
         time: float | None,
         number: int,
         level: str,
@@ -92,20 +101,24 @@ class Scope:
         for name in attributes:
             if name[:3] == "log":
                 attributes, made = _apart(attributes)
-                ids = {**(ids or {}), **made}
-                stream = " ".join(filter(None, (stream, *(text_of(made.get(name)) for name in _READ_FROM))))
+                if made:
+                    ids = {**ids, **made} if ids is not None else made
+                    stream = _within(stream, made)
                 break
+        is_text = type(body) is str
         inner = Inner(
-            body if type(body) is str else "",
+            body if is_text else "",
             time,
-            number if 1 <= number <= 24 else severity(level),
+            number if 1 <= number <= 24 else severity(level) if level else 0,
             columns,
             self._shared if ids is None else {NAME: {**self._shipper, **ids}},
-            stream=stream,
+            None,
+            None,
+            stream,
         )
         if attributes or event:
             _add_content(inner, body, attributes, event)
-        elif type(body) is not str:
+        elif not is_text:
             _set_line(inner, body, attributes, event)
         return inner
 
@@ -161,6 +174,14 @@ def _apart(attributes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         of_collector = name in _SHIPPERS_NAMES or name.startswith(_SHIPPERS)
         (made if of_collector else content)[name] = value
     return content, made
+
+
+def _within(stream: str, made: dict[str, Any]) -> str:
+    """The stream of a line within its resource's: the file or the output that it was read from."""
+    for name in _READ_FROM:
+        if name in made and (text := text_of(made[name])):
+            stream = f"{stream} {text}" if stream else text
+    return stream
 
 
 def severity(level: str) -> int:
