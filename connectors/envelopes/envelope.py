@@ -58,7 +58,11 @@ class ObjectEnvelope(Protocol):
 
 
 class TextEnvelope(Protocol):
-    """An envelope that is text around, mostly before, the line."""
+    """An envelope that is text around, mostly before, the line.
+
+    It may have a ``mark``, a place and what each such text has there, e.g. ``(0, "<")``: only text with a mark is shown
+    to envelopes, and all of it when one of them has none.
+    """
 
     name: str
 

@@ -45,12 +45,11 @@ class Filebeat:
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; None for what no Beat made."""
-        if not is_beat(event):
+        mark = event.get("@metadata")
+        if not (type(mark) is dict and type(mark.get("beat")) is str) and not is_beat(event):
             return None
-        columns: dict[str, str] = {}
         host = host_name(event)
-        if host:
-            columns[HOST] = host
+        columns = {HOST: host} if host else {}
         if "kubernetes" in event or "container" in event:
             _add_container(columns, event)
         log = event.get("log")

@@ -17,6 +17,7 @@ from connectors.envelopes.envelope import (
     Inner,
     ObjectEnvelope,
     RegistryUnreachable,
+    TextEnvelope,
     Undecodable,
 )
 from connectors.envelopes.plain import is_binary
@@ -70,6 +71,7 @@ class Reader:
         known, wanted = plugins.envelopes(), self.settings.envelope
         self._objects: tuple[ObjectEnvelope, ...] = chosen(known.objects, wanted)
         self._texts = chosen(known.texts, wanted)
+        self._marks = sorted({mark_of(envelope) for envelope in self._texts})
         # Compression and binary encodings are no shipper's: they are undone around the named one too.
         self._bytes: tuple[BytesEnvelope, ...] = () if wanted == plugins.NONE else known.bytes
         if schemas is not None:
@@ -154,7 +156,11 @@ class Reader:
 
     def _value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
         is_object = value[:2] == b'{"'  # text for sure, no bytes of another kind
-        if is_object and self._is_envelope(value, around, names, depth, lines):
+        if (
+            is_object
+            and value[2:LONGEST_NAME].partition(b'"')[0].decode("latin-1") in self._built[depth]
+            and self._is_envelope(value, around, names, depth, lines)
+        ):
             return
         for envelope in () if is_object or depth >= MAX_NESTED else self._bytes:
             held = envelope.unwrap(value)
@@ -170,8 +176,7 @@ class Reader:
         self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]
     ) -> bool:
         """Undoes the envelope that an object in plain UTF-8 most likely is, without making it text before."""
-        first = value[2:LONGEST_NAME].partition(b'"')[0].decode("latin-1")
-        if first not in self._built[depth] or len(value) > MAX_CONTAINERS:
+        if len(value) > MAX_CONTAINERS:
             return False
         try:
             event = orjson.loads(value)
@@ -211,13 +216,24 @@ class Reader:
         if text[:1] in JSON_BEGINS:
             if self._json(text, around, names, depth, lines):
                 return
-        elif depth < MAX_NESTED:
-            for envelope in self._texts:
-                held = envelope.unwrap(text)
-                if held is not None:
-                    self._inside(envelope.name, held, around, names, depth, lines)
-                    return
+        else:
+            for place, mark in self._marks:
+                if text.startswith(mark, place):
+                    if self._is_text_envelope(text, around, names, depth, lines):
+                        return
+                    break
         lines.append(Unread(text, around, names))
+
+    def _is_text_envelope(
+        self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]
+    ) -> bool:
+        """Undoes the envelope that text with one of their marks may be."""
+        for envelope in self._texts if depth < MAX_NESTED else ():
+            held = envelope.unwrap(text)
+            if held is not None:
+                self._inside(envelope.name, held, around, names, depth, lines)
+                return True
+        return False
 
     def _json(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> bool:
         """What JSON text holds; False when it is read as text."""
@@ -271,6 +287,12 @@ class Reader:
         if len(self._shapes) < SHAPES and len(shape) <= formats.MAX_FIELDS:
             self._shapes[shape] = found
         return found
+
+
+def mark_of(envelope: TextEnvelope) -> tuple[int, str]:
+    """Where texts that it may be have what; what all have when it does not say."""
+    mark: tuple[int, str] = getattr(envelope, "mark", (0, ""))
+    return mark
 
 
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:
