@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar
-
-import orjson
+from typing import Protocol, TypeVar
 
 from connectors import formats
 from connectors.envelopes import plugins
@@ -17,31 +14,13 @@ from connectors.envelopes.envelope import (
     Inner,
     ObjectEnvelope,
     RegistryUnreachable,
-    TextEnvelope,
     Undecodable,
 )
-from connectors.envelopes.plain import is_binary
 from connectors.envelopes.settings import ReadingSettings
-from connectors.envelopes.unread import Unread, add_around, within
+from connectors.envelopes.unread import Unread, add_around
+from connectors.envelopes.unwrapping import Unwrapper
 from connectors.formats.json_shapes import KnownJson
-from connectors.formats.json_text import MAX_CONTAINERS
 from connectors.records import INFO, Record
-
-MAX_LINES = 50_000
-"""Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
-MAX_NESTED = 8
-"""Envelopes in one another; what is deeper is read as a line."""
-SHAPES = 10_000
-"""Shapes of objects that are remembered with the envelopes that may have them."""
-LONGEST_NAME = 64
-JSON_BEGINS = frozenset('{["')
-
-
-class TooManyLines(ValueError):  # noqa: N818
-    """One message holds more than MAX_LINES lines."""
-
-    def __init__(self) -> None:
-        super().__init__(f"message of more than {MAX_LINES} lines")
 
 
 class Named(Protocol):
@@ -69,19 +48,14 @@ class Reader:
         self.settings = settings or ReadingSettings()
         self._max_text = max_text
         known, wanted = plugins.envelopes(), self.settings.envelope
-        self._objects: tuple[ObjectEnvelope, ...] = chosen(known.objects, wanted)
-        self._texts = chosen(known.texts, wanted)
-        self._marks = sorted({mark_of(envelope) for envelope in self._texts})
-        # Compression and binary encodings are no shipper's: they are undone around the named one too.
-        self._bytes: tuple[BytesEnvelope, ...] = () if wanted == plugins.NONE else known.bytes
-        if schemas is not None:
-            self._bytes = tuple(Confluent(schemas) if isinstance(e, Confluent) else e for e in self._bytes)
+        objects: tuple[ObjectEnvelope, ...] = chosen(known.objects, wanted)
         if self.settings.message_field or self.settings.metadata_fields:
-            custom = Custom(self.settings.message_field, self.settings.metadata_fields)
-            self._objects = (custom, *self._objects)
-        self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
-        self._built: list[set[str]] = [set() for _ in range(MAX_NESTED + 2)]
-        """First names of objects at each depth that were an envelope at last: the next such one is built at once."""
+            objects = (Custom(self.settings.message_field, self.settings.metadata_fields), *objects)
+        # Compression and binary encodings are no shipper's: they are undone around the named one too.
+        encodings: tuple[BytesEnvelope, ...] = () if wanted == plugins.NONE else known.bytes
+        if schemas is not None:
+            encodings = tuple(Confluent(schemas) if isinstance(e, Confluent) else e for e in encodings)
+        self._envelopes = Unwrapper(objects, chosen(known.texts, wanted), encodings)
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
@@ -101,7 +75,7 @@ class Reader:
         lines: list[Unread] = []
         try:
             if value is not None and len(value) <= MAX_MESSAGE_BYTES:
-                self._value(value, None, "", 0, lines)
+                self._envelopes.value(value, None, "", 0, lines)
                 return lines
             error = (
                 "empty value"
@@ -123,7 +97,7 @@ class Reader:
         """A line that was put together from pieces, without the envelopes that only now show."""
         lines: list[Unread] = []
         if isinstance(unread.line, str):
-            self._text(unread.line, unread.around, unread.envelope, 0, lines)
+            self._envelopes.text(unread.line, unread.around, unread.envelope, 0, lines)
         return lines[0] if len(lines) == 1 else unread
 
     def parse(self, unread: Unread) -> Record | None:
@@ -153,146 +127,6 @@ class Reader:
         if len(record.text) > self._max_text:
             record.text, record.cut = record.text[: self._max_text], True
         return record
-
-    def _value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
-        is_object = value[:2] == b'{"'  # text for sure, no bytes of another kind
-        if (
-            is_object
-            and value[2:LONGEST_NAME].partition(b'"')[0].decode("latin-1") in self._built[depth]
-            and self._is_envelope(value, around, names, depth, lines)
-        ):
-            return
-        for envelope in () if is_object or depth >= MAX_NESTED else self._bytes:
-            held = envelope.unwrap(value)
-            if held is not None:
-                self._inside(envelope.name, held, around, names, depth, lines)
-                return
-        text = formats.decode(value)
-        if not is_object and is_binary(text):
-            raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
-        self._text(text, around, names, depth, lines)
-
-    def _is_envelope(
-        self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]
-    ) -> bool:
-        """Undoes the envelope that an object in plain UTF-8 most likely is, without making it text before."""
-        if len(value) > MAX_CONTAINERS:
-            return False
-        try:
-            event = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return False
-        return self._unwrapped(event, around, names, depth, lines)
-
-    def _inside(
-        self,
-        name: str,
-        held: Iterable[Inner | bytes],
-        around: Inner | None,
-        names: str,
-        depth: int,
-        lines: list[Unread],
-    ) -> None:
-        """What one envelope held, each with all that is known around it."""
-        names = f"{names}/{name}" if names else name
-        for inner in held:
-            if isinstance(inner, bytes):
-                self._value(inner, around, names, depth + 1, lines)
-                continue
-            known = inner if around is None else within(inner, around)
-            line = inner.line
-            if inner.partial:  # half a line is read when the other half is there
-                lines.append(Unread(line, known, names))
-            elif isinstance(line, str):
-                self._text(line, known, names, depth + 1, lines)
-            elif not self._unwrapped(line, known, names, depth + 1, lines):
-                lines.append(Unread(line, known, names))
-            if len(lines) > MAX_LINES:
-                raise TooManyLines
-
-    def _text(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
-        if "\x00" in text:
-            text = text.replace("\x00", "\ufffd")
-        if text[:1] in JSON_BEGINS:
-            if self._json(text, around, names, depth, lines):
-                return
-        else:
-            for place, mark in self._marks:
-                if text.startswith(mark, place):
-                    if self._is_text_envelope(text, around, names, depth, lines):
-                        return
-                    break
-        lines.append(Unread(text, around, names))
-
-    def _is_text_envelope(
-        self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]
-    ) -> bool:
-        """Undoes the envelope that text with one of their marks may be."""
-        for envelope in self._texts if depth < MAX_NESTED else ():
-            held = envelope.unwrap(text)
-            if held is not None:
-                self._inside(envelope.name, held, around, names, depth, lines)
-                return True
-        return False
-
-    def _json(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> bool:
-        """What JSON text holds; False when it is read as text."""
-        first, built = text[2:LONGEST_NAME].partition('"')[0], self._built[depth]
-        if text[0] == "{" and first not in built:
-            known = formats.known_json(text)
-            if known is not None and (depth >= MAX_NESTED or not self._candidates_of(known.plan.top)):
-                lines.append(Unread(known, around, names))
-                return True
-        events = formats.json_events(text)
-        if len(events) == 1 and isinstance(events[0], dict):
-            if not self._candidates_of(tuple(events[0])):
-                built.discard(first)
-            elif len(built) < SHAPES:
-                built.add(first)
-            if not self._unwrapped(events[0], around, names, depth, lines):
-                lines.append(Unread(events[0], around, names, text))
-            return True
-        if not events or depth >= MAX_NESTED:
-            return False
-        self._several(events, around or Inner(""), names, depth, lines)
-        return True
-
-    def _several(self, events: list[Any], around: Inner, names: str, depth: int, lines: list[Unread]) -> None:
-        """Objects and texts of one message, each of which is shown without the others."""
-        for event in events:
-            if isinstance(event, str):
-                self._text(event, around, names, depth + 1, lines)
-            elif not self._unwrapped(event, around, names, depth, lines):
-                lines.append(Unread(event, around, names))
-            if len(lines) > MAX_LINES:
-                raise TooManyLines
-
-    def _unwrapped(
-        self, event: dict[str, Any], around: Inner | None, names: str, depth: int, lines: list[Unread]
-    ) -> bool:
-        """Adds the lines of an object that is an envelope; False for any other."""
-        for envelope in self._candidates_of(tuple(event)) if depth < MAX_NESTED else ():
-            held = envelope.unwrap(event)
-            if held is not None:
-                self._inside(envelope.name, held, around, names, depth, lines)
-                return True
-        return False
-
-    def _candidates_of(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
-        """The envelopes that an object with these names may be, remembered for the next one."""
-        if (known := self._shapes.get(shape)) is not None:
-            return known
-        names = frozenset(shape)
-        found = tuple(envelope for envelope in self._objects if envelope.matches(names))
-        if len(self._shapes) < SHAPES and len(shape) <= formats.MAX_FIELDS:
-            self._shapes[shape] = found
-        return found
-
-
-def mark_of(envelope: TextEnvelope) -> tuple[int, str]:
-    """Where texts that it may be have what; what all have when it does not say."""
-    mark: tuple[int, str] = getattr(envelope, "mark", (0, ""))
-    return mark
 
 
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:
