@@ -64,7 +64,7 @@ class Filebeat:
         shipper = event.copy()
         del shipper["message"]
         if _WITH_MESSAGE.issuperset(event) and (type(log) is not dict or _PLAIN_LOG.issuperset(log)):
-            return [Inner(message, moment, 0, columns, {self.name: shipper}, stream=stream)]
+            return [Inner(message, moment, 0, columns, {self.name: shipper}, None, None, stream)]
         program, severity = _add_parsed(event, columns)
         if program:
             message = without_header(message, program)
