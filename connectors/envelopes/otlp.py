@@ -121,10 +121,11 @@ def _line(scope: Scope, record: dict[str, Any]) -> Inner:
     if span := get("spanId") or get("span_id"):
         ids = {"spanId": span} if ids is None else {"traceId": trace, "spanId": span}
     event = get("eventName") or get("event_name")
+    severity_number = get("severityNumber") or get("severity_number")
     return scope.line(
         _seconds(get("timeUnixNano") or get("time_unix_nano"))
         or _seconds(get("observedTimeUnixNano") or get("observed_time_unix_nano")),
-        _number(get("severityNumber") or get("severity_number")),
+        _number(severity_number) if severity_number else 0,
         level if type(level) is str else "",
         body,
         _attributes(attributes) if attributes else NO_ATTRIBUTES,
@@ -232,8 +233,6 @@ def _seconds(stamp: Any) -> float | None:
 
 def _number(value: Any) -> int:
     """A severity number, which may be text or its name; 0 for what is none."""
-    if not value:
-        return 0
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):

@@ -103,7 +103,9 @@ class Scope:
                 attributes, made = _apart(attributes)
                 if made:
                     ids = {**ids, **made} if ids is not None else made
-                    stream = _within(stream, made)
+                    for part in _READ_FROM:
+                        if part in made and (text := text_of(made[part])):
+                            stream = f"{stream} {text}" if stream else text
                 break
         is_text = type(body) is str
         inner = Inner(
@@ -171,17 +173,11 @@ def _apart(attributes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     content: dict[str, Any] = {}
     made: dict[str, Any] = {}
     for name, value in attributes.items():
-        of_collector = name in _SHIPPERS_NAMES or name.startswith(_SHIPPERS)
-        (made if of_collector else content)[name] = value
+        if name in _SHIPPERS_NAMES or name.startswith(_SHIPPERS):
+            made[name] = value
+        else:
+            content[name] = value
     return content, made
-
-
-def _within(stream: str, made: dict[str, Any]) -> str:
-    """The stream of a line within its resource's: the file or the output that it was read from."""
-    for name in _READ_FROM:
-        if name in made and (text := text_of(made[name])):
-            stream = f"{stream} {text}" if stream else text
-    return stream
 
 
 def severity(level: str) -> int:

@@ -153,7 +153,11 @@ class Unwrapper:
         self, event: dict[str, Any], around: Inner | None, names: str, depth: int, lines: list[Unread]
     ) -> bool:
         """Adds the lines of an object that is an envelope; False for any other."""
-        for envelope in self._candidates_of(tuple(event)) if depth < MAX_NESTED else ():
+        shape = tuple(event)
+        candidates = self._shapes.get(shape)
+        if candidates is None:
+            candidates = self._candidates_of(shape)
+        for envelope in candidates if depth < MAX_NESTED else ():
             held = envelope.unwrap(event)
             if held is not None:
                 self._inside(envelope.name, held, around, names, depth, lines)
