@@ -16,6 +16,7 @@ from typing import Any, NoReturn, cast
 import faust
 from faust.app.base import BootStrategy
 
+from connectors.envelopes.plugins import known_envelopes
 from stream_processors.assembly import limit_blas, make_embedder, make_store
 from stream_processors.delivery.service import StreamService
 from stream_processors.detection.pipeline import Pipeline
@@ -87,6 +88,7 @@ def _exit_now() -> None:
 def make_app(settings: Settings) -> App:
     """The Faust app: two channels, an agent over each, and the service that feeds them."""
     limit_blas()
+    known_envelopes()  # a broken plug-in is said before anything starts
     encoder, store = make_embedder(settings), make_store(settings)
     app = App(
         settings.stream.group,

@@ -16,7 +16,7 @@ from connectors.envelopes.values import as_text
 
 RESOURCES = 1_024
 """Resources that are remembered with what their lines have in common; more, and all are looked at anew."""
-LONGEST_RESOURCE = 16_384
+LONGEST_RESOURCE = 4_096
 """Bytes of one that is remembered."""
 _MEMBERS = frozenset({"resourceLogs", "resource_logs"})
 _SCOPES = ("scopeLogs", "scope_logs", "instrumentationLibraryLogs")

@@ -30,7 +30,9 @@ _SHIPPERS = ("log.file.", "log.record.")
 _SHIPPERS_NAMES = frozenset({"log.iostream", "logtag"})
 """Attributes of a record that its collector made: where it was read, and the line as it was before."""
 _READ_FROM = ("log.file.path", "log.file.name", "log.iostream")
-_MAX_LEVELS = _MAX_SCOPES = 64
+_MAX_SCOPES, _LONGEST_NAME = 8, 256
+_MAX_LEVELS, _LONGEST_LEVEL = 16, 32
+"""Of a resource's scopes, and of their levels, so many of so many characters are remembered."""
 _NANOSECONDS = 1_000_000_000
 _EARLIEST, _LATEST = stamps.EARLIEST * _NANOSECONDS, stamps.LATEST * _NANOSECONDS
 _SEVERITY_NUMBER = "SEVERITY_NUMBER_"
@@ -60,7 +62,7 @@ class Resource:
         scope = self._scopes.get(name)
         if scope is None:
             scope = Scope(self, name, {})
-            if len(self._scopes) < _MAX_SCOPES:
+            if len(self._scopes) < _MAX_SCOPES and len(name) <= _LONGEST_NAME:
                 self._scopes[name] = scope
         return scope
 
@@ -95,7 +97,7 @@ class Scope:
         columns = self._columns.get(level)
         if columns is None:
             columns = {**self._columns[""], LEVEL: level}
-            if len(self._columns) < _MAX_LEVELS:
+            if len(self._columns) < _MAX_LEVELS and len(level) <= _LONGEST_LEVEL:
                 self._columns[level] = columns
         stream = self._stream
         for name in attributes:

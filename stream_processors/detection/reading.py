@@ -186,6 +186,8 @@ class LineReader:
                 step.failed.append(Failed(line_of(message, index), error))
                 continue
             if record is not None:
+                if len(group) > 1 and isinstance(unread.line, str):
+                    record.line = unread.line  # the message alone would show its first part only
                 happened = believed(record.time, message.timestamp, now) if by_line else message.timestamp
                 step.lines.append(line_of(message, index, record, happened))
 

@@ -66,7 +66,6 @@ NAMELESS = {
     "JSON number": b"17",
     "gzip": gzip.compress(b'{"message": "hello"}'),
     "UTF-16": "hello".encode("utf-16"),
-    "Avro": b"\x00\x00\x00\x00\x01\x0ehello",
     "random bytes": bytes(range(256)),
 }
 

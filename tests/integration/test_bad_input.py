@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from connectors.formats import parse
+from connectors.envelopes import read
 from connectors.kafka import ensure_topic
 from tests.integration.harness import log_lines, read_topic
 
@@ -39,7 +39,7 @@ def test_bad_lines_among_good_ones_are_counted_once(stream_factory):
         assert worker.terminate() == 0
     stats = stream.store.stats(stream.topic)
     assert stats.dead_letters == 0
-    assert stats.parse_errors == sum(parse(value).parse_error is not None for value in values) > 0
+    assert stats.parse_errors == sum(r.parse_error is not None for value in values for r in read(value)) > 0
     stream.assert_each_line_counted_once()
     for answers in (stream.store.anomalies(stream.topic), stream.store.patterns(stream.topic)):
         assert answers

@@ -100,18 +100,26 @@ def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client
     client.rename(feed, "aside")
     client.set(feed, "of another type")
     later = anomaly(9, timestamp=NOW - 3 * BUCKET_SECONDS)
+    refused = replace(
+        full_step(10, 30),
+        patterns=[pattern("p1", count=9, seen=NOW - 9), pattern("p2")],
+        windows=[window(60, count=99), window(120)],
+        waiting_from=None,
+        topic_id="topic-2",
+        model="m2",
+        anomalies=[later],
+    )
+    refused.parts["api"].snapshot, refused.parts["api"].forget = None, True
+    refused.parts["api"].anomalies = []
+    refused.parts["web"] = replace(refused.parts["api"], source="logs/web", anomalies=[later])
+    web = store.key("logs/web", "feed")
+    client.set(web, "of another type")
+    with pytest.raises(StoreRefused, match="logs}/web:feed"):
+        store.apply(replace(refused, anomalies=[]))
+    assert store.stored("logs", 0, 9) == before[3]
+    client.delete(web)
     with pytest.raises(StoreRefused, match="XADD"):
-        store.apply(
-            replace(
-                full_step(10, 30),
-                patterns=[pattern("p1", count=9, seen=NOW - 9), pattern("p2")],
-                windows=[window(60, count=99), window(120)],
-                waiting_from=None,
-                topic_id="topic-2",
-                model="m2",
-                anomalies=[later],
-            )
-        )
+        store.apply(refused)
     client.rename("aside", feed)
     assert everything(store) == before
 

@@ -13,6 +13,7 @@ from connectors.envelopes.joining import MOST_LINES, MOST_SECONDS, Joiner
 from connectors.records import Message
 from stream_processors.detection import reading
 from stream_processors.detection.reading import LineReader
+from stream_processors.detection.texts import display_text
 
 JOIN = ReadingSettings(multiline=True)
 TRACE = [
@@ -123,6 +124,7 @@ class TestJoining:
         assert [(line.offset, line.record.text) for line in step.lines][1] == (1, "\n".join(TRACE))
         assert [line.offset for line in step.lines] == [0, 1, 4, 5]
         assert [part.offset for part in step.joined[1, 0]] == [1, 2, 3]
+        assert display_text(step.lines[1]) == "\n".join(TRACE)
 
     def test_it_is_off_unless_asked_for(self):
         (step,) = read_all(added(*TRACE))

@@ -322,3 +322,16 @@ def test_a_merge_of_nothing_is_refused():
 def test_impossible_options_are_refused(options):
     with pytest.raises(ValueError, match="at least 1, got"):
         WindowSampler(DIM, **options)
+
+
+def test_a_long_message_that_comes_back_to_a_window_loses_no_line_of_it():
+    """Its lines come in several parts of one step, and what it opened twice could not be told apart."""
+    sampler, kept = WindowSampler(DIM, seconds=60), {}
+    for part in range(3):
+        times = np.arange(0.0, 600.0, 60.0)
+        places = [(7, 10 * part + n) for n in range(10)]
+        for found in sampler.add(times, vectors_of(10), lambda _: "line", places):
+            kept[found.start, found.opened] = found
+    assert sum(found.count for found in kept.values()) == 30
+    sampler.add(np.array([0.0]), vectors_of(1), lambda _: "line", [(8, 0)])
+    assert len(sampler._open) == OPEN_WINDOWS
