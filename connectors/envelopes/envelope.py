@@ -71,7 +71,11 @@ class TextEnvelope(Protocol):
 
 
 class BytesEnvelope(Protocol):
-    """An envelope of bytes that are no text: told by its first bytes."""
+    """An envelope of bytes that are no text: told by its first bytes.
+
+    It may have ``firsts``, the bytes that such a value begins with: one that begins with none of them is shown to no
+    envelope, unless one of them does not say.
+    """
 
     name: str
 

@@ -20,6 +20,7 @@ class OtlpProto:
     """LogsData, told by its frame: nothing but ResourceLogs up to the last byte."""
 
     name = NAME
+    firsts = b"\n"
 
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """One line a log record. Raises ValueError for a message that is cut or no LogsData within a good frame."""

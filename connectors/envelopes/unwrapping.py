@@ -42,6 +42,7 @@ class Unwrapper:
     ) -> None:
         self._objects, self._texts, self._bytes = objects, texts, bytes_
         self._marks = sorted({mark_of(envelope) for envelope in texts})
+        self._firsts = frozenset(first for envelope in bytes_ for first in firsts_of(envelope))
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
         self._built: list[set[str]] = [set() for _ in range(MAX_NESTED + 2)]
         """First names of the objects at each depth that may be an envelope: the next such one is built at once."""
@@ -58,7 +59,8 @@ class Unwrapper:
                     lines.append(Unread(event, around, names, formats.decode(value)))
                     self._note(first, event, depth)
                 return
-        for envelope in () if is_object or depth >= MAX_NESTED else self._bytes:
+        is_known = not is_object and value[:1] in self._firsts
+        for envelope in self._bytes if is_known and depth < MAX_NESTED else ():
             held = envelope.unwrap(value)
             if held is not None:
                 self._inside(envelope.name, held, around, names, depth, lines)
@@ -187,6 +189,12 @@ def mark_of(envelope: TextEnvelope) -> tuple[int, str]:
     """Where texts that it may be have what; what all have when it does not say."""
     mark: tuple[int, str] = getattr(envelope, "mark", (0, ""))
     return mark
+
+
+def firsts_of(envelope: BytesEnvelope) -> list[bytes]:
+    """What values that it may be begin with; what all begin with when it does not say."""
+    firsts: bytes | None = getattr(envelope, "firsts", None)
+    return [b"", *(bytes([first]) for first in (range(256) if firsts is None else firsts))]
 
 
 def json_object(value: bytes) -> dict[str, Any] | None:
