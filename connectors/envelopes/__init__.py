@@ -7,7 +7,8 @@ is inside is read as if it had come alone, further envelopes included.
 
 from __future__ import annotations
 
-from connectors.envelopes.reading import MAX_LINES, Reader, read
+from connectors.envelopes.reading import Reader, read
 from connectors.envelopes.settings import ReadingSettings
+from connectors.envelopes.unwrapping import MAX_LINES
 
 __all__ = ["MAX_LINES", "Reader", "ReadingSettings", "read"]

@@ -22,6 +22,7 @@ class Gzip:
     """One or more gzip members; CloudWatch Logs subscriptions come so."""
 
     name = "gzip"
+    firsts = GZIP_MAGIC[:1]
 
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """The value inside. Raises ValueError for a broken one and one of more than MAX_MESSAGE_BYTES."""
@@ -48,6 +49,7 @@ class Zstd:
     """Zstandard frames."""
 
     name = "zstd"
+    firsts = ZSTD_MAGIC[:1]
 
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """As of ``Gzip``."""

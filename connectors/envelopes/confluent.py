@@ -25,6 +25,7 @@ class Confluent:
     """Messages of producers with a schema registry; without one here they are dead letters that say so."""
 
     name = "confluent"
+    firsts = b"\0"
 
     def __init__(self, schemas: Schemas | None = None) -> None:
         self._schemas = schemas

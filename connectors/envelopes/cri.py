@@ -13,6 +13,7 @@ class Cri:
     """A time in RFC 3339, a stream, tags of which the first is ``F`` (full) or ``P`` (partial), the line."""
 
     name = "cri"
+    mark = (10, "T")
 
     def unwrap(self, text: str) -> list[Inner] | None:
         """The line; None for any other text."""

@@ -58,7 +58,11 @@ class ObjectEnvelope(Protocol):
 
 
 class TextEnvelope(Protocol):
-    """An envelope that is text around, mostly before, the line."""
+    """An envelope that is text around, mostly before, the line.
+
+    It may have a ``mark``, a place and what each such text has there, e.g. ``(0, "<")``: only text with a mark is shown
+    to envelopes, and all of it when one of them has none.
+    """
 
     name: str
 
@@ -67,7 +71,11 @@ class TextEnvelope(Protocol):
 
 
 class BytesEnvelope(Protocol):
-    """An envelope of bytes that are no text: told by its first bytes."""
+    """An envelope of bytes that are no text: told by its first bytes.
+
+    It may have ``firsts``, the bytes that such a value begins with: one that begins with none of them is shown to no
+    envelope, unless one of them does not say.
+    """
 
     name: str
 

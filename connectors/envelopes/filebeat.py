@@ -45,12 +45,11 @@ class Filebeat:
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; None for what no Beat made."""
-        if not is_beat(event):
+        mark = event.get("@metadata")
+        if not (type(mark) is dict and type(mark.get("beat")) is str) and not is_beat(event):
             return None
-        columns: dict[str, str] = {}
         host = host_name(event)
-        if host:
-            columns[HOST] = host
+        columns = {HOST: host} if host else {}
         if "kubernetes" in event or "container" in event:
             _add_container(columns, event)
         log = event.get("log")
@@ -65,7 +64,7 @@ class Filebeat:
         shipper = event.copy()
         del shipper["message"]
         if _WITH_MESSAGE.issuperset(event) and (type(log) is not dict or _PLAIN_LOG.issuperset(log)):
-            return [Inner(message, moment, 0, columns, {self.name: shipper}, stream=stream)]
+            return [Inner(message, moment, 0, columns, {self.name: shipper}, None, None, stream)]
         program, severity = _add_parsed(event, columns)
         if program:
             message = without_header(message, program)

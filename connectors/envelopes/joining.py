@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from connectors.envelopes.reading import Unread
+from connectors.envelopes.unread import Unread
 from connectors.records import Message
 
 MOST_LINES = 500

@@ -74,6 +74,7 @@ class LogstashPlain:
     """``2026-11-25T10:00:00.000Z {name=h} <line>``, or ``h`` or ``%{host}`` in place of the map."""
 
     name = "logstash"
+    mark = (10, "T")
 
     def unwrap(self, text: str) -> list[Inner] | None:
         """The line; None for any other text.

@@ -21,6 +21,7 @@ class MessagePack:
     """One or more maps or pairs after one another, told by the first byte and by reading to the last one."""
 
     name = "msgpack"
+    firsts = bytes(_MAPS | _ARRAYS)
 
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """One line a map. Raises ValueError for one that is cut or broken after its first name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -11,14 +12,27 @@ import orjson
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.otlp_records import NAME, NO_ATTRIBUTES, Resource, Scope, number, seconds, severity
 from connectors.envelopes.plain import MAX_DEPTH, plain, text_of
+from connectors.envelopes.values import as_text
 
+RESOURCES = 1_024
+"""Resources that are remembered with what their lines have in common; more, and all are looked at anew."""
+LONGEST_RESOURCE = 4_096
+"""Bytes of one that is remembered."""
 _MEMBERS = frozenset({"resourceLogs", "resource_logs"})
+_SCOPES = ("scopeLogs", "scope_logs", "instrumentationLibraryLogs")
+_RECORDS = ("logRecords", "log_records", "logs")
+_BESIDE_SCOPES = frozenset({"resource", "schemaUrl", "schema_url", *_SCOPES})
+_BESIDE_RECORDS = frozenset({"scope", "instrumentationLibrary", "schemaUrl", "schema_url", *_RECORDS})
+"""Members of a resource and of a scope: one that has no other has no records, one that has others has lost them."""
 
 
 class OtlpJson:
     """An object with ``resourceLogs``; each name may be spelled with underscores too."""
 
     name = NAME
+
+    def __init__(self) -> None:
+        self._resources: dict[bytes, Resource] = {}
 
     def matches(self, names: frozenset[str]) -> bool:
         """Whether the signature is there."""
@@ -34,31 +48,63 @@ class OtlpJson:
             if not isinstance(group, dict):
                 lines.append(_odd(group, "resourceLogs"))
                 continue
-            resource = Resource(_attributes(_object(group.get("resource")).get("attributes")))
-            for name in ("scopeLogs", "scope_logs", "instrumentationLibraryLogs"):
-                scopes = group.get(name)
-                for scoped in scopes if isinstance(scopes, list) else [scopes] if scopes else ():
-                    if isinstance(scoped, dict):
-                        _add_scope(lines, resource, scoped)
-                    else:
-                        lines.append(_odd(scoped, name))
+            resource = self._resource(group.get("resource"))
+            for scoped in _held(group, _SCOPES, _BESIDE_SCOPES):
+                if isinstance(scoped, Inner):
+                    lines.append(scoped)
+                    continue
+                scope = _scope(resource, scoped.get("scope") or scoped.get("instrumentationLibrary"))
+                for record in _held(scoped, _RECORDS, _BESIDE_RECORDS):
+                    lines.append(record if isinstance(record, Inner) else _line(scope, record))
         return lines
 
+    def _resource(self, found: Any) -> Resource:
+        """The resource, which is the same one in many messages."""
+        try:
+            key = orjson.dumps(found)
+        except TypeError:  # deeper than orjson writes
+            return _resource_of(found)
+        resource = self._resources.get(key)
+        if resource is None:
+            resource = _resource_of(found)
+            if len(self._resources) >= RESOURCES:
+                self._resources.clear()
+            if len(key) <= LONGEST_RESOURCE:
+                self._resources[key] = resource
+        return resource
 
-def _add_scope(lines: list[Inner], resource: Resource, scoped: dict[str, Any]) -> None:
-    """Adds the lines of one scope."""
-    found = _object(scoped.get("scope") or scoped.get("instrumentationLibrary"))
-    rest = {name: value for name, value in found.items() if name not in ("name", "attributes") and value}
+
+def _held(
+    holder: dict[str, Any], spellings: tuple[str, ...], beside: frozenset[str]
+) -> Iterator[dict[str, Any] | Inner]:
+    """The objects that a resource or a scope holds; what is none, or is under no name that is known, is a line with
+    an error.
+    """
+    for name in spellings:
+        held = holder.get(name)
+        if held is not None:
+            for item in held if type(held) is list else [held]:
+                yield item if type(item) is dict else _odd(item, name)
+    if not beside.issuperset(holder) and holder.keys().isdisjoint(spellings):
+        yield Inner(as_text(holder), error=f"OTLP: {spellings[0]} is missing")
+
+
+def _resource_of(found: Any) -> Resource:
+    return Resource(_attributes(_object(found).get("attributes")))
+
+
+def _scope(resource: Resource, found: Any) -> Scope:
+    """The scope of a resource; one without attributes or a version is made once."""
+    if not found:
+        return resource.scope("")
+    found = _object(found)
+    name = text_of(found.get("name"))
+    rest = {
+        member: value for member, value in found.items() if member not in ("name", "attributes") and value
+    }
     if attributes := _attributes(found.get("attributes")):
         rest["attributes"] = attributes
-    scope = Scope(resource, text_of(found.get("name")), plain(rest))
-    for name in ("logRecords", "log_records", "logs"):
-        records = scoped.get(name)
-        for record in records if isinstance(records, list) else [records] if records else ():
-            if isinstance(record, dict):
-                lines.append(_line(scope, record))
-            else:
-                lines.append(_odd(record, name))
+    return Scope(resource, name, plain(rest)) if rest else resource.scope(name)
 
 
 def _line(scope: Scope, record: dict[str, Any]) -> Inner:
@@ -74,15 +120,17 @@ def _line(scope: Scope, record: dict[str, Any]) -> Inner:
         ids = {"traceId": trace}
     if span := get("spanId") or get("span_id"):
         ids = {"spanId": span} if ids is None else {"traceId": trace, "spanId": span}
+    event = get("eventName") or get("event_name")
+    severity_number = get("severityNumber") or get("severity_number")
     return scope.line(
-        time=_seconds(get("timeUnixNano") or get("time_unix_nano"))
+        _seconds(get("timeUnixNano") or get("time_unix_nano"))
         or _seconds(get("observedTimeUnixNano") or get("observed_time_unix_nano")),
-        number=_number(get("severityNumber") or get("severity_number")),
-        level=level if type(level) is str else "",
-        body=body,
-        attributes=_attributes(attributes) if attributes else NO_ATTRIBUTES,
-        ids=ids,
-        event=text_of(get("eventName") or get("event_name")),
+        _number(severity_number) if severity_number else 0,
+        level if type(level) is str else "",
+        body,
+        _attributes(attributes) if attributes else NO_ATTRIBUTES,
+        ids,
+        text_of(event) if event else "",
     )
 
 
@@ -178,17 +226,15 @@ def _seconds(stamp: Any) -> float | None:
     if not stamp:
         return None
     try:
-        return seconds(stamp if type(stamp) is int else int(stamp))
+        return seconds(int(stamp))
     except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _number(value: Any) -> int:
     """A severity number, which may be text or its name; 0 for what is none."""
-    if type(value) is int:
-        return value
     try:
-        return int(value) if value else 0
+        return int(value)
     except (TypeError, ValueError, OverflowError):
         return severity(value) if isinstance(value, str) else 0
 
@@ -198,4 +244,4 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _odd(value: Any, where: str) -> Inner:
-    return Inner(orjson.dumps(value).decode(), error=f"OTLP: expected an object in {where}")
+    return Inner(as_text(value), error=f"OTLP: expected an object in {where}")

@@ -20,6 +20,7 @@ class OtlpProto:
     """LogsData, told by its frame: nothing but ResourceLogs up to the last byte."""
 
     name = NAME
+    firsts = b"\n"
 
     def unwrap(self, value: bytes) -> list[Inner | bytes] | None:
         """One line a log record. Raises ValueError for a message that is cut or no LogsData within a good frame."""
@@ -69,13 +70,13 @@ def _line(scope: Scope, record: Any) -> Inner:
         ids = {**(ids or {}), "spanId": span.hex()}
     attributes = record.attributes
     return scope.line(
-        time=seconds(record.time_unix_nano) or seconds(record.observed_time_unix_nano),
-        number=record.severity_number,
-        level=record.severity_text,
-        body=_native(record.body, bytes_too=True),
-        attributes=_attributes(attributes) if attributes else NO_ATTRIBUTES,
-        ids=ids,
-        event=record.event_name,
+        seconds(record.time_unix_nano) or seconds(record.observed_time_unix_nano),
+        record.severity_number,
+        record.severity_text,
+        _native(record.body, bytes_too=True),
+        _attributes(attributes) if attributes else NO_ATTRIBUTES,
+        ids,
+        record.event_name,
     )
 
 

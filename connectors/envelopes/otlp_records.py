@@ -30,7 +30,9 @@ _SHIPPERS = ("log.file.", "log.record.")
 _SHIPPERS_NAMES = frozenset({"log.iostream", "logtag"})
 """Attributes of a record that its collector made: where it was read, and the line as it was before."""
 _READ_FROM = ("log.file.path", "log.file.name", "log.iostream")
-_MAX_LEVELS = 64
+_MAX_SCOPES, _LONGEST_NAME = 8, 256
+_MAX_LEVELS, _LONGEST_LEVEL = 16, 32
+"""Of a resource's scopes, and of their levels, so many of so many characters are remembered."""
 _NANOSECONDS = 1_000_000_000
 _EARLIEST, _LATEST = stamps.EARLIEST * _NANOSECONDS, stamps.LATEST * _NANOSECONDS
 _SEVERITY_NUMBER = "SEVERITY_NUMBER_"
@@ -53,6 +55,16 @@ class Resource:
                 self.columns[column] = text
         origin = [self.columns.get(name, "") for name in ORIGIN]
         self.stream = " ".join(filter(None, origin + [text_of(self.rest.get(name)) for name in _STREAM]))
+        self._scopes: dict[str, Scope] = {}
+
+    def scope(self, name: str) -> Scope:
+        """Its scope of which no more than the name is said."""
+        scope = self._scopes.get(name)
+        if scope is None:
+            scope = Scope(self, name, {})
+            if len(self._scopes) < _MAX_SCOPES and len(name) <= _LONGEST_NAME:
+                self._scopes[name] = scope
+        return scope
 
 
 class Scope:
@@ -69,7 +81,6 @@ class Scope:
 
     def line(
         self,
-        *,
         time: float | None,
         number: int,
         level: str,
@@ -86,26 +97,32 @@ class Scope:
         columns = self._columns.get(level)
         if columns is None:
             columns = {**self._columns[""], LEVEL: level}
-            if len(self._columns) < _MAX_LEVELS:
+            if len(self._columns) < _MAX_LEVELS and len(level) <= _LONGEST_LEVEL:
                 self._columns[level] = columns
         stream = self._stream
         for name in attributes:
             if name[:3] == "log":
                 attributes, made = _apart(attributes)
-                ids = {**(ids or {}), **made}
-                stream = " ".join(filter(None, (stream, *(text_of(made.get(name)) for name in _READ_FROM))))
+                if made:
+                    ids = {**ids, **made} if ids is not None else made
+                    for part in _READ_FROM:
+                        if part in made and (text := text_of(made[part])):
+                            stream = f"{stream} {text}" if stream else text
                 break
+        is_text = type(body) is str
         inner = Inner(
-            body if type(body) is str else "",
+            body if is_text else "",
             time,
-            number if 1 <= number <= 24 else severity(level),
+            number if 1 <= number <= 24 else severity(level) if level else 0,
             columns,
             self._shared if ids is None else {NAME: {**self._shipper, **ids}},
-            stream=stream,
+            None,
+            None,
+            stream,
         )
         if attributes or event:
             _add_content(inner, body, attributes, event)
-        elif type(body) is not str:
+        elif not is_text:
             _set_line(inner, body, attributes, event)
         return inner
 
@@ -158,8 +175,10 @@ def _apart(attributes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     content: dict[str, Any] = {}
     made: dict[str, Any] = {}
     for name, value in attributes.items():
-        of_collector = name in _SHIPPERS_NAMES or name.startswith(_SHIPPERS)
-        (made if of_collector else content)[name] = value
+        if name in _SHIPPERS_NAMES or name.startswith(_SHIPPERS):
+            made[name] = value
+        else:
+            content[name] = value
     return content, made
 
 

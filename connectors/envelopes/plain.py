@@ -34,6 +34,8 @@ def plain(value: Any, depth: int = 1) -> Any:
 
 def text_of(value: Any) -> str:
     """A scalar as text, spelled as in JSON; bytes as UTF-8."""
+    if type(value) is str:
+        return value
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, bool):

@@ -28,6 +28,8 @@ def seconds(value: Any) -> float | None:
                 return None
             return minute + second if 0 <= second < 61 else None
         return _first_of_minute(value)
+    if type(value) is float and EARLIEST <= value < LATEST:
+        return value
     if type(value) is int or type(value) is float:
         return since_epoch(value)
     return None

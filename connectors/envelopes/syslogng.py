@@ -84,6 +84,7 @@ class Ewmm:
     """A syslog header of the program ``@syslog-ng`` before the JSON of all name-value pairs."""
 
     name = "ewmm"
+    mark = (0, "<")
 
     def unwrap(self, text: str) -> list[Inner] | None:
         """The JSON, which is one of SyslogNg or a line by itself."""

@@ -134,13 +134,14 @@ class LineReader:
     def _take(self, most_lines: int, limit: int, now: float) -> bool:
         """Unwraps messages until there are enough lines; whether there was any."""
         taken = False
-        while self._messages and self._messages[0].offset < limit and len(self._groups) < most_lines:
+        add, groups = self._joiner.add, self._groups
+        while self._messages and self._messages[0].offset < limit and len(groups) < most_lines:
             message = self._messages[0]
             try:
                 for index, unread in enumerate(self.reader.unwrap(message.value)):
-                    group = self._joiner.add(Part(message, index, unread), now)
+                    group = add(Part(message, index, unread), now)
                     if group is not None:
-                        self._groups.append(group)
+                        groups.append(group)
             except Undecodable as error:
                 self._failed.append(Failed(line_of(message), error, whole=True, ours=False))
             self._messages.popleft()
@@ -162,42 +163,38 @@ class LineReader:
     def _cut(self, end: int) -> Step:
         """The step up to ``end``; what comes after it stays held back."""
         step = Step(end)
-        held = [number for number, group in enumerate(self._groups) if group[0].message.offset >= end][:1]
-        ready = self._groups[: held[0]] if held else self._groups
+        held = next((at for at, group in enumerate(self._groups) if group[0].message.offset >= end), None)
+        ready = self._groups[:held]
         self._groups = self._groups[len(ready) :]
         step.failed = [failure for failure in self._failed if failure.line.offset < end]
         self._failed = [failure for failure in self._failed if failure.line.offset >= end]
-        now = time.time()
-        for group in ready:
-            self._parse(group, step, now)
+        self._parse(ready, step)
         self._done = end
         return step
 
-    def _parse(self, group: Group, step: Step, now: float) -> None:
-        """Adds a group's line to the step, or why it can't be parsed; nothing for a line that names columns."""
-        part = group[0]
-        unread = part.unread
-        if len(group) > 1:
-            unread = self.reader.unwrap_again(joined(group))
-            step.joined[part.message.offset, part.index] = [line_of(p.message, p.index) for p in group]
-        line = line_of(part.message, part.index)
-        try:
-            record = self.reader.parse(unread)
-        except Exception as error:
-            step.failed.append(Failed(line, error))
-            return
-        if record is None:
-            return
-        if len(group) > 1 and isinstance(unread.line, str):
-            record.line = unread.line  # the message alone would show its first part only
-        line.record = record
-        if self._by_line:
-            line.timestamp = believed(record.time, line.timestamp, now)
-        step.lines.append(line)
+    def _parse(self, groups: list[Group], step: Step) -> None:
+        """Adds each group's line to the step, or why it can't be parsed; nothing for a line that names columns."""
+        parse, by_line, now = self.reader.parse, self._by_line, time.time()
+        for group in groups:
+            message, index, unread = group[0].message, group[0].index, group[0].unread
+            if len(group) > 1:
+                unread = self.reader.unwrap_again(joined(group))
+                step.joined[message.offset, index] = [line_of(p.message, p.index) for p in group]
+            try:
+                record = parse(unread)
+            except Exception as error:
+                step.failed.append(Failed(line_of(message, index), error))
+                continue
+            if record is not None:
+                if len(group) > 1 and isinstance(unread.line, str):
+                    record.line = unread.line  # the message alone would show its first part only
+                happened = believed(record.time, message.timestamp, now) if by_line else message.timestamp
+                step.lines.append(line_of(message, index, record, happened))
 
 
-def line_of(message: Message, index: int = 0) -> Line:
-    """A line of a message, not parsed yet."""
-    return Line(
-        message.offset, message.timestamp, UNPARSED, message.key, message.value, message.headers, False, index
-    )
+def line_of(
+    message: Message, index: int = 0, record: Record = UNPARSED, happened: float | None = None
+) -> Line:
+    """A line of a message, not parsed yet unless its record is given."""
+    timestamp = message.timestamp if happened is None else happened
+    return Line(message.offset, timestamp, record, message.key, message.value, message.headers, False, index)

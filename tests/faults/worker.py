@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.envelopes import Reader
-from connectors.envelopes.reading import Unread
+from connectors.envelopes.unread import Unread
 from connectors.records import Record
 from encoder_core.encoder import Embedded, EncoderStats
 from tests.fakes import unit

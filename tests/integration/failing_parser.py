@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.envelopes import Reader
-from connectors.envelopes.reading import Unread
+from connectors.envelopes.unread import Unread
 from connectors.records import Record
 from stream_processors.cli import main
 

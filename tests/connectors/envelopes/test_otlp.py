@@ -205,6 +205,33 @@ def test_what_is_no_record_is_a_line_with_an_error_beside_the_good_ones():
     assert [line.parse_error is None for line in lines] == [False, False, False, True, False]
     assert lines[0].parse_error == "OTLP: expected an object in resourceLogs"
     assert read({"resourceLogs": []}) == []
+
+
+def test_a_resource_or_scope_whose_records_are_lost_is_a_line_with_an_error():
+    for group, error in (
+        ({"scopeLogs": 0}, "OTLP: expected an object in scopeLogs"),
+        ({"scopeLogs": "x"}, "OTLP: expected an object in scopeLogs"),
+        ({"resource": {}, "scopeLogz": [{"logRecords": [body("x")]}]}, "OTLP: scopeLogs is missing"),
+        ({"scopeLogs": [{"scope": {}, "records": [body("x")]}]}, "OTLP: logRecords is missing"),
+        ({"scopeLogs": {"logRecords": False}}, "OTLP: expected an object in logRecords"),
+    ):
+        (line,) = read({"resourceLogs": [group]})
+        assert line.parse_error == error
+    nothing_lost = [{}, {"resource": {}, "scopeLogs": None}, {"scopeLogs": [{"scope": {}, "logRecords": []}]}]
+    assert read({"resourceLogs": nothing_lost}) == []
+
+
+def test_resources_that_are_alike_in_many_messages_are_told_apart_by_all_they_say():
+    reader = Reader()
+    for text in "abab":
+        other = [*RESOURCE, *attributes(service__version={"stringValue": text})]
+        event = message(body("x"), resource=other, scope={"name": text})
+        (line,) = reader.read(json.dumps(event).encode())
+        assert line.fields[LOGGER] == text
+        assert line.shipper["otlp"]["resource"]["service.version"] == text
+
+
+def test_text_below_the_signature_is_json_without_it():
     assert read({"resourceLogs": "x"})[0].format == "json"
 
 
