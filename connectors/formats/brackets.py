@@ -41,7 +41,7 @@ class Meaning(NamedTuple):
 @lru_cache(maxsize=8192)
 def meaning(content: str) -> Meaning | None:
     """What the content of a bracket says without blanks around it; None when it is no part of a header."""
-    if content in ("", "-"):
+    if not any(map(str.isalnum, content)):
         return Meaning(sure=True, columns=())
     if content.upper() in LEVELS or content in LETTERS:
         return Meaning(True, (), content)
@@ -81,6 +81,8 @@ def _among(content: str) -> Meaning | None:
 def _names(content: str) -> Meaning | None:
     """A logger, a thread, ids."""
     if _WORD.fullmatch(content):
+        if not any(map(str.isalpha, content)):
+            return Meaning(False, ((REST, content),))
         dotted = "." in content and not content[0].isdigit() and "/" not in content
         return Meaning(False, ((LOGGER if dotted else THREAD, content),))
     if content.startswith("req-") or all(map(_ID.fullmatch, content.split())):

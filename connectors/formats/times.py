@@ -60,6 +60,9 @@ _DAY_DOTS = _spelling(rf"(\d\d\.\d\d\.\d{{4}},? {_HM}){_SECOND}", "DMYhm")
 _MONTH_FIRST = _spelling(
     r"(\d{1,2}/\d{1,2}/\d{4},? \d{1,2}:\d\d):(\d\d)(?:\.(\d{1,9}))?(?= [AP]M)", "MDYhmp", tail=_HALF_DAY
 )
+# Suricata's and Snort's alerts.
+_ALERT = _spelling(rf"(\d\d/\d\d/\d{{4}}-{_HM}){_SECOND}", "MDYhm")
+_ALERT_NO_YEAR = _spelling(rf"(\d\d/\d\d-{_HM}){_SECOND}", "MDhm")
 # Day and month cannot be told apart, so such a stamp is removed and not read.
 _UNCLEAR = _spelling(rf"(\d\d[-/]\d\d[-/]\d{{4}},? {{1,2}}{_HM}){_SECOND}", "")
 _SHORT_YEAR = _spelling(rf"(\d\d/\d\d/\d\d {_HM}){_SECOND}", "YMDhm")
@@ -71,7 +74,7 @@ _DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 
 _BY_DIGITS: dict[int, tuple[Spelling, ...]] = {
     1: (_DAY_FIRST, _MONTH_FIRST),
-    2: (_DAY_FIRST, _NO_YEAR, _SHORT_YEAR, _DAY_DOTS, _MONTH_FIRST, _UNCLEAR),
+    2: (_DAY_FIRST, _NO_YEAR, _SHORT_YEAR, _DAY_DOTS, _MONTH_FIRST, _ALERT, _ALERT_NO_YEAR, _UNCLEAR),
     4: (_DOTS,),
     6: (_COMPACT,),
     8: (_COMPACT_DAY,),

@@ -67,6 +67,14 @@ class TestSpellings:
         record = parse(f"{stamp}disk sdb is slow".encode())
         assert (record.text, record.time, record.format) == ("disk sdb is slow", MOMENT, "raw")
 
+    def test_the_times_of_alerts(self, at):
+        at(2024, 1, 3)
+        for stamp in ("01/02/2024-03:04:05.000000", "01/02-03:04:05.000000"):
+            record = parse(f"{stamp}  [**] [1:2100498:7] attack response [**] {{TCP}} 192.0.2.7:80".encode())
+            assert record.time == MOMENT
+            assert record.text == "attack response [**] {TCP} 192.0.2.7:80"
+            assert record.fields == {"header": "1:2100498:7"}
+
     @pytest.mark.parametrize("stamp", ["01-02 03:04:05.000 ", "[01.02 03:04:05] ", "Jan  2 03:04:05 "])
     def test_one_without_a_year(self, stamp, at):
         at(2024, 1, 3)
