@@ -19,7 +19,6 @@ from connectors.envelopes.envelope import (
 from connectors.envelopes.settings import ReadingSettings
 from connectors.envelopes.unread import Unread, add_around
 from connectors.envelopes.unwrapping import Unwrapper
-from connectors.formats.json_shapes import KnownJson
 from connectors.records import INFO, Record
 
 
@@ -110,18 +109,13 @@ class Reader:
                 stream = around.stream if around is not None else ""
                 record = formats.parse_text(line, self.headers, stream, self.settings.zone)
         else:
-            record = (
-                formats.parse_known(line, self.settings.zone)
-                if isinstance(line, KnownJson)
-                else formats.parse_object(line, text, self.settings.zone)
-            )
+            record = formats.parse_object(line, text, self.settings.zone)
             if around is not None and around.error:
                 record.parse_error = around.error
         if record is None:
             return None
         if around is not None or envelope:
-            whole = line.text if isinstance(line, KnownJson) else line if text is None else text
-            add_around(record, whole, around, envelope)
+            add_around(record, line if text is None else text, around, envelope)
         if not record.severity:
             record.severity = INFO
         if len(record.text) > self._max_text:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from connectors import formats
 from connectors.envelopes.envelope import Inner
-from connectors.formats.json_shapes import KnownJson
 from connectors.records import LOGGER, ORIGIN, Record
 
 _PLACES = frozenset(ORIGIN) - {LOGGER}
@@ -17,7 +16,7 @@ _PLACES = frozenset(ORIGIN) - {LOGGER}
 class Unread(NamedTuple):
     """A line whose envelopes are undone, not parsed yet."""
 
-    line: str | dict[str, Any] | KnownJson
+    line: str | dict[str, Any]
     around: Inner | None
     """What the envelopes said together, the inner ones first; None without one."""
     envelope: str

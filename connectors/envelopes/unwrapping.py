@@ -19,8 +19,6 @@ MAX_NESTED = 8
 """Envelopes in one another; what is deeper is read as a line."""
 SHAPES = 10_000
 """Shapes of objects that are remembered with the envelopes that may have them."""
-LONGEST_NAME = 64
-"""Characters of an object's first name by which it is expected to be an envelope."""
 JSON_BEGINS = frozenset('{["')
 
 
@@ -44,21 +42,16 @@ class Unwrapper:
         self._marks = sorted({mark_of(envelope) for envelope in texts})
         self._firsts = frozenset(first for envelope in bytes_ for first in firsts_of(envelope))
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
-        self._built: list[set[str]] = [set() for _ in range(MAX_NESTED + 2)]
-        """First names of the objects at each depth that may be an envelope: the next such one is built at once."""
 
     def value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
         """Adds the lines of bytes. around: what the envelopes around them said, None without one; names: theirs; depth:
         how many they are. Raises what the envelopes raise, TooManyLines and, for bytes that are no text, ValueError.
         """
         is_object = value[:2] == b'{"'  # text for sure, no bytes of another kind
-        if is_object:
-            first = value[2:LONGEST_NAME].partition(b'"')[0].decode("latin-1")
-            if first in self._built[depth] and (event := json_object(value)) is not None:
-                if not self._object(event, around, names, depth, lines):
-                    lines.append(Unread(event, around, names, formats.decode(value)))
-                    self._note(first, event, depth)
-                return
+        if is_object and (event := json_object(value)) is not None:
+            if not self._object(event, around, names, depth, lines):
+                lines.append(Unread(event, around, names, formats.decode(value)))
+            return
         is_known = not is_object and value[:1] in self._firsts
         for envelope in self._bytes if is_known and depth < MAX_NESTED else ():
             held = envelope.unwrap(value)
@@ -124,15 +117,8 @@ class Unwrapper:
 
     def _json(self, text: str, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> bool:
         """What JSON text holds; False when it is read as text."""
-        first = text[2:LONGEST_NAME].partition('"')[0]
-        if text[0] == "{" and first not in self._built[depth]:
-            known = formats.known_json(text)
-            if known is not None and (depth >= MAX_NESTED or not self._candidates_of(known.plan.top)):
-                lines.append(Unread(known, around, names))
-                return True
         events = formats.json_events(text)
         if len(events) == 1 and isinstance(events[0], dict):
-            self._note(first, events[0], depth)
             if not self._object(events[0], around, names, depth, lines):
                 lines.append(Unread(events[0], around, names, text))
             return True
@@ -165,14 +151,6 @@ class Unwrapper:
                 self._inside(envelope.name, held, around, names, depth, lines)
                 return True
         return False
-
-    def _note(self, first: str, event: dict[str, Any], depth: int) -> None:
-        """Remembers whether objects that begin with a name may be an envelope."""
-        built = self._built[depth]
-        if not self._candidates_of(tuple(event)):
-            built.discard(first)
-        elif len(built) < SHAPES:
-            built.add(first)
 
     def _candidates_of(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object with these names may be, remembered for the next one."""

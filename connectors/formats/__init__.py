@@ -14,7 +14,6 @@ from connectors.formats.ansi import ESCAPE, without_escapes
 from connectors.formats.clock import UTC, Clock, clock_of
 from connectors.formats.decoding import NO_TEXT, REPLACEMENT, decode, is_text
 from connectors.formats.headers import HeaderLines
-from connectors.formats.json_shapes import KnownJson
 from connectors.formats.json_text import json_events
 from connectors.formats.pairs import MAX_FIELDS
 from connectors.formats.plain import parse_plain, parse_usual
@@ -30,9 +29,7 @@ __all__ = [
     "add_program",
     "decode",
     "json_events",
-    "known_json",
     "parse",
-    "parse_known",
     "parse_object",
     "parse_raw",
     "parse_text",
@@ -110,16 +107,6 @@ def parse_object(event: dict[str, Any], text: str | None = None, zone: str = "UT
     text: as it came, where it is text. zone: as for ``parse_text``.
     """
     return structured.parse_object(event, text, clock=clock_of(zone))
-
-
-def known_json(text: str) -> KnownJson | None:
-    """A JSON object of a shape that is known, so that it needs not be built; None for any other text."""
-    return structured.SHAPES.find(text) if len(text) <= MAX_PARSED_BYTES else None
-
-
-def parse_known(known: KnownJson, zone: str = "UTC") -> Record:
-    """The record of such an object."""
-    return structured.parse_known(known, clock_of(zone))
 
 
 def _parse_at_once(line: str, clock: Clock) -> Record | None:

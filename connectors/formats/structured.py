@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.formats.clock import UTC, Clock
-from connectors.formats.json_shapes import JsonShapes, KnownJson
 from connectors.formats.json_text import loads
 from connectors.formats.object_shapes import ObjectShapes
 from connectors.formats.pairs import MAX_FIELDS, Leaves, add_leaf, event_times, joined, render
@@ -35,14 +34,6 @@ def parse_json(line: str, *, time: float | None = None, clock: Clock = UTC) -> R
     if not isinstance(value, dict):
         return parse_raw(line, error="invalid JSON: no object")
     return parse_object(value, line, time=time, clock=clock)
-
-
-def parse_known(known: KnownJson, clock: Clock = UTC) -> Record:
-    """The record of a text whose shape has a plan."""
-    record = SHAPES.record(known, None, clock) or parse_json(known.text, clock=clock)
-    if not record.text:
-        record.text = known.text
-    return record
 
 
 def parse_object(
@@ -158,5 +149,4 @@ def _without_nul(leaf: Any) -> Any:
     return leaf.replace("\x00", "\ufffd")
 
 
-SHAPES = JsonShapes(flatten, MESSAGES)
 OBJECTS = ObjectShapes(flatten, _scalar, MESSAGES)
