@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from connectors import formats
 from connectors.envelopes.envelope import Inner
-from connectors.records import LOGGER, ORIGIN, Record
+from connectors.records import ORIGIN, Record
 
-_PLACES = frozenset(ORIGIN) - {LOGGER}
-"""Of these a line that came alone states its logger only."""
+_PLACES = frozenset(ORIGIN)
 
 
 class Unread(NamedTuple):

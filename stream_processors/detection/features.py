@@ -20,7 +20,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import SERVICE, Record
+from connectors.records import LOGGER, SERVICE, Record
 
 TOP = 3
 """Most surprising columns, and words, of a line that the forest gets, largest first."""
@@ -121,7 +121,7 @@ class SurpriseCounts:
         kind = f"{record.format}/{service}"
         columns = []
         for column, value in record.fields.items():
-            if column in given:
+            if column in given or column == LOGGER:  # where in a program: its kinds of lines tell that
                 continue
             name = f"{kind}/{column[:VALUE_CHARACTERS]}"
             if (group := self._group(name)) is None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors.records import HOST, SERVICE, Record
+from connectors.records import HOST, LOGGER, SERVICE, Record
 from stream_processors.detection import features
 from stream_processors.detection.features import WIDTH, RecentVectors, SurpriseCounts, feature_rows
 from tests.fakes import unit
@@ -244,3 +244,10 @@ def test_what_only_an_envelope_says_of_a_lines_place_changes_no_surprise():
         inside = record("accepted login", user=f"user{n % 5}", **{SERVICE: f"pod-{n}", HOST: f"node-{n % 7}"})
         inside.given = (SERVICE, HOST)
         assert plain.surprises(line) == wrapped.surprises(inside)
+
+
+def test_a_logger_is_no_surprise_whoever_states_it():
+    plain, named = SurpriseCounts(), SurpriseCounts()
+    for n in range(200):
+        with_logger = record("accepted login", user=f"user{n % 5}", **{LOGGER: f"example.Logger{n % 9}"})
+        assert plain.surprises(record("accepted login", user=f"user{n % 5}")) == named.surprises(with_logger)
