@@ -12,6 +12,8 @@ from connectors.formats.times import parse_time
 from connectors.records import DEBUG, ERROR, FATAL, HOST, INFO, LEVEL, PID, UNSTATED, WARN, Record
 
 BEGINS = ("<Event ", "<Event>", "<?xml")
+LONGEST = 256 << 10
+"""Characters of an event that takes a tree of its elements; Windows writes 64 kilobytes at most."""
 """What such an event begins with."""
 
 # The root follows at once: a document type, whose entities could grow without end, has no place before it.
@@ -102,6 +104,10 @@ def parse_winxml(line: str) -> Record | None:
         return _record(fields, leaves, "")
     if not _ROOT(line):
         return None
+    if len(line) > LONGEST:
+        return parse_raw(
+            line, error=f"invalid event XML: {len(line)} characters, an event has at most {LONGEST}"
+        )
     try:
         root = fromstring(_NAMESPACE.sub("", line))
     except ParseError as error:

@@ -5,6 +5,7 @@ import calendar
 import pytest
 
 from connectors.formats import parse, parse_text
+from connectors.formats.winxml import LONGEST
 from connectors.records import DEBUG, ERROR, FATAL, HOST, INFO, LEVEL, PID, UNSTATED, WARN
 
 SYSTEM = (
@@ -146,3 +147,10 @@ class TestBroken:
     def test_other_xml_is_text(self, line):
         record = parse_text(line)
         assert record.format == "raw" and record.parse_error is None
+
+
+def test_an_event_longer_than_any_of_windows_is_raw_text_with_an_error():
+    event = f"<Event><System><EventID>1</EventID></System><Extra>{'x' * LONGEST}</Extra></Event>"
+    record = parse(event.encode())
+    assert record.format == "raw"
+    assert "an event has at most" in record.parse_error

@@ -17,6 +17,7 @@ from connectors.redis import (
     wait_until_reachable,
 )
 from stream_processors.demo.servers import StoreServer, free_port
+from tests.integration.harness import wait_until
 
 SECRET = "s3cret-of-the-test"
 
@@ -111,8 +112,15 @@ def test_a_busy_or_loading_server_is_waited_for(tmp_path):
             with contextlib.suppress(redis.RedisError):
                 blocker.eval("while true do end", 0)
 
+        def busy() -> bool:
+            try:
+                return not admin.ping()
+            except redis.ResponseError as error:
+                return "BUSY" in str(error)
+
         thread = threading.Thread(target=block)
         thread.start()
+        wait_until(busy, "the script to block")
         waited = threading.Event()
         ended = threading.Timer(1.5, lambda: (waited.set(), admin.script_kill()))
         ended.start()
