@@ -46,6 +46,7 @@ def worker_environment(kafka: str, redis: str, options: dict[str, str]) -> dict[
         "REDIS__URL": redis,
         "STREAM__TOPICS": TOPIC,
         "STREAM__STARTUP_SECONDS": "30",
+        "STREAM__TIME": "kafka",  # generated logs are of a year that syslog lines among them do not state
         "HEALTH__PORT": "0",
         **options,
     }
