@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
+from connectors.envelopes.paths import get
 from connectors.records import CONTAINER, NAMESPACE, SERVICE, Record
 
 WHOLE_TOPIC = "topic"
@@ -41,23 +42,9 @@ def _container(record: Record) -> str:
 def _field(path: str, record: Record) -> str:
     found: Any = record.fields.get(path)
     if found is None and record.shipper is not None:
-        inside = (at(shipper, path) for shipper in (record.shipper, *record.shipper.values()))
+        inside = (get(shipper, path) for shipper in (record.shipper, *record.shipper.values()))
         found = next((value for value in inside if value is not None), None)
     return clean(str(found)) if isinstance(found, str | int | float) else NONE
-
-
-def at(value: Any, path: str) -> Any:
-    """What lies at a dotted path in nested mappings, whose names may have dots themselves; None when nothing does."""
-    if not isinstance(value, Mapping):
-        return None
-    if path in value:
-        return value[path]
-    parts = path.split(".")
-    for length in range(1, len(parts)):
-        name = ".".join(parts[:length])
-        if name in value and (found := at(value[name], ".".join(parts[length:]))) is not None:
-            return found
-    return None
 
 
 @lru_cache(maxsize=4_096)
