@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,15 @@ class Case(Stream):
             )
         with super().worker(command=command, **options) as worker:
             yield worker
+
+    def kill_workers(self, times: int, draw: random.Random) -> None:
+        """Starts a worker and kills it at a random moment after some lines, so many times."""
+        for _ in range(times):
+            before = self.store.stats(self.topic).lines
+            with self.worker() as worker:
+                self.wait_until_seen(before + 50)
+                time.sleep(draw.uniform(0, 0.5))
+                worker.kill()
 
     def send(self, number: int, **options: object) -> list[str]:
         """``Source.send``."""

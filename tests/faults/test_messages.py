@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 
@@ -31,12 +30,7 @@ def test_lines_of_large_messages_take_effect_once_through_kills(case_factory, se
     sizes = [draw.choice(SIZES[:-1]) for _ in range(20)] + [5_000, 1, 1, 5_000]
     draw.shuffle(sizes)
     case.source.send_messages(sizes)
-    for _ in range(3):
-        before = case.store.stats(case.topic).lines
-        with case.worker() as worker:
-            case.wait_until_seen(before + 50)
-            time.sleep(draw.uniform(0, 0.5))
-            worker.kill()
+    case.kill_workers(3, draw)
     with case.worker():
         case.check()
 
@@ -85,12 +79,7 @@ def test_stack_traces_of_a_message_a_line_are_one_line_each_through_kills(case_f
                 f"\tat com.example.A.b(A.java:{frame})".encode(), partition=at % 2, key=pod, fate="never"
             )
     case.source.flush()
-    for _ in range(2):
-        before = case.store.stats(case.topic).lines
-        with case.worker() as worker:
-            case.wait_until_seen(before + 50)
-            time.sleep(draw.uniform(0, 0.5))
-            worker.kill()
+    case.kill_workers(2, draw)
     with case.worker():
         case.check(lines=traces)
 

@@ -38,12 +38,7 @@ def test_a_worker_killed_at_random_moments_loses_and_repeats_nothing(case_factor
     draw = random.Random(seed)
     case = case_factory(2, pause=SLOW, STREAM__BATCH_LINES="50", STREAM__SNAPSHOT_LINES="300")
     case.send(5_000)
-    for _ in range(3):
-        before = case.store.stats(case.topic).lines
-        with case.worker() as worker:
-            case.wait_until_seen(before + 50)
-            time.sleep(draw.uniform(0, 0.5))
-            worker.kill()
+    case.kill_workers(3, draw)
     assert case.store.stats(case.topic).lines < 5_000, "the kills came too late"
     with case.worker():
         case.check()
