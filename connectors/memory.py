@@ -8,9 +8,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from connectors.findings import Anomaly, Changes, Findings, Pattern, SourceStats, Warmup, WindowPart, topic_of
+from connectors.findings import (
+    Anomaly,
+    Changes,
+    Findings,
+    Merge,
+    Pattern,
+    SourceStats,
+    Template,
+    Warmup,
+    WindowPart,
+    topic_of,
+)
 from connectors.store import (
     TAKEOVER_SECONDS,
+    Applied,
     Clock,
     Fenced,
     Occupied,
@@ -103,7 +115,7 @@ class MemoryStore:
         found = self._memories.get((source, partition), NOTHING)
         return replace(found, windows=tuple(parts))
 
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> Applied:
         with self._lock:
             self._fence(changes.source, changes.partition, changes.expected)
             self._apply(changes, changes.partition)
@@ -116,6 +128,7 @@ class MemoryStore:
                 stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
             )
             self._advance(changes.source, changes.partition, changes.end)
+            return Applied()
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -191,6 +204,12 @@ class MemoryStore:
         found = self._anomalies.get(source, {}).values()
         first = sorted(found, key=lambda pair: pair[1].score if order == "score" else pair[0], reverse=True)
         return [anomaly for _, anomaly in first[:limit]]
+
+    def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
+        return []
+
+    def merges(self, source: str) -> list[Merge]:
+        return []
 
     def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
         found = [p for p in self._patterns.get(source, {}).values() if model in (None, p.model)]

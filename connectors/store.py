@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.findings import Anomaly, Changes, Pattern, SourceStats, WindowPart
+from connectors.findings import Anomaly, Changes, Merge, Pattern, SourceStats, Template, WindowPart
 
 TAKEOVER_SECONDS = 600
 """A source whose consumer group gave no sign for so long may be taken by another one."""
@@ -63,9 +63,58 @@ class RetentionSettings(BaseModel):
     patterns: int = Field(
         2_000, ge=1, le=MOST_ENTRIES, description="Patterns kept per source, the most recently used"
     )
+    templates: int = Field(
+        4_096, ge=1, le=MOST_ENTRIES, description="Templates kept per source, the most recently used"
+    )
     sources: int = Field(
         1_000, ge=1, le=100_000, description="Sources inside a topic that are kept, the most recently used"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A template that the store knows, and what was decided about it."""
+
+    id: str
+    text: str
+    pattern: str
+    """What its pattern is today: merges are followed."""
+    first_seen: float
+    vector: bytes
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Decisions of a source, in the order in which the store took them."""
+
+    templates: tuple[Decided, ...] = ()
+    merges: tuple[Merge, ...] = ()
+    """What a worker thought of these patterns is to be replaced by what is here: no two ways round are kept."""
+    seen: int = 0
+    """The position after them, for ``Findings.seen``; 0 for a source without any."""
+
+
+NO_NEWS = News()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceApplied:
+    """What the store decided of a source in a step."""
+
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """Template id to pattern id, of templates of the step whose pattern is not the one that the step named."""
+    missing: tuple[str, ...] = ()
+    """Ids of templates of which the store has no text: they came without, and are to be sent whole next time."""
+    news: News | None = None
+    """What others decided since ``Findings.seen``, bounded: the next step has more. None when it was not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied(SourceApplied):
+    """What the store decided in a step: of its topic, and of sources inside it."""
+
+    parts: Mapping[str, SourceApplied] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +125,8 @@ class StoredSource:
     waiting_from: int | None = None
     windows: tuple[WindowPart, ...] = ()
     """Every part of its latest windows, by start."""
+    known: News = NO_NEWS
+    """All that was decided about its templates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +141,18 @@ class Stored:
     """Every part of its latest windows, by start."""
     sources: Mapping[str, StoredSource] = field(default_factory=dict)
     """Name to what it remembers of a source inside the topic."""
+    known: News = NO_NEWS
+    """All that was decided about its templates."""
 
     def without_memory(self) -> Stored:
         """The same without snapshots and windows, for a memory that is to be learned anew."""
-        sources = {name: StoredSource(None, found.waiting_from) for name, found in self.sources.items()}
-        return Stored(self.applied, self.topic_id, waiting_from=self.waiting_from, sources=sources)
+        sources = {
+            name: StoredSource(None, found.waiting_from, known=found.known)
+            for name, found in self.sources.items()
+        }
+        return Stored(
+            self.applied, self.topic_id, waiting_from=self.waiting_from, known=self.known, sources=sources
+        )
 
     @property
     def first_waiting(self) -> int | None:
@@ -130,8 +188,11 @@ class Store(Protocol):
     def stored(self, source: str, partition: int, windows: int) -> Stored:
         """What a partition goes on from, with its parts of that many of its latest windows."""
 
-    def apply(self, changes: Changes) -> None:
-        """One batch of one partition, all or nothing.
+    def apply(self, changes: Changes) -> Applied:
+        """One batch of one partition, all or nothing. Returns what was decided about its templates.
+
+        Of two that decide about a template the first one is right. Patterns that merge keep the id of the one whose
+        founder was seen earlier, of two at once the smaller.
 
         Raises Fenced when the expected offset is not there, and StoreRefused when the server refuses a command;
         the same changes can then be tried again.
@@ -151,6 +212,12 @@ class Store(Protocol):
 
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         """Flagged lines, the highest score or the latest first."""
+
+    def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
+        """Templates with the patterns that they are part of today, the most lines first."""
+
+    def merges(self, source: str) -> list[Merge]:
+        """How patterns merged, latest first."""
 
     def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
         """Patterns, the most lines first."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from connectors.findings import Anomaly, Pattern, SourceStats, WindowPart, topic_of
+from connectors.findings import Anomaly, Merge, Pattern, SourceStats, Template, WindowPart, topic_of
 from connectors.redis.client import answered
 from connectors.redis.fields import anomaly_from, pattern_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
@@ -102,6 +102,14 @@ class RedisReads:
             if buckets.get(pair[0]) == start
         ]
         return [member for member, _ in sorted(scored, key=lambda pair: pair[1], reverse=True)]
+
+    @answered
+    def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
+        return []
+
+    @answered
+    def merges(self, source: str) -> list[Merge]:
+        return []
 
     @answered
     def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:

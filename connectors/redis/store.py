@@ -20,6 +20,7 @@ from connectors.redis.reads import RedisReads
 from connectors.redis.scripts import APPLY, BEGIN, CLAIM, RESTART, STORED, Script
 from connectors.store import (
     TAKEOVER_SECONDS,
+    Applied,
     Clock,
     Fenced,
     Occupied,
@@ -146,7 +147,7 @@ class RedisStore(RedisReads):
         )
 
     @answered
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> Applied:
         source, now = changes.source, self._clock()
         self._remember(source)
         words: list[Any] = []
@@ -175,6 +176,7 @@ class RedisStore(RedisReads):
             raise self._fence(source, changes.partition, changes.expected, answer[1])
         if answer[0] == b"refused":
             raise refusal(*(part.decode("utf-8", "replace") for part in answer[1:]))
+        return Applied()
 
 
 def stored_source(snapshot: bytes | None, waiting_from: bytes | None, found: Sequence[Any]) -> StoredSource:
