@@ -77,7 +77,6 @@ def load_encoder(settings: Settings, bundle: Path | None, *, cache_bytes: int) -
         batch_tokens=options.batch_tokens,
         threads=options.threads,
         cache_bytes=cache_bytes,
-        cache_key=options.cache_key,
     )
 
 
