@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,20 @@ Columns = Sequence[tuple[str, str, str]]
 """Slot of a parameter in two parts, what it is a slot of and its name, and its value."""
 
 
-@dataclass(frozen=True, slots=True)
+class Distinct(NamedTuple):
+    """The texts of a batch, each once, in the order of their first lines."""
+
+    rows: NDArray[np.int32]
+    """Rows of the table, (texts,)."""
+    first: NDArray[np.int64]
+    """Place of each one's first line, (texts,)."""
+    of: NDArray[np.int64]
+    """Place among them of each line's, (lines,)."""
+    counts: NDArray[np.int64]
+    """Lines of each, (texts,)."""
+
+
+@dataclass(frozen=True)
 class LineBatch:
     """Lines of one partition, in order. Made once; a part of it is another one."""
 
@@ -52,6 +67,17 @@ class LineBatch:
         line.cut = bool(self.rows.cut[self.templates[place]])
         return line
 
+    @cached_property
+    def distinct(self) -> Distinct:
+        """The batch's texts."""
+        rows, first, of, counts = np.unique(
+            self.templates, return_index=True, return_inverse=True, return_counts=True
+        )
+        order = np.argsort(first)
+        ranks = np.empty_like(order)
+        ranks[order] = np.arange(len(order))
+        return Distinct(rows[order], first[order], ranks[of.reshape(-1)], counts[order])
+
     def take(self, places: NDArray[np.int64]) -> LineBatch:
         """The lines of some places, in their order."""
         begins = self.starts[places]
@@ -79,8 +105,7 @@ class LineBatch:
         if len(self) <= size:
             return [self]
         return [
-            self.take(np.arange(start, min(start + size, len(self))))
-            for start in range(0, len(self), size)
+            self.take(np.arange(start, min(start + size, len(self)))) for start in range(0, len(self), size)
         ]
 
     @classmethod

@@ -18,7 +18,10 @@ NEW_LINES = 25
 
 @njit(cache=True, nogil=True)
 def worn(
-    places: NDArray[np.int64], distances: NDArray[np.float32], lines: NDArray[np.int64], found: NDArray[np.float32]
+    places: NDArray[np.int64],
+    distances: NDArray[np.float32],
+    lines: NDArray[np.int64],
+    found: NDArray[np.float32],
 ) -> None:
     """Of each line the distance of its text, less for each line of it before, float32 (lines,); counts them in."""
     for line in range(len(places)):
@@ -45,15 +48,14 @@ class RecentTemplates:
 
         It is that of the text's first line, and wears off as more come.
         """
-        distinct, first, of = np.unique(batch.templates, return_index=True, return_inverse=True)
+        distinct, first, of, _ = batch.distinct
         keys = batch.rows.keys[distinct].tolist()
         places = np.array([self._places.get(key, -1) for key in keys], dtype=np.int64)
         new = np.flatnonzero(places < 0)
-        new = new[np.argsort(first[new], kind="stable")]
         if len(new):
             places[new] = self._found(distinct[new], first[new], batch)
         found = np.empty(len(batch), dtype=np.float32)
-        worn(places[of.reshape(-1)], self._distances, self._lines, found)
+        worn(places[of], self._distances, self._lines, found)
         self._used[places] = np.arange(self._seen, self._seen + len(places))
         self._seen += len(batch)
         self._shrink()

@@ -118,9 +118,7 @@ def count_lines(
             keep_top(found[line], 0, surprise)
         template = templates[line]
         of_line = words[word_starts[template] : word_starts[template + 1]]
-        word_surprises(
-            groups, entries, taken, joint(kinds[line], WORDS), of_line, clock + line, found[line]
-        )
+        word_surprises(groups, entries, taken, joint(kinds[line], WORDS), of_line, clock + line, found[line])
     return len(kinds)
 
 

@@ -127,7 +127,9 @@ class TemplateTable:
             rows.used[found] = rows.clock
         return rows, found[inverse.reshape(-1)]
 
-    def fill(self, rows: Rows, places: NDArray[np.int64], vectors: NDArray[np.float32], cut: NDArray[np.bool_]) -> None:
+    def fill(
+        self, rows: Rows, places: NDArray[np.int64], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
+    ) -> None:
         """Takes the vectors of rows, float32 (places, dim), and which of their texts were cut."""
         units = unit_rows(vectors)
         with self._lock:
