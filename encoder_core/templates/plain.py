@@ -6,7 +6,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from encoder_core.templates.columns import Columns
 from encoder_core.templates.match import Match, Parameter
+from encoder_core.templates.value_types import type_of
 
 _TOKEN = re.compile(r"""[^\s=:,;()\[\]{}<>"'|]+""")
 _RUN = re.compile(r"<\*>(?:[\s,]+<\*>)+")
@@ -14,6 +16,9 @@ _RUN = re.compile(r"<\*>(?:[\s,]+<\*>)+")
 
 class Templates:
     """Templates of texts and of records."""
+
+    def __init__(self) -> None:
+        self._columns = Columns(self.of_text, type_of, lambda template: _named(template)[1])
 
     def of_text(self, text: str) -> Match:
         """The template of free text, such as a message without its header."""
@@ -31,11 +36,9 @@ class Templates:
     def of_columns(self, format: str, columns: Mapping[str, str], message: str | None = None) -> Match:
         """The template of a structured record.
 
-        format: what the columns came in. message: the value of the column that is free text, if there is one.
+        format: what the columns came in. message: the free text when it is known, be it one of the columns or none.
         """
-        inner = self.of_text(message or " ".join(columns))
-        parameters = tuple(Parameter(name, "*", value) for name, value in columns.items())
-        return Match(*_named(f"{format} {inner.template}"), parameters)
+        return self._columns.match(format, columns, message)
 
 
 def _named(template: str) -> tuple[str, str]:
