@@ -5,7 +5,7 @@ Imports nothing of ours. A pattern keeps nothing of its own: it is the sum of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 EXAMPLES = 3
@@ -89,13 +89,15 @@ class Pattern:
     parameters: tuple[SlotSummary, ...] = ()
 
 
-def root_of(pattern: str, merged: Mapping[str, str]) -> str:
-    """Where a pattern went: ``merged`` is pattern to what it became part of, followed to its end."""
-    seen = set()
-    while pattern in merged and pattern not in seen:
-        seen.add(pattern)
-        pattern = merged[pattern]
-    return pattern
+def of_a_day(templates: Iterable[Template]) -> list[Template]:
+    """Templates with the minutes of the day that ends with the latest hour of all of them, the most lines first."""
+    found = sorted(templates, key=lambda template: (-template.count, template.id))
+    latest = max((minute for template in found for minute, _ in template.minutes), default=0)
+    first = (latest // 60 - HOURS + 1) * 60
+    return [
+        replace(template, minutes=tuple(pair for pair in template.minutes if pair[0] >= first))
+        for template in found
+    ]
 
 
 def patterns_of(templates: Iterable[Template]) -> list[Pattern]:

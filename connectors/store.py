@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.decisions import NO_NEWS, Applied, News
 from connectors.findings import Anomaly, Changes, Merge, Pattern, SourceStats, Template, WindowPart
 
 TAKEOVER_SECONDS = 600
@@ -69,52 +70,6 @@ class RetentionSettings(BaseModel):
     sources: int = Field(
         1_000, ge=1, le=100_000, description="Sources inside a topic that are kept, the most recently used"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A template that the store knows, and what was decided about it."""
-
-    id: str
-    text: str
-    pattern: str
-    """What its pattern is today: merges are followed."""
-    first_seen: float
-    vector: bytes
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """Decisions of a source, in the order in which the store took them."""
-
-    templates: tuple[Decided, ...] = ()
-    merges: tuple[Merge, ...] = ()
-    """What a worker thought of these patterns is to be replaced by what is here: no two ways round are kept."""
-    seen: int = 0
-    """The position after them, for ``Findings.seen``; 0 for a source without any."""
-
-
-NO_NEWS = News()
-
-
-@dataclass(frozen=True, slots=True)
-class SourceApplied:
-    """What the store decided of a source in a step."""
-
-    patterns: Mapping[str, str] = field(default_factory=dict)
-    """Template id to pattern id, of templates of the step whose pattern is not the one that the step named."""
-    missing: tuple[str, ...] = ()
-    """Ids of templates of which the store has no text: they came without, and are to be sent whole next time."""
-    news: News | None = None
-    """What others decided since ``Findings.seen``, bounded: the next step has more. None when it was not asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied(SourceApplied):
-    """What the store decided in a step: of its topic, and of sources inside it."""
-
-    parts: Mapping[str, SourceApplied] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +189,15 @@ class Store(Protocol):
 def ranked_time(timestamp: float, now: float) -> float:
     """When a line counts as seen: now for a line without a time, and never later than now."""
     return min(timestamp, now) if timestamp > 0 else now
+
+
+def counted_minutes(minutes: Iterable[tuple[int, int]], now: float) -> dict[int, int]:
+    """Minutes since the epoch to lines: now's minute for lines without a time, and none later than now."""
+    found: dict[int, int] = {}
+    for minute, count in minutes:
+        minute = int(ranked_time(minute * 60, now) // 60)
+        found[minute] = found.get(minute, 0) + count
+    return found
 
 
 def is_living(part: WindowPart, model: str | None) -> bool:
