@@ -90,7 +90,8 @@ def write_static_bundle(
     """Writes a whole bundle beside ``folder`` and swaps it in once every check has passed.
 
     lines and expected: lines for the checks, and the float32 student's vectors of them. templates: of each source
-    of the corpus, to fit the mean on. record: what the manifest and the card shall say. Raises StageError for an unusable ``folder``, ParityError when a check fails.
+    of the corpus, to fit the mean on. record: what the manifest and the card shall say.
+    Raises StageError for an unusable ``folder``, ParityError when a check fails.
     """
     with new_bundle(folder) as (part, target):
         (part / "onnx").mkdir(parents=True)
