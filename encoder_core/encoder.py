@@ -66,8 +66,8 @@ class Encoder:
 
     max_tokens: longer lines are cut. batch_tokens: rows times longest row of one run, which bounds the memory of the
     graph. threads: runs at a time, one thread each; 0 for one a core. Rows over ``LONG_TOKENS`` have a thread of their
-    own, so that others do not wait for them. cache_bytes: vectors kept between calls. Vectors have the bundle's mean
-    taken off, and whatever length they then have.
+    own, so that others do not wait for them. cache_bytes: vectors kept between calls. ``mean``, float32 (dim,), is the
+    bundle's, and off every vector.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Encoder:
         self.cache = VectorCache(cache_bytes)
         self._tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=max_tokens)
         self._session = Session(bundle)
-        self._mean = read_mean(bundle)
+        self.mean = read_mean(bundle)
         self._batch_tokens = batch_tokens
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(threads or available_cores(), "encoder")
@@ -159,7 +159,7 @@ class Encoder:
 
     def _run(self, rows: Rows, batch: Sequence[int], vectors: Vectors) -> None:
         ids, mask = pad_rows([rows[index] for index in batch], self._tokenizer.pad_id)
-        vectors[batch] = self._session.run(ids, mask) - self._mean
+        vectors[batch] = self._session.run(ids, mask) - self.mean
         tokens = int(mask.sum())
         with self._lock:
             self._count(tokens=tokens, padding=mask.size - tokens)

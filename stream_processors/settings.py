@@ -57,7 +57,7 @@ class EncoderSettings(BaseModel):
         None, description="Bundle of the static encoder; the shipped one when unset"
     )
     cascade_similarity: float = Field(
-        0.95,
+        0.85,
         ge=-1,
         le=1,
         description="Cosine of static vectors from which a line is known by another that the full encoder read",

@@ -52,7 +52,7 @@ The folder also loads with `transformers.AutoModel` and `sentence_transformers.S
 
 ## Limits
 
-Vectors of a mean-pooled masked language model point in similar directions: a cosine of 0.8 is not yet similarity.
+Without the mean taken off, vectors point in similar directions: a cosine of 0.8 is not yet similarity then.
 Lines in natural language, and log formats unlike those of the corpus, are embedded less well (see the table).
 """
 

@@ -158,6 +158,8 @@ def test_the_bundle_is_the_layout_of_the_contract(exported):
         "onnx/model_qint8.onnx",
         "modules.json",
         "1_Pooling/config.json",
+        "2_Centring/config.json",
+        "2_Centring/model.safetensors",
         "manifest.json",
         "README.md",
     }
@@ -206,7 +208,8 @@ def test_the_encoder_of_a_worker_agrees_with_torch(exported, sample, expected):
     assert encoder.bundle.onnx_path.name == "model_qint8.onnx"
     vectors = encoder.embed(sample)
     assert vectors.shape == expected.shape
-    assert cosines(vectors, expected).mean() >= INT8_COSINE
+    assert cosines(vectors + encoder.mean, expected).mean() >= INT8_COSINE
+    assert cosines(vectors, expected - encoder.mean).mean() >= INT8_COSINE
 
 
 def test_transformers_loads_the_bundle_and_agrees_with_torch(exported, run, sample):
@@ -276,7 +279,15 @@ def target_of(arguments):
 def export_again(model, tokenizer, folder, **options):
     lines = ["one line", "two"]
     export_bundle(
-        model, tokenizer, folder, lines=lines, calibration=lines, record=RECORD, card="{parity}", **options
+        model,
+        tokenizer,
+        folder,
+        lines=lines,
+        calibration=lines,
+        templates=[lines],
+        record=RECORD,
+        card="{parity}",
+        **options,
     )
 
 
