@@ -15,8 +15,8 @@ from stream_processors.detection.detectors.trees import Trees
 class OnlineIsolationForest:
     """Scores rows against the recent past and learns from them.
 
-    A reservoir of ``reservoir`` rows keeps the past: once full, each new row takes the place of a random
-    one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every ``refit_every`` rows
+    A reservoir of ``reservoir`` rows, float16 as in a snapshot, keeps the past: once full, each new row takes the place
+    of a random one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every ``refit_every`` rows
     the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now. After a warm-up that ended
     early all trees are grown anew each time the rows have doubled, up to those of a whole warm-up.
 
@@ -44,7 +44,7 @@ class OnlineIsolationForest:
         if not 2 <= warmup <= reservoir:
             raise ValueError(f"warmup must be between 2 and the reservoir's {reservoir} rows, got {warmup}")
         self._warmup, self._refit_every = warmup, refit_every
-        self._rows = np.zeros((reservoir, width), dtype=np.float32)
+        self._rows = np.zeros((reservoir, width), dtype=np.float16)
         self._floor = np.full(width, -np.inf, dtype=np.float32)
         self._one_sided, self._blur = one_sided, blur
         self._filled = 0
@@ -52,7 +52,7 @@ class OnlineIsolationForest:
         self._since_refit = 0
         self._rng = np.random.default_rng(seed)
         self._trees = Trees(trees, sample)
-        self._grown = False  # so is a restored forest, until it is used
+        self._grown = False  # nor are those of a restored forest, until it is used
         self._ready = False
 
     @property
@@ -111,7 +111,7 @@ class OnlineIsolationForest:
 
     def state(self) -> dict[str, NDArray]:
         """What a restart needs: the reservoir. The trees are grown anew from it."""
-        return {"reservoir": self._rows[: self._filled].astype(np.float16), "ready": np.array([self._ready])}
+        return {"reservoir": self._rows[: self._filled].copy(), "ready": np.array([self._ready])}
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up a saved reservoir; raises ValueError when its width is another.
@@ -137,7 +137,7 @@ class OnlineIsolationForest:
             self._rows[self._rng.integers(len(self._rows), size=len(rows) - room)] = rows[room:]
 
     def _grow(self, trees: int) -> None:
-        rows = self._rows[: self._filled]
+        rows = self._rows[: self._filled].astype(np.float32)
         if self._one_sided:
             middle = (len(rows) - 1) // 2
             medians = np.partition(np.ascontiguousarray(rows.T), middle, axis=1)[:, middle]

@@ -141,6 +141,15 @@ def test_a_restored_forest_scores_like_the_saved_one():
     assert set(np.argsort(restored.score(asked))[-5:]) == set(range(300, 305))
 
 
+def test_a_restored_forest_scores_exactly_as_the_saved_one_when_it_had_grown_all_its_trees_at_once():
+    saved = OnlineIsolationForest(WIDTH, warmup=500, blur=0.02, one_sided=True)
+    saved.learn(crowd(500))
+    restored = OnlineIsolationForest(WIDTH, warmup=500, blur=0.02, one_sided=True)
+    restored.restore(saved.state())
+    asked = crowd(300, seed=2)
+    np.testing.assert_array_equal(restored.score(asked), saved.score(asked))
+
+
 @pytest.mark.parametrize("use", ["score", "learn"])
 def test_a_restored_forest_grows_its_trees_when_it_is_first_used(growths, use):
     state = grown(crowd(800)).state()

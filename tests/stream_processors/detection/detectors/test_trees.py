@@ -29,7 +29,9 @@ def scores(trees: Trees, rows: np.ndarray) -> np.ndarray:
 
 
 def stock(rows: np.ndarray, *, trees: int = 100, sample: int = 256, seed: int = 0) -> IsolationForest:
-    return IsolationForest(n_estimators=trees, max_samples=sample, random_state=seed).fit(rows)
+    return IsolationForest(n_estimators=trees, max_samples=min(sample, len(rows)), random_state=seed).fit(
+        rows
+    )
 
 
 @pytest.mark.parametrize("sample", [2, 3, 64, 256])
