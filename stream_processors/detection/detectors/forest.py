@@ -15,10 +15,10 @@ from stream_processors.detection.detectors.trees import Trees
 class OnlineIsolationForest:
     """Scores rows against the recent past and learns from them.
 
-    A reservoir of ``reservoir`` rows, float16 as in a snapshot, keeps the past: once full, each new row takes the place
-    of a random one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every ``refit_every`` rows
-    the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now. After a warm-up that ended
-    early all trees are grown anew each time the rows have doubled, up to those of a whole warm-up.
+    A reservoir of ``reservoir`` rows, float16 as in a snapshot, keeps the past: once full, each new row takes the
+    place of a random one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every
+    ``refit_every`` rows the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now. After a
+    warm-up that ended early all trees are grown anew each time the rows have doubled, up to those of a whole warm-up.
 
     With ``one_sided`` only large values are unusual: values below a column's median count as the median. A plain
     forest isolates unusually small values just as well.
