@@ -11,7 +11,10 @@ from encoder_core.templates import Match, Templates
 
 TEXTS = frozenset({"text", "raw", "rfc3164", "rfc5424"})
 """Formats whose lines are a message behind a header."""
-BESIDE = frozenset({HOST, SERVICE, NAMESPACE, CONTAINER, LOGGER, PID, THREAD, THREAD_ID, REST})
+BESIDE = frozenset(
+    {HOST, SERVICE, NAMESPACE, CONTAINER, LOGGER, PID, THREAD, THREAD_ID, REST}
+    | {"event.dataset", "event.module"}
+)
 """Columns that say where a line came from or who wrote it, whatever is said."""
 DEVICE = frozenset({"sequence", "node"})
 """Those of the header of a network's device."""

@@ -49,7 +49,7 @@ def template(format: str = "json", message: str | None = None, **columns: str) -
                 "winlog.channel": "Security",
                 "winlog.event_data.TargetUserName": "ada",
             },
-            "EventID=4625 Provider=Acme-Auditing channel=Security",
+            "EventID=4625 Provider=Acme-Auditing Channel=Security",
         ),
         (
             "logfmt",
