@@ -71,7 +71,7 @@ def word_surprises(
     entries: NDArray,
     taken: NDArray[np.int64],
     kind: np.uint64,
-    words: NDArray[np.uint64],
+    lists: tuple[NDArray[np.uint64], NDArray[np.uint64]],
     now: int,
     row: NDArray[np.float32],
 ) -> None:
@@ -83,12 +83,13 @@ def word_surprises(
     whole = groups[group_of(groups, taken, EVERYTHING, now)]
     most, trust = log(own.total + 2), trust_in(own.total)
     most_of_all, trust_in_all = log(whole.total + 2), trust_in(whole.total)
-    for word in words:
-        before = count_in(entries, taken, joint(kind, word), own.lines, now)
-        of_all = count_in(entries, taken, joint(EVERYTHING, word), whole.lines, now)
-        known = trust * (1 - log(before + 1) / most)
-        guessed = (1 - trust) * trust_in_all * (1 - log(of_all + 1) / most_of_all)
-        keep_top(row, TOP, known + guessed)
+    for words in lists:
+        for word in words:
+            before = count_in(entries, taken, joint(kind, word), own.lines, now)
+            of_all = count_in(entries, taken, joint(EVERYTHING, word), whole.lines, now)
+            known = trust * (1 - log(before + 1) / most)
+            guessed = (1 - trust) * trust_in_all * (1 - log(of_all + 1) / most_of_all)
+            keep_top(row, TOP, known + guessed)
     next_line(own, 0)
     next_line(whole, 0)
 
@@ -105,8 +106,8 @@ def count_lines(
     values: NDArray[np.uint64],
     kinds: NDArray[np.uint64],
     templates: NDArray[np.int32],
-    word_starts: NDArray[np.int64],
-    words: NDArray[np.uint64],
+    template_words: tuple[NDArray[np.int64], NDArray[np.uint64]],
+    value_words: tuple[NDArray[np.int64], NDArray[np.uint64]],
     found: NDArray[np.float32],
 ) -> int:
     """Fills in the surprises of lines from ``begin`` on, float32 (lines, 2 * TOP), until a table is to grow."""
@@ -116,9 +117,13 @@ def count_lines(
         for place in range(starts[line], starts[line + 1]):
             surprise = column_surprise(groups, entries, taken, slots[place], values[place], clock + line)
             keep_top(found[line], 0, surprise)
-        template = templates[line]
-        of_line = words[word_starts[template] : word_starts[template + 1]]
-        word_surprises(groups, entries, taken, joint(kinds[line], WORDS), of_line, clock + line, found[line])
+        template, (of_templates, words), (of_values, more) = templates[line], template_words, value_words
+        lists = (
+            words[of_templates[template] : of_templates[template + 1]],
+            more[of_values[line] : of_values[line + 1]],
+        )
+        kind = joint(kinds[line], WORDS)
+        word_surprises(groups, entries, taken, kind, lists, clock + line, found[line])
     return len(kinds)
 
 
@@ -148,8 +153,8 @@ class SurpriseCounts:
                 batch.values,
                 batch.kinds,
                 batch.templates,
-                rows.word_starts,
-                rows.words,
+                (rows.word_starts, rows.words),
+                (batch.word_starts, batch.words),
                 found,
             )
         self._lines += len(batch)
