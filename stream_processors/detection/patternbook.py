@@ -1,9 +1,9 @@
 """Patterns: templates that say the same belong together.
 
 Two templates say the same when their forms are equal, or when both fit a frame whose places are known to vary. A place
-varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it; where a template has a placeholder
-there, one name or half as many words will do. More templates only ever join more, so a set of templates ends in the
-same groups in any order and any split into batches, on any number of partitions that tell each other of their templates.
+varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it; where others have a placeholder,
+one name or half as many words will do. More templates only ever join more, so a set of templates ends in the
+same groups in any order and any split into batches, on any number of partitions that tell each other.
 
 Words that say what happened (``words.SAID``) are never left out: failed and accepted, start and stop stay apart.
 """
