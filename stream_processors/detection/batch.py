@@ -15,7 +15,7 @@ from encoder_core.templates import Templates
 from stream_processors.detection.hashing import hash_texts
 from stream_processors.detection.matching import match_record
 from stream_processors.detection.table import Entry, Rows, TemplateTable
-from stream_processors.detection.words import words_of_texts
+from stream_processors.detection.wording import words_of_texts
 
 Columns = Sequence[tuple[str, str]]
 """Names and values."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder_core.vectors import unit_rows
-from stream_processors.detection.words import words_of_texts
+from stream_processors.detection.wording import words_of_texts
 
 ROWS = 16_384
 """Texts kept at most: 25 MB at 384 dimensions."""
