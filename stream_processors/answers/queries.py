@@ -46,7 +46,7 @@ def of_one_model(parts: Sequence[WindowPart], newest: str) -> list[WindowPart]:
 def patterns(store: Store, source: str, *, limit: int | None = None) -> tuple[list[Pattern], int]:
     """Patterns, the most lines first, each with what its templates have in common; and how many there are in all."""
     templates = store.templates(source)
-    found = patterns_of(templates)
+    found = patterns_of(templates) or store.patterns(source)
     return readable(found[:limit], templates), len(found)
 
 
@@ -54,7 +54,9 @@ def readable(found: Sequence[Pattern], templates: Sequence[Template]) -> list[Pa
     """The patterns with what their templates have in common."""
     texts = {template.id: template.text for template in templates if template.text}
     members = [sorted({texts[name] for name in p.members if name in texts}) for p in found]
-    return [replace(p, template=aligned(of[:ALIGNED])) for p, of in zip(found, members, strict=True)]
+    return [
+        replace(pattern, template=aligned(of[:ALIGNED])) for pattern, of in zip(found, members, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
