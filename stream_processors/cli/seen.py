@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from connectors.records import Line
 from encoder_core.templates import Match, Templates
 from stream_processors.detection.matching import match_record
+from stream_processors.detection.patternbook import Known, PatternBook
 
 MOST = 100_000
 """Templates that are kept; lines of further ones are counted together."""
@@ -33,6 +34,8 @@ class SeenTemplates:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
         self._seen: dict[str, Seen] = {}
+        self._book: PatternBook | None = None
+        self._patterns: dict[str, str] = {}
         self.others = 0
         """Lines of templates beyond ``MOST``."""
 
@@ -52,8 +55,12 @@ class SeenTemplates:
         seen.count += 1
 
     def pattern_of(self, template: str) -> str:
-        """The id of a template's pattern, once all lines are noted."""
-        return template
+        """The id of a template's pattern, as all templates noted so far decide it."""
+        if self._book is None or len(self._book) < len(self._seen):
+            self._book = PatternBook(limit=MOST)
+            known = [Known(one.id, one.text, None, one.first_seen) for one in self._seen.values()]
+            self._patterns = self._book.add(known).patterns
+        return self._patterns.get(template, template)
 
     @property
     def pattern_count(self) -> int:

@@ -104,7 +104,11 @@ def test_every_line_is_a_json_object(parse):
 
 
 def test_a_line_has_its_template_parameters_and_pattern(parse):
-    lines = [b"job 4711 of 192.0.2.7 is done", b"job 4712 of 192.0.2.9 is done", b'{"event":"login","user":"ada"}']
+    lines = [
+        b"job 4711 of 192.0.2.7 is done",
+        b"job 4712 of 192.0.2.9 is done",
+        b'{"event":"login","user":"ada"}',
+    ]
     first, second, third = parse("-", "--json", stdin=b"\n".join(lines)).rows
     assert first["template"] == second["template"] == "job <num> of <ip> is done"
     assert first["parameters"] == [
@@ -126,6 +130,14 @@ def test_templates_are_a_table_with_counts_and_an_example_the_most_frequent_firs
     assert first.rstrip().endswith("job 4000 is done")
     assert "job <num> is done" in first
     assert len(others) == 2
+
+
+def test_templates_that_say_the_same_have_one_pattern_from_the_first_line_on(parse):
+    users = ("ada", "bjorn", "chidi", "dmitri", "elif", "farid", "gwen", "hiro", "ines", "jomo")
+    lines = [f"session opened for user {user}".encode() for user in users]
+    rows = parse("-", "--json", stdin=b"\n".join([*lines, b"session closed"])).rows
+    assert len({row["pattern_id"] for row in rows[:-1]}) == 1
+    assert rows[-1]["pattern_id"] not in {row["pattern_id"] for row in rows[:-1]}
 
 
 def test_a_file_and_stdin_are_read_alike(parse, tmp_path):
