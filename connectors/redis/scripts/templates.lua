@@ -104,36 +104,36 @@ end
 -- the founder's but for the vector, which is the latest model's.
 local function add_template(source, id, count, first_seen, last_seen, minutes, slots, pattern, text, example, vector, model)
   local key, index = source.base .. 'template:' .. id, source.base .. 'templates'
-  local fields, places, counts = {'count', 'first_seen', 'text', 'model', 'slots'}, {}, {}
+  local fields, minute_of, lines_of = {'count', 'first_seen', 'text', 'model', 'slots'}, {}, {}
   for minute, lines in string.gmatch(minutes, '(%d+):(%d+)') do
-    local field = 'hour:' .. math.floor(minute / 60) % RING
-    if not places[field] then
-      fields[#fields + 1] = field
-      places[field] = #fields
-    end
-    counts[#counts + 1] = {field, tonumber(minute), tonumber(lines)}
+    local at = #fields + 1
+    fields[at] = 'hour:' .. math.floor(minute / 60) % RING
+    minute_of[at], lines_of[at] = tonumber(minute), tonumber(lines)
   end
   local old = run('HMGET', key, unpack(fields))
-  local new = {count = whole((old[1] or 0) + count)}
+  local words, names, before, hours = {key, 'count', whole((old[1] or 0) + count)}, {'count'}, {old[1]}, {}
+  local was = {}
+  local function put(name, value, was)
+    words[#words + 1] = name
+    words[#words + 1] = value
+    names[#names + 1] = name
+    before[#names] = was
+  end
   if not old[2] or tonumber(first_seen) < tonumber(old[2]) then
-    new.first_seen = first_seen
+    put('first_seen', first_seen, old[2])
   end
   if slots ~= '' then
-    new.slots = together(old[5], slots)
+    put('slots', together(old[5], slots), old[5])
   end
-  for _, one in ipairs(counts) do
-    local field = one[1]
-    new[field] = counted(new[field] or old[places[field]], one[2], one[3])
+  for at = 6, #fields do
+    local field = fields[at]
+    hours[field] = counted(hours[field] or old[at], minute_of[at], lines_of[at])
+    was[field] = old[at]
   end
-  local names, words, before = {}, {}, {}
-  for at, field in ipairs(fields) do
-    if new[field] then
-      names[#names + 1], before[#names + 1] = field, old[at]
-      words[#words + 1] = field
-      words[#words + 1] = new[field]
-    end
+  for field, value in pairs(hours) do
+    put(field, value, was[field])
   end
-  run('HSET', key, unpack(words))
+  run('HSET', unpack(words))
   note_fields(key, names, before)
   if text and not old[3] then
     change('HSET', key, 'text', text, 'example', example, 'vector', vector, 'model', model)
@@ -149,8 +149,12 @@ local function add_template(source, id, count, first_seen, last_seen, minutes, s
     table.insert(source.missing, id)
   end
   local last = run('ZSCORE', index, id)
-  if not last or tonumber(last) < tonumber(last_seen) then
-    change('ZADD', index, last_seen, id)
+  if not last then
+    run('ZADD', index, last_seen, id)
+    note('ZREM', index, id)
+  elseif tonumber(last) < tonumber(last_seen) then
+    run('ZADD', index, last_seen, id)
+    note('ZADD', index, last, id)
   end
 end
 

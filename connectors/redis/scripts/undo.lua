@@ -17,12 +17,20 @@ end
 
 -- old: what the fields held, false where nothing was.
 local function note_fields(key, fields, old)
-  for at, field in ipairs(fields) do
+  local changed, made = {'HSET', key}, {'HDEL', key}
+  for at = 1, #fields do
     if old[at] then
-      note('HSET', key, field, old[at])
+      changed[#changed + 1] = fields[at]
+      changed[#changed + 1] = old[at]
     else
-      note('HDEL', key, field)
+      made[#made + 1] = fields[at]
     end
+  end
+  if #changed > 2 then
+    undo[#undo + 1] = changed
+  end
+  if #made > 2 then
+    undo[#undo + 1] = made
   end
 end
 
