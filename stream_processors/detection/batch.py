@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.records import LOGGER, SERVICE, Line, Record
-from encoder_core.templates import Templates
+from encoder_core.templates import Match, Parameter, Templates
 from stream_processors.detection.hashing import hash_texts
 from stream_processors.detection.matching import match_record
 from stream_processors.detection.table import Entry, Rows, TemplateTable
@@ -63,6 +63,8 @@ class LineBatch:
     """(words,): hashes of the words in what varies, those of a line once each; templates have the others."""
     show: Callable[[int], Line]
     """The line of a place, made on demand."""
+    match: Callable[[Line], Match]
+    """The template and parameters of one."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -83,6 +85,10 @@ class LineBatch:
         ranks = np.empty_like(order)
         ranks[order] = np.arange(len(order))
         return Distinct(rows[order], first[order], ranks[of.reshape(-1)], counts[order])
+
+    def parameters(self, place: int) -> Sequence[Parameter]:
+        """What varies in a line, as text."""
+        return self.match(self.show(place)).parameters
 
     def take(self, places: NDArray[np.int64]) -> LineBatch:
         """The lines of some places, in their order."""
@@ -139,6 +145,7 @@ class LineBatch:
             word_starts=word_starts,
             words=words,
             show=lambda place: lines[place],
+            match=lambda line: matching.match(line.record),
         )
 
 
@@ -162,9 +169,13 @@ class Matching:
         self._templates = templates or Templates()
         self._by_line = by_line
 
+    def match(self, record: Record) -> Match:
+        """A record's template and parameters."""
+        return match_record(record, self._templates)
+
     def of(self, record: Record) -> tuple[Entry, str, Columns, str]:
         """A record's entry of the table, the name of its kind, its columns, and all that varies in one text."""
-        match = match_record(record, self._templates)
+        match = self.match(record)
         template = int(match.id, 16)
         if self._by_line:
             entry = Entry(int(hash_texts([record.text])[0]), record.text, template, match.template)
