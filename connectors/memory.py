@@ -209,7 +209,8 @@ class MemoryStore:
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         found = self._anomalies.get(source, {}).values()
         first = sorted(found, key=lambda pair: pair[1].score if order == "score" else pair[0], reverse=True)
-        return [anomaly for _, anomaly in first[:limit]]
+        today = self._of(source).pattern_of_today
+        return [replace(anomaly, pattern=today(anomaly.pattern)) for _, anomaly in first[:limit]]
 
     def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
         return of_a_day(self._of(source).read())[:limit]

@@ -72,7 +72,7 @@ class SourceTemplates:
         self._templates[change.id] = kept
         self._count(change, now)
         if change.text and change.id not in self._pattern_of:
-            self._pattern_of[change.id] = self._root(change.pattern)
+            self._pattern_of[change.id] = self.pattern_of_today(change.pattern)
         if change.text and (old is None or not old.text or old.model != change.model):
             self._log[change.id] = self._next(now)
         return self._pattern_of.get(change.id, change.id)
@@ -92,12 +92,12 @@ class SourceTemplates:
         self._position = max(self._position + 1, math.floor(now * 1_000))
         return self._position
 
-    def _root(self, pattern: str) -> str:
-        """The pattern of today."""
+    def pattern_of_today(self, pattern: str) -> str:
+        """What a pattern became part of, or the pattern itself."""
         return self._today.get(pattern, pattern)
 
     def _merge(self, merge: Merge, now: float) -> None:
-        gone, stays = self._root(merge.pattern), self._root(merge.into)
+        gone, stays = self.pattern_of_today(merge.pattern), self.pattern_of_today(merge.into)
         if gone == stays:
             return
         founders = [self._templates.get(name) for name in (gone, stays)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from stream_processors.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from connectors.records import Record
     from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
     from encoder_core.cascade import Cascade
@@ -54,6 +56,17 @@ def make_encoder(settings: Settings) -> Encoder:
     return load_encoder(settings, bundle, cache_bytes=options.cache_mb << 20)
 
 
+def make_reading(settings: Settings) -> Callable[[Record], str]:
+    """What the encoder reads of a record, by ``encoder.input``: its template, or its text."""
+    if settings.encoder.input == "line":
+        return lambda record: record.text
+    from encoder_core.templates import Templates
+    from stream_processors.detection.matching import match_record
+
+    templates = Templates()
+    return lambda record: match_record(record, templates).template
+
+
 def static_bundle(settings: Settings) -> Path:
     """The folder of the static encoder. Raises BundleError when there is none."""
     from encoder_core import BundleError, static_bundle_path
@@ -78,7 +91,6 @@ def load_encoder(settings: Settings, bundle: Path | None, *, cache_bytes: int) -
         batch_tokens=options.batch_tokens,
         threads=options.threads,
         cache_bytes=cache_bytes,
-        cache_key=options.cache_key,
     )
 
 

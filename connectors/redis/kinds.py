@@ -41,6 +41,12 @@ def merge_from(pattern: bytes, kept: bytes) -> Merge:
     return Merge(pattern.decode(), into, float(time), reason)
 
 
+def pattern_of_today(pattern: str, merged: Mapping[bytes, bytes]) -> str:
+    """What a pattern became part of, or the pattern itself. merged: the fields of merges."""
+    kept = merged.get(pattern.encode())
+    return kept.split(b" ", 1)[0].decode() if kept else pattern
+
+
 def slot_words(slots: Sequence[SlotSummary]) -> str:
     """What was found in slots as one word: JSON, a list each of slot, type, least, most and examples."""
     if not slots:

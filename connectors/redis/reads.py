@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -13,7 +14,7 @@ from connectors.patterns import of_a_day, patterns_of
 from connectors.redis.client import answered
 from connectors.redis.fields import anomaly_from, pattern_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
-from connectors.redis.kinds import DECIDED, decided_from, merge_from, template_from
+from connectors.redis.kinds import DECIDED, decided_from, merge_from, pattern_of_today, template_from
 from connectors.store import Order, is_living
 
 PAGE = 1_000
@@ -76,6 +77,7 @@ class RedisReads:
     @answered
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         found: list[Anomaly] = []
+        merged = self._redis.hgetall(self.key(source, "merged"))
         members = self._by_score(source) if order == "score" else self._index(source, "anomalies", "by_time")
         for page in pages(members, max(limit, 100)):
             pipeline = self._redis.pipeline(transaction=False)
@@ -84,7 +86,7 @@ class RedisReads:
             found += [anomaly_from(fields) for fields in pipeline.execute() if fields]
             if len(found) >= limit:
                 break
-        return found[:limit]
+        return [replace(one, pattern=pattern_of_today(one.pattern, merged)) for one in found[:limit]]
 
     def _index(self, source: str, *name: str) -> Iterator[bytes]:
         """Members of an index, the highest first, read as far as they are asked for."""

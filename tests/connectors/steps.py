@@ -41,7 +41,8 @@ def template(
 ) -> Template:
     """A template told whole."""
     fields = {"example": f"example of {name}", "vector": BINARY[:64], **fields}
-    return Template(name, f"text of {name} <num>", pattern or name, count, seen, seen, model=model, **fields)
+    text = fields.pop("text", f"text of {name} <num>")
+    return Template(name, text, pattern or name, count, seen, seen, model=model, **fields)
 
 
 def known(name: str, *, count: int = 1, seen: float = NOW, **fields) -> Template:

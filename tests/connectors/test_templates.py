@@ -12,7 +12,7 @@ import pytest
 from connectors.decisions import MOST_NEWS, Decided, News
 from connectors.findings import Merge, SlotSummary
 from connectors.memory import MemoryStore
-from tests.connectors.steps import BINARY, MINUTE, NOW, SLOTS, known, step, template
+from tests.connectors.steps import BINARY, MINUTE, NOW, SLOTS, anomaly, known, step, template
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -173,6 +173,14 @@ def test_what_comes_with_a_pattern_that_merged_is_part_of_what_it_became_part_of
     assert (found.id, found.templates, found.members) == ("a", 4, ("a", "b", "c", "d"))
     stats = store.stats("logs")
     assert (stats.templates, stats.patterns) == (4, 1)
+
+
+def test_a_flagged_line_names_the_pattern_that_its_own_became_part_of(store):
+    changes = step(None, 1, templates=[template("p0"), template("p1")], anomalies=[anomaly(0)])
+    store.apply(changes)
+    assert store.anomalies("logs")[0].pattern == "p1"
+    store.apply(step(1, 2, merges=[merge("p1", "p0")]))
+    assert store.anomalies("logs")[0].pattern == "p0"
 
 
 def test_merges_in_any_order_give_the_same_patterns_and_no_circle(store):
