@@ -144,7 +144,7 @@ class Unwrapper:
         shape = tuple(event)
         candidates = self._shapes.get(shape)
         if candidates is None:
-            candidates = self._candidates_of(shape)
+            candidates = self.candidates(shape)
         for envelope in candidates if depth < MAX_NESTED else ():
             held = envelope.unwrap(event)
             if held is not None:
@@ -152,7 +152,15 @@ class Unwrapper:
                 return True
         return False
 
-    def _candidates_of(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
+    def is_line(self, text: str) -> bool:
+        """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
+        if not text or text[0] in JSON_BEGINS or "\x00" in text:
+            return False
+        if any(text.startswith(mark, place) for place, mark in self._marks):
+            return all(envelope.unwrap(text) is None for envelope in self._texts)
+        return True
+
+    def candidates(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object with these names may be, remembered for the next one."""
         if (known := self._shapes.get(shape)) is not None:
             return known
