@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 import numpy as np
-from numpy.typing import NDArray
+import orjson
 
 from connectors.envelopes.compiled import unescaped
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.known import Around, Known, Memory
+from connectors.envelopes.known import Around, Holder, Known, Memory
 from connectors.envelopes.late import LateRecord
+from connectors.envelopes.otlp import OtlpJson
+from connectors.envelopes.otlp_batch import HeldRecords, Records
 from connectors.envelopes.planning import Columns, Undone
 from connectors.envelopes.spans import Spans
+from connectors.envelopes.split import BEGINS
 from connectors.envelopes.unread import Late, Unread
 from connectors.formats.clock import clock_of
 from connectors.formats.json_scan import ESCAPED, REAL
@@ -45,10 +48,12 @@ Lines = list[Unread]
 class Place:
     """A line on its way out of its envelopes."""
 
-    __slots__ = ("around", "index", "message", "time")
+    __slots__ = ("around", "holder", "index", "message", "time")
 
-    def __init__(self, message: int, index: int, around: Around | None, time: float | None) -> None:
-        self.message, self.index, self.around, self.time = message, index, around, time
+    def __init__(self, message: int, index: int = 0, holder: Holder | None = None) -> None:
+        self.message, self.index, self.holder = message, index, holder
+        self.around: Around | None = None
+        self.time: float | None = None
 
 
 class BatchReader:
@@ -58,59 +63,92 @@ class BatchReader:
         self._reader, self._clock = reader, clock_of(zone)
         self._longest = min(LONGEST, max_text)
         self._memory = Memory(reader.candidates)
+        first = next(iter(reader.candidates({"resourceLogs": []})), None)
+        self._split = Records(first) if type(first) is OtlpJson else None
+        self._records = Memory(lambda _: (HeldRecords,))
         self._alive: deque[Spans] = deque(maxlen=BATCHES)
         self._values: Sequence[bytes | None] = ()
-        self._found: list[Lines | None] = []
+        self._found: list[list[Unread | None]] = []
 
     def unwrap(self, values: Sequence[bytes | None]) -> list[Lines | None]:
         """The lines of each message; None of one that is to be read in the plain way."""
         self._memory.forget()
-        self._values, self._found = values, [None] * len(values)
-        rows = [row for row, value in enumerate(values) if self._may_be_known(value)]
-        if rows:
-            objects = [values[row] or b"" for row in rows]
-            self._objects(objects, [Place(row, 0, None, None) for row in rows], 0)
+        self._records.forget()
+        self._values, self._found = values, [[] for _ in values]
+        objects, places = [], []
+        held, held_places = [], []
+        for row, value in enumerate(values):
+            if value is None or value[:2] != b'{"':
+                continue
+            if self._split is not None and value.startswith(BEGINS):
+                for index, (text, holder) in enumerate(self._split.of(value) or ()):
+                    held.append(text)
+                    held_places.append(Place(row, index, holder))
+            elif len(value) <= self._longest:
+                objects.append(value)
+                places.append(Place(row))
+        for place in (*places, *held_places):
+            self._found[place.message].append(None)
+        if objects:
+            self._objects(objects, places, self._memory, 0)
+        if held:
+            self._objects(held, held_places, self._records, 0)
+            for place, text in zip(held_places, held, strict=True):
+                if self._found[place.message][place.index] is None:
+                    self._plainly(text, place)
         found, self._values, self._found = self._found, (), []
-        return found
+        return [None if not lines or None in lines else lines for lines in found]  # type: ignore[misc]
 
-    def _may_be_known(self, value: bytes | None) -> bool:
-        return value is not None and value[:2] == b'{"' and len(value) <= self._longest
+    def _plainly(self, text: bytes, place: Place) -> None:
+        """One of several objects of a message, undone in the plain way when it is one line."""
+        assert place.holder is not None
+        try:
+            lines = self._reader.undo(place.holder, orjson.loads(text))
+        except ValueError:
+            return
+        if len(lines) == 1:
+            self._give(place, lines[0])
 
-    def _objects(self, objects: list[bytes], places: list[Place], depth: int) -> None:
+    def _objects(self, objects: list[bytes], places: list[Place], memory: Memory, depth: int) -> None:
         """Reads objects, each of which is at a place."""
         spans = Spans(objects)
         self._alive.append(spans)
-        shape_of, inside, knowns = self._memory.shape, [], []
+        inside, knowns = [], []
         for row, shape in enumerate(spans.shapes):
             if not shape or (spans.scan.wide[row] and not is_utf8(objects[row])):
                 continue
-            known = shape_of(shape)
+            known = memory.shape(shape)
             if known is None:
-                known = self._memory.learn(shape, objects[row], spans.starts[row + 1] - spans.starts[row])
+                known = memory.learn(shape, objects[row], spans.starts[row + 1] - spans.starts[row])
             if known.columns is not None:
                 self._object(spans, row, known.columns, places[row])
             elif known.envelope is not None:
                 inside.append(row)
                 knowns.append(known)
         if inside and depth < MOST_LEVELS:
-            self._inside(spans, inside, knowns, places, depth)
+            self._inside(spans, inside, knowns, [places[row] for row in inside], memory, depth)
 
     def _inside(
-        self, spans: Spans, rows: list[int], knowns: list[Known], places: list[Place], depth: int
+        self,
+        spans: Spans,
+        rows: list[int],
+        knowns: list[Known],
+        places: list[Place],
+        memory: Memory,
+        depth: int,
     ) -> None:
         """Undoes the envelopes of objects."""
         leaves, strips, inner = [], [], []
-        contexts = self._memory.contexts(spans, rows, knowns)
-        for row, context in zip(rows, contexts, strict=True):
+        contexts = memory.contexts(spans, rows, knowns, [place.holder for place in places])
+        for row, place, context in zip(rows, places, contexts, strict=True):
             if context is None:
                 continue
-            place = places[row]
             if context.time is not None:
                 time = stated(context, spans, row)
                 if time is None:
                     continue
                 place.time = time
-            place.around = self._memory.around(place.around, context)
+            place.around = memory.around(place.around, context)
             if context.columns is not None:
                 if context.headline is None or is_headline(spans, row, context.headline):
                     self._object(spans, row, context.columns, place)
@@ -136,7 +174,7 @@ class BatchReader:
                 self._line(text[begin:end] if is_ascii else data[begin:end].decode(), place)
             begin = end
         if objects:
-            self._objects(objects, inner, depth + 1)
+            self._objects(objects, inner, self._memory, depth + 1)
 
     def _line(self, line: str, place: Place) -> None:
         """A line of text, unless it may be one more envelope."""
@@ -168,7 +206,7 @@ class BatchReader:
             severity = severity or inner.severity
         record.time, record.severity = time, severity or INFO
         record.scanned(ref(spans), row, columns, inner)
-        self._give(place, Unread({}, inner, record.envelope, None, late._replace(record=record)))
+        self._give(place, Unread({}, inner, record.envelope, None, Late(late.value, late.index, record)))
 
     def _late(self, place: Place) -> Late:
         value = self._values[place.message]
@@ -176,7 +214,7 @@ class BatchReader:
         return Late(value, place.index)
 
     def _give(self, place: Place, line: Unread) -> None:
-        self._found[place.message] = [line]
+        self._found[place.message][place.index] = line
 
 
 def is_utf8(text: bytes) -> bool:

@@ -14,10 +14,10 @@ for _escape, _byte in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
 
 
 @njit(cache=True, nogil=True)
-def _contexts(data, rows, starts, begins, ends, kinds, masks, mask_starts, plans, key, found):  # type: ignore[no-untyped-def]
+def _contexts(data, rows, starts, begins, ends, kinds, masks, mask_starts, plans, salts, key, found):  # type: ignore[no-untyped-def]
     for place in range(len(rows)):
         row = rows[place]
-        state = mixed(key[0], np.uint64(plans[place]), key)
+        state = mixed(mixed(key[0], np.uint64(plans[place]), key), np.uint64(salts[place]), key)
         first = starts[row]
         at = mask_starts[plans[place]]
         for leaf in range(first, starts[row + 1]):
@@ -32,17 +32,18 @@ def contexts(
     scan: Scan,
     rows: NDArray[np.int64],
     plans: NDArray[np.int64],
+    salts: NDArray[np.int64],
     masks: NDArray[np.bool_],
     mask_starts: NDArray[np.int64],
 ) -> NDArray[np.uint64]:
     """Keyed hashes of all values that their envelopes look at, one a row.
 
     rows: of the scan. plans: of each, whose mask says by ``masks[mask_starts[plan] + leaf]`` which leaves count.
+    salts: what else tells them apart.
     """
     found = np.empty(len(rows), np.uint64)
-    _contexts(
-        data, rows, scan.starts, scan.begins, scan.ends, scan.kinds, masks, mask_starts, plans, KEY, found
-    )
+    leaves = scan.starts, scan.begins, scan.ends, scan.kinds
+    _contexts(data, rows, *leaves, masks, mask_starts, plans, salts, KEY, found)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import orjson
@@ -32,6 +32,17 @@ class Known(NamedTuple):
     passing: Passing | None = None
     mask: int = 0
     """Which of the masks says what the envelope looks at."""
+
+
+class Holder(Protocol):
+    """What holds one of several objects of a message, which it undoes as an envelope does."""
+
+    name: str
+    number: int
+    """Tells it from others, above 0."""
+
+    def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
+        """As an envelope's."""
 
 
 class Around:
@@ -90,26 +101,32 @@ class Memory:
         self._shapes[shape] = known
         return known
 
-    def contexts(self, spans: Spans, rows: list[int], knowns: list[Known]) -> list[Undone | None]:
-        """How each of these objects is undone; None where it is not known, or only in the plain way."""
+    def contexts(
+        self, spans: Spans, rows: list[int], knowns: list[Known], holders: list[Holder | None]
+    ) -> list[Undone | None]:
+        """How each of these objects is undone; None where it is not known, or only in the plain way.
+
+        holders: of those that are one of several in a message.
+        """
         ends = np.cumsum([len(mask) for mask in self._masks])
         keys = contexts(
             spans.array,
             spans.scan,
             np.array(rows, np.int64),
             np.array([known.mask for known in knowns], np.int64),
+            np.array([holder.number if holder else 0 for holder in holders], np.int64),
             np.concatenate(self._masks),
             np.concatenate(([0], ends)),
         )
         found = []
-        for row, known, key in zip(rows, knowns, keys.tolist(), strict=True):
+        for row, known, holder, key in zip(rows, knowns, holders, keys.tolist(), strict=True):
             context = self._contexts.get(key, _NEW)
             if context is _NEW:
                 self._contexts[key] = _ONCE
             elif context is _ONCE:
                 assert known.envelope is not None
                 assert known.passing is not None
-                self._contexts[key] = undone(spans.object(row), known.envelope, known.passing)
+                self._contexts[key] = undone(spans.object(row), holder or known.envelope, known.passing)
             else:
                 found.append(context)
                 continue

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from connectors.envelopes.envelope import Inner, ObjectEnvelope
+from connectors.envelopes.envelope import Inner
 from connectors.envelopes.passing import BESIDE, CONTENT, HEADLINE, KEPT, LINE, TIME, Passing, Path
 from connectors.formats.plans import Pick, Plan, picker
 from connectors.formats.structured import MESSAGES, flatten
@@ -22,6 +22,15 @@ _MARK = "\uf8ff"
 _FIRST_INTEGER, _FIRST_REAL = 700_000_000_000_000_000, 900_000_000_000_000.0
 _ANY_MARK = re.compile(f"{_MARK}|7000000000000[0-9]{{5}}|900000000000[0-9]{{3}}\\.0")
 _OTHER_TIMES = {str: ("2001-02-03T04:05:06.789Z", "981173106789000000"), int: (981_173_106,), float: (981_173_106.7,)}
+
+
+class Undoes(Protocol):
+    """What of an envelope is needed here."""
+
+    name: str
+
+    def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
+        """The lines of an object."""
 
 
 class Leaf(NamedTuple):
@@ -84,7 +93,7 @@ def roles_of(event: dict[str, Any], passing: Passing) -> list[int]:
     return roles
 
 
-def undone(text: bytes, envelope: ObjectEnvelope, passing: Passing) -> Undone | None:
+def undone(text: bytes, envelope: Undoes, passing: Passing) -> Undone | None:
     """How an object is undone; None when what its envelope passes on does not show in what is left of it."""
     event = orjson.loads(text)
     roles = roles_of(event, passing)
@@ -116,7 +125,7 @@ def undone(text: bytes, envelope: ObjectEnvelope, passing: Passing) -> Undone | 
     )
 
 
-def _marked(text: bytes, envelope: ObjectEnvelope, roles: list[int], *, other_time: bool) -> Inner | None:
+def _marked(text: bytes, envelope: Undoes, roles: list[int], *, other_time: bool) -> Inner | None:
     """The one line of an object whose values are marks."""
     event = orjson.loads(text)
     for place, (leaf, role) in enumerate(zip(list(leaves_of(event)), roles, strict=True)):

@@ -25,6 +25,7 @@ from connectors.records import INFO, Record
 
 if TYPE_CHECKING:
     from connectors.envelopes.batches import BatchReader
+    from connectors.envelopes.planning import Undoes
 
 
 class Named(Protocol):
@@ -121,6 +122,12 @@ class Reader:
     def candidates(self, event: dict[str, Any]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object may have, the first to be asked first."""
         return self._envelopes.candidates(tuple(event))
+
+    def undo(self, envelope: Undoes, event: dict[str, Any]) -> list[Unread]:
+        """The lines of an object in an outermost envelope. Raises as ``unwrap`` does, and ValueError."""
+        lines: list[Unread] = []
+        self._envelopes.undo(envelope, event, lines)
+        return lines
 
     def is_line(self, text: str) -> bool:
         """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
