@@ -7,7 +7,6 @@ to the plain way, which says what is right.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -39,8 +38,6 @@ LONGEST_LINE = 16_000
 """Bytes of text that an envelope holds, escapes included: a runtime cuts longer lines in pieces."""
 MOST_LEVELS = 3
 """Envelopes in one another that are undone here."""
-BATCHES = 8
-"""The latest batches, whose bytes are kept for the records that were made of them."""
 
 Lines = list[Unread]
 
@@ -66,36 +63,35 @@ class BatchReader:
         first = next(iter(reader.candidates({"resourceLogs": []})), None)
         self._split = Records(first) if type(first) is OtlpJson else None
         self._records = Memory(lambda _: (HeldRecords,))
-        self._alive: deque[Spans] = deque(maxlen=BATCHES)
+        self._alive: list[Spans] = []
         self._values: Sequence[bytes | None] = ()
         self._found: list[list[Unread | None]] = []
 
     def unwrap(self, values: Sequence[bytes | None]) -> list[Lines | None]:
         """The lines of each message; None of one that is to be read in the plain way."""
+        self._alive.clear()
         self._memory.forget()
         self._records.forget()
         self._values, self._found = values, [[] for _ in values]
-        objects, places = [], []
-        held, held_places = [], []
+        alone: list[tuple[bytes, Place]] = []
+        held: list[tuple[bytes, Place]] = []
         for row, value in enumerate(values):
             if value is None or value[:2] != b'{"':
                 continue
             if self._split is not None and value.startswith(BEGINS):
-                for index, (text, holder) in enumerate(self._split.of(value) or ()):
-                    held.append(text)
-                    held_places.append(Place(row, index, holder))
+                records = self._split.of(value) or ()
+                held += [(text, Place(row, index, holder)) for index, (text, holder) in enumerate(records)]
+                self._found[row] += [None] * len(records)
             elif len(value) <= self._longest:
-                objects.append(value)
-                places.append(Place(row))
-        for place in (*places, *held_places):
-            self._found[place.message].append(None)
-        if objects:
-            self._objects(objects, places, self._memory, 0)
-        if held:
-            self._objects(held, held_places, self._records, 0)
-            for place, text in zip(held_places, held, strict=True):
-                if self._found[place.message][place.index] is None:
-                    self._plainly(text, place)
+                alone.append((value, Place(row)))
+                self._found[row].append(None)
+        for objects, memory in ((alone, self._memory), (held, self._records)):
+            if objects:
+                texts, places = zip(*objects, strict=True)
+                self._objects(texts, places, memory, 0)
+        for text, place in held:
+            if self._found[place.message][place.index] is None:
+                self._plainly(text, place)
         found, self._values, self._found = self._found, (), []
         return [None if not lines or None in lines else lines for lines in found]  # type: ignore[misc]
 
@@ -109,7 +105,7 @@ class BatchReader:
         if len(lines) == 1:
             self._give(place, lines[0])
 
-    def _objects(self, objects: list[bytes], places: list[Place], memory: Memory, depth: int) -> None:
+    def _objects(self, objects: Sequence[bytes], places: Sequence[Place], memory: Memory, depth: int) -> None:
         """Reads objects, each of which is at a place."""
         spans = Spans(objects)
         self._alive.append(spans)
@@ -139,7 +135,8 @@ class BatchReader:
     ) -> None:
         """Undoes the envelopes of objects."""
         leaves, strips, inner = [], [], []
-        contexts = memory.contexts(spans, rows, knowns, [place.holder for place in places])
+        held = memory is self._records
+        contexts = memory.contexts(spans, rows, knowns, [place.holder if held else None for place in places])
         for row, place, context in zip(rows, places, contexts, strict=True):
             if context is None:
                 continue
@@ -183,11 +180,14 @@ class BatchReader:
         if self._reader.is_line(line):
             said = around.inner
             known = Inner(line, place.time, said.severity, said.columns, None, None, None, said.stream)
-            self._give(place, Unread(line, known, around.names, None, self._late(place)))
+            self._give(
+                place,
+                Unread(line, known, around.names, None, Late(self._value(place), place.index, None, None)),
+            )
 
     def _object(self, spans: Spans, row: int, columns: Columns, place: Place) -> None:
         """An object that is a line."""
-        late, plan, around, time = self._late(place), columns.plan, place.around, place.time
+        plan, around, time, value = columns.plan, place.around, place.time, self._value(place)
         for at in plan.times:
             if (moment := parse_time(spans.part(row, at, columns), self._clock)) is not None:
                 time = moment
@@ -196,7 +196,7 @@ class BatchReader:
         for level, at in plan.levels:
             if severity := level[spans.part(row, at, columns)]:
                 break
-        record = LateRecord(self._reader, late.value, late.index)
+        record = LateRecord(self._reader, value, place.index)
         if around is None:
             record.envelope, record.given, inner = "", (), None
             record.line = record.shipper = None
@@ -206,12 +206,13 @@ class BatchReader:
             severity = severity or inner.severity
         record.time, record.severity = time, severity or INFO
         record.scanned(ref(spans), row, columns, inner)
-        self._give(place, Unread({}, inner, record.envelope, None, Late(late.value, late.index, record)))
+        late = Late(value, place.index, record, spans)
+        self._give(place, Unread({}, inner, record.envelope, None, late))
 
-    def _late(self, place: Place) -> Late:
+    def _value(self, place: Place) -> bytes:
         value = self._values[place.message]
         assert value is not None, "it has lines"
-        return Late(value, place.index)
+        return value
 
     def _give(self, place: Place, line: Unread) -> None:
         self._found[place.message][place.index] = line

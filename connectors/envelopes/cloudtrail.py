@@ -30,7 +30,11 @@ class CloudTrail:
 
     def passing(self, event: dict[str, Any]) -> Passing | None:
         """All of a call but its time and whether it failed."""
-        return None if "Records" in event else Passing(time=("eventTime",), content=((),), kept=(("errorCode",),))
+        return (
+            None
+            if "Records" in event
+            else Passing(time=("eventTime",), content=((),), kept=(("errorCode",),))
+        )
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """The calls in order; S3's and SNS's ``Records`` are none."""

@@ -1,6 +1,10 @@
 """Compiled: what stands around the lines of scanned objects, and the lines in them without their escapes."""
 
+# ruff: noqa: C901 (a compiled loop over bytes is quickest as one)
+
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -8,13 +12,28 @@ from numpy.typing import NDArray
 
 from connectors.formats.json_scan import ESCAPED, KEY, Scan, hashed, hex_digit, mixed
 
+Array = NDArray[Any]
+
 _SHORT = np.zeros(256, np.uint8)
 for _escape, _byte in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
     _SHORT[_escape] = _byte
 
 
 @njit(cache=True, nogil=True)
-def _contexts(data, rows, starts, begins, ends, kinds, masks, mask_starts, plans, salts, key, found):  # type: ignore[no-untyped-def]
+def _contexts(
+    data: Array,
+    rows: Array,
+    starts: Array,
+    begins: Array,
+    ends: Array,
+    kinds: Array,
+    masks: Array,
+    mask_starts: Array,
+    plans: Array,
+    salts: Array,
+    key: Array,
+    found: Array,
+) -> None:
     for place in range(len(rows)):
         row = rows[place]
         state = mixed(mixed(key[0], np.uint64(plans[place]), key), np.uint64(salts[place]), key)
@@ -48,7 +67,17 @@ def contexts(
 
 
 @njit(cache=True, nogil=True)
-def _unescaped(data, leaves, begins, ends, kinds, strips, short, out, out_ends):  # type: ignore[no-untyped-def]
+def _unescaped(
+    data: Array,
+    leaves: Array,
+    begins: Array,
+    ends: Array,
+    kinds: Array,
+    strips: Array,
+    short: Array,
+    out: Array,
+    out_ends: Array,
+) -> None:
     to = 0
     for place in range(len(leaves)):
         leaf = leaves[place]

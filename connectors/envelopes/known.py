@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -10,9 +10,17 @@ import orjson
 from numpy.typing import NDArray
 
 from connectors.envelopes.compiled import contexts
-from connectors.envelopes.envelope import Inner, ObjectEnvelope
+from connectors.envelopes.envelope import Inner
 from connectors.envelopes.passing import KEPT, Passes, Passing
-from connectors.envelopes.planning import Columns, Undone, columns_of_line, leaves_of, roles_of, undone
+from connectors.envelopes.planning import (
+    Columns,
+    Undoes,
+    Undone,
+    columns_of_line,
+    leaves_of,
+    roles_of,
+    undone,
+)
 from connectors.envelopes.spans import Spans
 from connectors.envelopes.unread import within
 from connectors.records import ORIGIN
@@ -27,7 +35,7 @@ class Known(NamedTuple):
 
     columns: Columns | None = None
     """Of objects that are a line by themselves."""
-    envelope: ObjectEnvelope | None = None
+    envelope: Undoes | None = None
     """Of those that an envelope may undo; neither is there for objects that are left to the plain way."""
     passing: Passing | None = None
     mask: int = 0
@@ -67,7 +75,7 @@ class Around:
 class Memory:
     """What one reader has learned. candidates: the envelopes that an object may have, the first to be asked first."""
 
-    def __init__(self, candidates: Callable[[dict[str, Any]], tuple[ObjectEnvelope, ...]]) -> None:
+    def __init__(self, candidates: Callable[[dict[str, Any]], Sequence[Any]]) -> None:
         self._candidates = candidates
         self._shapes: dict[int, Known] = {}
         self._masks: list[NDArray[np.bool_]] = []
@@ -126,7 +134,7 @@ class Memory:
             elif context is _ONCE:
                 assert known.envelope is not None
                 assert known.passing is not None
-                self._contexts[key] = undone(spans.object(row), holder or known.envelope, known.passing)
+                self._contexts[key] = undone(spans.bytes_of(row), holder or known.envelope, known.passing)
             else:
                 found.append(context)
                 continue

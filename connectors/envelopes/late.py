@@ -34,9 +34,7 @@ class LateRecord(Record):
             setattr(late, name, getattr(record, name))
         return late
 
-    def scanned(
-        self, spans: ReferenceType[Spans], row: int, columns: Columns, around: Inner | None
-    ) -> None:
+    def scanned(self, spans: ReferenceType[Spans], row: int, columns: Columns, around: Inner | None) -> None:
         """Notes where text, columns and message are."""
         self._spans, self._row, self._columns, self._around = spans, row, columns, around
 

@@ -19,7 +19,14 @@ LONGEST_SKELETON = 8_192
 _RECORD = b'{"body":{"stringValue":"-"}}'
 _BESIDE_LINE = (("observedTimeUnixNano",), ("traceId",), ("spanId",), ("flags",), ("droppedAttributesCount",))
 _MEMBERS_OF_RECORD = frozenset(
-    {"timeUnixNano", "body", "attributes", "severityNumber", "severityText", *(path[0] for path in _BESIDE_LINE)}
+    {
+        "timeUnixNano",
+        "body",
+        "attributes",
+        "severityNumber",
+        "severityText",
+        *(path[0] for path in _BESIDE_LINE),
+    }
 )
 
 

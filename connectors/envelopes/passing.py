@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from connectors.envelopes.envelope import Inner
 from connectors.envelopes.stamps import seconds
 
 Path = tuple[str, ...]
@@ -51,6 +52,11 @@ class Passing(NamedTuple):
 @runtime_checkable
 class Passes(Protocol):
     """An object's envelope that can say what it passes on."""
+
+    name: str
+
+    def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
+        """The lines of an object."""
 
     def passing(self, event: dict[str, Any]) -> Passing | None:
         """What it passes on of an object that it undoes, by the names and types in it alone; None when it looks at all.

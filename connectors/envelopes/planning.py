@@ -21,7 +21,11 @@ from connectors.formats.structured import MESSAGES, flatten
 _MARK = "\uf8ff"
 _FIRST_INTEGER, _FIRST_REAL = 700_000_000_000_000_000, 900_000_000_000_000.0
 _ANY_MARK = re.compile(f"{_MARK}|7000000000000[0-9]{{5}}|900000000000[0-9]{{3}}\\.0")
-_OTHER_TIMES = {str: ("2001-02-03T04:05:06.789Z", "981173106789000000"), int: (981_173_106,), float: (981_173_106.7,)}
+_OTHER_TIMES = {
+    str: ("2001-02-03T04:05:06.789Z", "981173106789000000"),
+    int: (981_173_106,),
+    float: (981_173_106.7,),
+}
 
 
 class Undoes(Protocol):
@@ -74,7 +78,7 @@ def leaves_of(node: Any, path: Path = ()) -> Iterator[Leaf]:
     """The leaves of an object in the order of its text."""
     items = node.items() if type(node) is dict else enumerate(node)
     for key, value in items:
-        below = (*path, key) if type(node) is dict else path
+        below = (*path, str(key)) if type(node) is dict else path
         if type(value) is dict or type(value) is list:
             yield from leaves_of(value, below)
         else:
@@ -113,7 +117,7 @@ def undone(text: bytes, envelope: Undoes, passing: Passing) -> Undone | None:
         return None
     line = places.get(LINE)
     columns = None
-    if type(inner.line) is str:
+    if isinstance(inner.line, str):
         if line is None or inner.line != f"{_MARK}{line}{_MARK}" or roles.count(LINE) > 1:
             return None
     elif (columns := columns_of(inner.line, leaves)) is None:
@@ -121,7 +125,14 @@ def undone(text: bytes, envelope: Undoes, passing: Passing) -> Undone | None:
     else:
         line = None
     return Undone(
-        replace(inner, line=""), envelope.name, line, passing.strips, stamp, passing, places.get(HEADLINE), columns
+        replace(inner, line=""),
+        envelope.name,
+        line,
+        passing.strips,
+        stamp,
+        passing,
+        places.get(HEADLINE),
+        columns,
     )
 
 
@@ -170,7 +181,9 @@ def columns_of(line: dict[str, Any], leaves: list[Leaf]) -> Columns | None:
     if any(_ANY_MARK.search(constant) for constant in (*constants, *found)):
         return None
     texts = [line[name] for name in MESSAGES if name in line and type(line[name]) is str]
-    said = [place for place in map(place_of, texts) if place >= len(leaves) or type(leaves[place].value) is str]
+    said = [
+        place for place in map(place_of, texts) if place >= len(leaves) or type(leaves[place].value) is str
+    ]
     for name in found:
         if name in single:
             fields[name] = shown[name] = single[name]

@@ -108,7 +108,7 @@ class Reader:
         ]
 
     def unwrap_batch(self, values: Sequence[bytes | None]) -> list[list[Unread] | None]:
-        """The lines of many messages as ``unwrap`` gives them, quicker; None of a message for which that must be asked."""
+        """The lines of many messages as ``unwrap`` gives them, but quicker; None of a message that only it knows."""
         if self._batches is None:
             from connectors.envelopes.batches import BatchReader  # compiled code, which takes seconds to load
 
@@ -122,6 +122,11 @@ class Reader:
     def candidates(self, event: dict[str, Any]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object may have, the first to be asked first."""
         return self._envelopes.candidates(tuple(event))
+
+    def whole(self, unread: Unread) -> Unread:
+        """A line with all that its envelopes said, which one of many has not."""
+        late = unread.late
+        return unread if late is None else self.unwrap(late.value)[late.place]
 
     def undo(self, envelope: Undoes, event: dict[str, Any]) -> list[Unread]:
         """The lines of an object in an outermost envelope. Raises as ``unwrap`` does, and ValueError."""
@@ -163,7 +168,7 @@ class Reader:
             record.severity = INFO
         if len(record.text) > self._max_text:
             record.text, record.cut = record.text[: self._max_text], True
-        return record if late is None else LateRecord.of(record, self, late.value, late.index)
+        return record if late is None else LateRecord.of(record, self, late.value, late.place)
 
 
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:

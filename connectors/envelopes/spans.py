@@ -26,9 +26,9 @@ class Spans:
         """One character a byte: right for objects that are ASCII."""
         self.shapes: list[int] = self.scan.shapes.tolist()
         self.starts: list[int] = self.scan.starts.tolist()
-        self.kinds = self.scan.kinds[: self.starts[-1]].tobytes()
+        self.kinds = self.scan.kinds.tobytes()
 
-    def object(self, row: int) -> bytes:
+    def bytes_of(self, row: int) -> bytes:
         """One of them."""
         return self.data[self.ends[row - 1] if row else 0 : self.ends[row]]
 

@@ -1,13 +1,17 @@
 """Compiled: the groups, lists and records of OTLP messages in JSON without blanks."""
 
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR1714 (a compiled loop over bytes is quickest as one)
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 BEGINS, ENDS = b'{"resourceLogs":[', b"]}"
 """What a message begins and ends with."""
@@ -29,7 +33,9 @@ class Group(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _split(data, first, end, name, records, lists, groups):  # type: ignore[no-untyped-def]
+def _split(
+    data: Array, first: int, end: int, name: Array, records: Array, lists: Array, groups: Array
+) -> tuple[int, int, int]:
     """Fills begin, end and list of records; begin, end and group of lists; begin and end of groups. Their numbers, -1
     for what is no such message.
     """
@@ -47,7 +53,13 @@ def _split(data, first, end, name, records, lists, groups):  # type: ignore[no-u
                 at += 2 if data[at] == 92 else 1
             if depth == 2 or (in_list and depth == _LIST):
                 return -1, 0, 0
-            if depth == _LIST - 1 and at - begin == len(name) and at + 2 < end and data[at + 1] == 58 and data[at + 2] == 91:
+            if (
+                depth == _LIST - 1
+                and at - begin == len(name)
+                and at + 2 < end
+                and data[at + 1] == 58
+                and data[at + 2] == 91
+            ):
                 same = True
                 for place in range(len(name)):
                     same = same and data[begin + place] == name[place]

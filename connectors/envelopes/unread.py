@@ -17,10 +17,12 @@ class Late(NamedTuple):
 
     value: bytes
     """The message's."""
-    index: int
+    place: int
     """The line's place in it."""
-    record: Record | None = None
+    record: Record | None
     """Its record, where it was read at once."""
+    spans: object
+    """The bytes that the record takes late parts from."""
 
 
 class Unread(NamedTuple):

@@ -165,7 +165,7 @@ class Unwrapper:
             return False
         for place, mark in self._marks:
             if text.startswith(mark, place):
-                return all([envelope.unwrap(text) is None for envelope in self._texts])
+                return all(envelope.unwrap(text) is None for envelope in self._texts)
         return True
 
     def candidates(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:

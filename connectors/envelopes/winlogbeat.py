@@ -12,7 +12,7 @@ from typing import Any
 from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.filebeat import host_name
-from connectors.envelopes.passing import Passing
+from connectors.envelopes.passing import Passing, Path
 from connectors.envelopes.paths import get, text
 from connectors.envelopes.stamps import seconds
 from connectors.records import HOST, LEVEL, WARN
@@ -54,7 +54,7 @@ class Winlogbeat:
             return None
         if any(type(winlog.get(name, {})) is not dict for name in _DATA):
             return None
-        beside = [(name,) for name in event if name not in _LOOKED_AT]
+        beside: list[Path] = [(name,) for name in event if name not in _LOOKED_AT]
         beside += [("winlog", name) for name in winlog if name not in _OF_WINDOWS]
         beside += [("event", name) for name in about if name not in _ABOUT] if type(about) is dict else []
         return Passing(

@@ -6,14 +6,18 @@ halves of surrogate pairs, no NUL. The hash is keyed by numbers that are drawn w
 make two shapes that look the same.
 """
 
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR1714, SIM110 (a compiled loop over bytes is quickest as one)
+
 from __future__ import annotations
 
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 TEXT, ESCAPED, INTEGER, REAL, TRUE, FALSE, NULL = 1, 2, 3, 4, 5, 6, 7
 """What a leaf is: text, text with escapes in it, a number, a word."""
@@ -47,7 +51,7 @@ class Scan(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def mixed(state, word, key):  # type: ignore[no-untyped-def]
+def mixed(state: np.uint64, word: np.uint64, key: Array) -> np.uint64:
     """A keyed hash's next state."""
     state = (state ^ word) * key[1]
     state ^= state >> np.uint64(31)
@@ -56,7 +60,7 @@ def mixed(state, word, key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def hashed(data, begin, end, state, key):  # type: ignore[no-untyped-def]
+def hashed(data: Array, begin: int, end: int, state: np.uint64, key: Array) -> np.uint64:
     """The state after so many bytes; their number is part of it."""
     word = np.uint64(0)
     at = begin
@@ -70,7 +74,7 @@ def hashed(data, begin, end, state, key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _text_end(data, at, end, plain, short):  # type: ignore[no-untyped-def]
+def _text_end(data: Array, at: int, end: int, plain: Array, short: Array) -> tuple[int, bool, bool]:
     """Where a text ends that begins at a place, whether it has escapes, and bytes beyond ASCII; -1 for none."""
     escaped = False
     wide = False
@@ -107,7 +111,7 @@ def _text_end(data, at, end, plain, short):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def hex_digit(byte):  # type: ignore[no-untyped-def]
+def hex_digit(byte: int) -> int:
     """What a hexadecimal digit stands for; -1 for any other byte."""
     if 48 <= byte <= 57:
         return byte - 48
@@ -117,7 +121,7 @@ def hex_digit(byte):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _number_end(data, at, end):  # type: ignore[no-untyped-def]
+def _number_end(data: Array, at: int, end: int) -> tuple[int, int]:
     """Where a number ends and which kind it is; -1 for what is none or takes more care."""
     begin = at
     if data[at] == 45:
@@ -144,7 +148,7 @@ def _number_end(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _is_word(data, at, end, word):  # type: ignore[no-untyped-def]
+def _is_word(data: Array, at: int, end: int, word: Array) -> bool:
     if at + len(word) > end:
         return False
     for place in range(len(word)):
@@ -159,7 +163,20 @@ _NULL = np.frombuffer(b"null", np.uint8)
 
 
 @njit(cache=True, nogil=True)
-def _scan_one(data, begin, end, key, plain, blank, short, stack, begins, ends, kinds, first):  # type: ignore[no-untyped-def]
+def _scan_one(
+    data: Array,
+    begin: int,
+    end: int,
+    key: Array,
+    plain: Array,
+    blank: Array,
+    short: Array,
+    stack: Array,
+    begins: Array,
+    ends: Array,
+    kinds: Array,
+    first: int,
+) -> tuple[np.uint64, bool, int]:
     """The shape of one object, 0 for none; whether it is wide; the number of its leaves."""
     state = key[0]
     at = begin
@@ -259,7 +276,16 @@ def _scan_one(data, begin, end, key, plain, blank, short, stack, begins, ends, k
 
 
 @njit(cache=True, nogil=True)
-def _scan(data, begins, ends, key, plain, blank, short, scan):  # type: ignore[no-untyped-def]
+def _scan(
+    data: Array,
+    begins: Array,
+    ends: Array,
+    key: Array,
+    plain: Array,
+    blank: Array,
+    short: Array,
+    scan: tuple[Array, ...],
+) -> None:
     stack = np.zeros(MOST_LEVELS + 1, dtype=np.uint8)
     shapes, wide, starts, leaf_begins, leaf_ends, kinds = scan
     first = 0
@@ -291,4 +317,5 @@ def scanned(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np
         np.empty(room, np.uint8),
     )
     _scan(data, begins, ends, KEY, _PLAIN, _BLANK, _SHORT_ESCAPE, tuple(scan))
-    return scan
+    leaves = int(scan.starts[-1])
+    return Scan(*scan[:3], *(part[:leaves].copy() for part in scan[3:]))
