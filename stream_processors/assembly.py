@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from stream_processors.settings import Settings
+from stream_processors.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from connectors.records import Record
     from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
     from encoder_core.cascade import Cascade
+    from encoder_core.templates import Templates
 
 
 def limit_blas() -> None:
@@ -91,6 +92,26 @@ def load_encoder(settings: Settings, bundle: Path | None, *, cache_bytes: int) -
         threads=options.threads,
         cache_bytes=cache_bytes,
     )
+
+
+def make_templates(settings: Settings) -> Templates:
+    """What knows the templates of lines. Raises SettingsError for a mask or seed that can't be one."""
+    from encoder_core.templates import Templates
+
+    options = settings.templates
+    seeds = list(options.seeds)
+    if options.seeds_file is not None:
+        try:
+            lines = options.seeds_file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"templates.seeds_file: {options.seeds_file} can't be read: {error}"
+            ) from error
+        seeds += [line for line in lines if line.strip()]
+    try:
+        return Templates(options.masks, seeds)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def make_store(settings: Settings) -> RedisStore:

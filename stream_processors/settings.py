@@ -75,6 +75,21 @@ class EncoderSettings(BaseModel):
     cache_mb: int = Field(8, ge=0, description="Megabytes of vectors kept between batches")
 
 
+class TemplateSettings(BaseModel):
+    """What a user knows of the templates of the lines."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    masks: dict[str, str] = Field(
+        {},
+        description="Name to regular expression: what it matches is <NAME> in a template; in a settings file only",
+    )
+    seeds: list[str] = Field(
+        [], description="Known templates, with placeholders such as <*>, or sample lines of them"
+    )
+    seeds_file: Path | None = Field(None, description="A file with more seeds, one a line")
+
+
 class StreamSettings(ReadingSettings):
     """What is consumed and how."""
 
@@ -123,6 +138,7 @@ class Settings(BaseModel):
     redis: RedisSettings = Field(default_factory=RedisSettings)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    templates: TemplateSettings = Field(default_factory=TemplateSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 

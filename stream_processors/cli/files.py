@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream_processors.assembly import limit_blas, make_embedder, make_encoder, make_reading
-from stream_processors.cli import report
+from stream_processors.cli import kinds, report
 from stream_processors.cli.options import (
     json_option,
     note_retry,
@@ -87,6 +87,7 @@ def scan(
     from time import monotonic
 
     from connectors.memory import MemoryStore
+    from stream_processors.answers.queries import patterns as find_patterns
     from stream_processors.answers.queries import samples
     from stream_processors.scan import scan as scan_lines
 
@@ -112,7 +113,7 @@ def scan(
         click.echo(f"secencoder: line {failure.line.offset + 1}: {failure.error}", err=True)
     stats, seconds = store.stats(source), monotonic() - started
     found = store.anomalies(source, limit=top)
-    everything = store.patterns(source)
+    kinds_found, pattern_count = find_patterns(store, source, limit=patterns)
     whole = samples(store, source, k=sample)
     if as_json:
         report.print_json(
@@ -124,19 +125,19 @@ def scan(
                 "parse_errors": stats.parse_errors,
                 "cut": stats.cut,
                 "anomalies": found,
-                "pattern_count": len(everything),
-                "patterns": everything[:patterns],
+                "pattern_count": pattern_count,
+                "patterns": kinds_found,
                 "sample": whole[0] if whole else None,
             }
         )
         return
     report.console.print(
         f"{stats.lines:,} lines in {seconds:.1f} s ({stats.lines / max(seconds, 1e-9):,.0f} lines/s), "
-        f"{len(everything)} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
+        f"{pattern_count} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
     )
     report.show_anomalies(found)
     if patterns:
-        report.show_patterns(everything[:patterns], len(everything))
+        kinds.show_patterns(kinds_found, pattern_count)
     for one in whole:
         report.show_sample(one)
 
