@@ -45,8 +45,10 @@ class Measured(NamedTuple):
 
 def measured(path: Path) -> list[Measured]:
     """What a warm worker was measured at, by content."""
-    names = ("bytes_per_line", "lines_per_second", "cpu_seconds_per_million")
-    names += ("redis_bytes_per_million", "redis_memory")
+    names = [
+        *("bytes_per_line", "lines_per_second", "cpu_seconds_per_million"),
+        *("redis_bytes_per_million", "redis_memory"),
+    ]
     with path.open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["contestant"] == CONTESTANT]
     return [Measured(row["content"], *(float(row[name]) for name in names)) for row in rows]
