@@ -66,5 +66,5 @@ def test_columns_that_name_a_place_are_left_out():
 
 
 def test_what_varies_is_found_again_on_demand():
-    batch = LineBatch.of(make_lines(["took 17 ms"]), TemplateTable(4))
+    batch = LineBatch.of(make_lines(["opened 17 files"]), TemplateTable(4))
     assert [value for _, _, value in batch.parameters(0)] == ["17"]

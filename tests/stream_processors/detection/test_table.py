@@ -39,15 +39,15 @@ def test_rows_without_a_vector_are_missing_until_they_are_filled():
 
 
 def test_a_full_table_keeps_what_was_used_last_and_older_batches_their_rows():
-    table = TemplateTable(4, limit=10)
+    table = TemplateTable(4, limit=11)
     rows, old = place(table, *range(10))
     fill(table, rows, old.tolist())
-    place(table, 0, 1, 2)
+    place(table, 0, 1, 2, 98)
     newer, found = place(table, 2, 99)
     assert newer is not rows
     assert [rows.texts[row] for row in old] == [f"text {n}" for n in range(10)]
     assert newer.known[found].tolist() == [True, False]
-    assert len(newer) <= 6
+    assert len(newer) == 7
     np.testing.assert_array_equal(newer.vectors[found[0]], rows.vectors[old[2]])
 
 
