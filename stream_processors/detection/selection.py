@@ -30,3 +30,9 @@ def max_min(vectors: NDArray[np.float32], k: int, centre: NDArray[np.float32] | 
         taken.append(farthest)
         distance = np.minimum(distance, np.linalg.norm(vectors - vectors[farthest], axis=1))
     return taken
+
+
+def distances(vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distances of rows, float32 (vectors, others)."""
+    squares = (vectors**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * vectors @ others.T
+    return np.sqrt(np.maximum(squares, 0))

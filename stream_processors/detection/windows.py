@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import WindowPart
-from stream_processors.detection.selection import EQUAL, max_min
+from stream_processors.detection.selection import EQUAL, distances, max_min
 
 if TYPE_CHECKING:
     from stream_processors.detection.batch import LineBatch
@@ -125,8 +125,7 @@ class WindowSampler:
         window.total = window.total + counts.astype(np.float32) @ table.vectors[rows]
         new = self._not_considered(window, table.keys[rows])
         if len(window.vectors) and len(new):  # a restored window knows its lines by their vectors alone
-            apart = 1 - (table.vectors[rows[new]] @ window.vectors.T).max(axis=1)
-            new = new[apart > EQUAL**2 / 2]
+            new = new[distances(table.vectors[rows[new]], window.vectors).min(axis=1) > EQUAL]
         if not len(new):
             return
         new = new[np.argsort(first[new], kind="stable")]
