@@ -15,7 +15,7 @@ from connectors.findings import Findings, Merge, Template
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.patternbook import Decisions, Known, PatternBook
 from stream_processors.detection.slots import summaries
-from stream_processors.detection.texts import display_text
+from stream_processors.detection.texts import display_text, encodable
 
 LAST_MINUTE = (1 << 31) - 1
 MINUTE = 60
@@ -90,7 +90,7 @@ class Knowledge:
             findings.templates.append(
                 Template(
                     id=name,
-                    text=batch.rows.shapes[row] if new else "",
+                    text=encodable(batch.rows.shapes[row]) if new else "",
                     pattern=f"{patterns[place]:016x}" if new else "",
                     count=count,
                     first_seen=float(least[place]),

@@ -7,9 +7,10 @@ from math import isfinite
 
 from connectors.findings import SlotSummary
 from encoder_core.templates import Parameter
+from stream_processors.detection.texts import encodable
 
 VALUE_CHARACTERS = 128
-"""Characters of an example."""
+"""Characters of a name and of an example."""
 SLOTS = 32
 """Slots of a template that are shown."""
 
@@ -20,8 +21,8 @@ def summaries(parameters: Iterable[Parameter]) -> tuple[SlotSummary, ...]:
     for slot, kind, value in parameters:
         if slot not in found and len(found) < SLOTS:
             number = number_in(value)
-            shown = value[:VALUE_CHARACTERS].encode("utf-8", "replace").decode()
-            found[slot] = SlotSummary(slot, kind, (shown,), number, number)
+            name, shown = encodable(slot[:VALUE_CHARACTERS]), encodable(value[:VALUE_CHARACTERS])
+            found[slot] = SlotSummary(name, kind, (shown,), number, number)
     return tuple(found.values())
 
 

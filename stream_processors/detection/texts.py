@@ -36,7 +36,12 @@ def display_text(line: Line) -> str:
     if inner is None and line.value is not None:
         return line.value[: 4 * TEXT_CHARACTERS].decode("utf-8", "replace")[:TEXT_CHARACTERS]
     text = line.record.text if inner is None else inner if isinstance(inner, str) else compact(inner)
-    return (line.record.text if text is None else text)[:TEXT_CHARACTERS].encode("utf-8", "replace").decode()
+    return encodable((line.record.text if text is None else text)[:TEXT_CHARACTERS])
+
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates replaced: what can be sent."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def compact(value: Any) -> str | None:
