@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -52,13 +52,14 @@ def _with_names(function: FunctionType, names: dict[str, Any]) -> FunctionType:
 
 
 def _fingerprint(modules: tuple[ModuleType, ...]) -> int:
-    """A number that differs if a function or a table of the modules does."""
-    seen: list[Any] = [sys.version]
+    """A number that differs if a function or a table of the modules does; the same in every process."""
+    seen: list[Any] = [sys.version, numba.__version__]
     for module in modules:
         for name, value in sorted(vars(module).items()):
             if isinstance(value, FunctionType):
                 code = value.__code__
-                seen.append((name, code.co_code, code.co_consts, code.co_names))
+                consts = [const for const in code.co_consts if not isinstance(const, CodeType)]
+                seen.append((name, code.co_code, consts, code.co_names))
             elif isinstance(value, (int, bytes, tuple)) and not name.startswith("__"):
                 seen.append((name, value))
     return zlib.crc32(repr(seen).encode())
@@ -182,7 +183,9 @@ def _kernels(fingerprint: int) -> tuple[Any, Any]:
     return scan_lines, hash_lines
 
 
-_scan_lines, _hash_lines = _kernels(_fingerprint((rules, *_MODULES, plain)))
+KERNELS = _kernels(_fingerprint((rules, *_MODULES, plain)))
+"""What is cached on disk."""
+_scan_lines, _hash_lines = KERNELS
 
 
 def values_of(
