@@ -1,9 +1,9 @@
 """Patterns: templates that say the same belong together.
 
 Two templates say the same when their forms are equal, or when both fit a frame whose places are known to vary. A place
-varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it, or when a template has a
-placeholder there. More templates only ever join more, so a set of templates ends in the same groups in any order and
-any split into batches, on any number of partitions that tell each other of their templates.
+varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it; where others have a placeholder,
+one name or half as many words will do. More templates only ever join more, so a set of templates ends in the
+same groups in any order and any split into batches, on any number of partitions that tell each other.
 
 Words that say what happened (``words.SAID``) are never left out: failed and accepted, start and stop stay apart.
 """
@@ -123,7 +123,7 @@ class _Place:
     def evidence(self, placeholder: bool) -> tuple[int, str]:
         """How much varies, and why. placeholder: a template has a placeholder in each of the places."""
         needed = FEW_WORDS if self.words == 1 else 1
-        if len(self.seen) >= NOUNS * needed:
+        if len(self.seen) >= NOUNS * needed // (2 if placeholder else 1):
             return WORDS_VARY, f"{len(self.seen)} words in one place: {_some(self.seen)}"
         if self.seen_names and all(len(place) >= NAMES * needed for place in self.seen_names):
             return NAMES_VARY, f"{len(self.seen_names[0])} names in one place: {_some(self.seen_names[0])}"
