@@ -19,15 +19,12 @@ from tests.connectors.steps import (
     full_step,
     known,
     of_topic,
-    pattern,
     step,
     template,
     window,
 )
 
 BROKEN = (
-    ("patterns",),
-    ("pattern", "p1"),
     ("templates",),
     ("template", "t2"),
     ("decisions",),
@@ -44,7 +41,6 @@ BROKEN = (
     ("/api", "state", 0),
     ("/api", "stats"),
     ("/api", "line", "0:8:5"),
-    ("/api", "pattern", "p1"),
     ("/api", "template", "t1"),
     ("/api", "decisions"),
     ("sources",),
@@ -81,9 +77,8 @@ def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(red
 
 
 def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
-    store = redis_store(patterns=2, templates=2, anomalies=2)
-    known = [pattern(f"p{n}", count=3, seen=NOW + n) for n in range(2)]
-    first = step(None, 2, lines=6, patterns=known, anomalies=[anomaly(0), anomaly(1)])
+    store = redis_store(templates=2, anomalies=2)
+    first = step(None, 2, lines=6, anomalies=[anomaly(0), anomaly(1)])
     first.templates = [template(f"t{n}", count=3, seen=NOW + n) for n in range(2)]
     first.merges = [Merge("t1", "t0", NOW, "the same")]
     store.apply(first)
@@ -92,7 +87,6 @@ def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
         2,
         4,
         lines=6,
-        patterns=[pattern("p2", count=3, seen=NOW + 9)],
         anomalies=[anomaly(2, timestamp=NOW + 1)],
         templates=[template("t2", count=3, seen=NOW + 9)],
         merges=[Merge(one, two, NOW, "the same") for one, two in (("t2", "t1"), ("x", "y"))],
@@ -130,7 +124,6 @@ def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client
     later = anomaly(9, timestamp=NOW - 3 * BUCKET_SECONDS)
     refused = replace(
         full_step(10, 30),
-        patterns=[pattern("p1", count=9, seen=NOW - 9), pattern("p2")],
         templates=[
             template("t1", count=9, seen=NOW - 9, model="m2", minutes=((MINUTE - 60, 9),)),
             known("t2", seen=NOW, minutes=((MINUTE, 1), (MINUTE - 24 * 60, 1)), parameters=SLOTS),
