@@ -86,9 +86,12 @@ def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
     more = step(
         2,
         4,
-        lines=6,
+        lines=7,
         anomalies=[anomaly(2, timestamp=NOW + 1)],
-        templates=[template("t2", count=3, seen=NOW + 9)],
+        templates=[
+            replace(template("t2", count=3, seen=NOW - 9), last_seen=NOW + 9),
+            known("t0", seen=NOW + 5),
+        ],
         merges=[Merge(one, two, NOW, "the same") for one, two in (("t2", "t1"), ("x", "y"))],
     )
     client.set(store.key("logs", "sources"), "of another type")  # looked at after the others were trimmed
@@ -97,10 +100,10 @@ def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
     client.delete(store.key("logs", "sources"))
     assert everything(store) == before
     store.apply(more)
-    assert {p.id for p in store.templates("logs")} == {"t1", "t2"}
-    assert [merge.pattern for merge in store.merges("logs")] == ["x", "t2"], "the oldest merge is gone"
+    assert {(found.id, found.pattern) for found in store.templates("logs")} == {("t0", "t2"), ("t2", "t2")}
+    assert [merge.pattern for merge in store.merges("logs")] == ["x", "t0"], "the oldest merge is gone"
     stats = store.stats("logs")
-    assert (stats.lines, stats.forgotten_template_lines) == (12, 3)
+    assert (stats.lines, stats.forgotten_template_lines) == (13, 3)
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2, 1]
 
 
