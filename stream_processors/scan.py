@@ -10,7 +10,8 @@ from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from connectors.records import Message
-from stream_processors.detection.pipeline import Embedder, Pipeline
+from stream_processors.detection.embedding import Embedder
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.reading import Failed, LineReader, Step
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources

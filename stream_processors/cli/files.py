@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream_processors.assembly import limit_blas, make_embedder, make_encoder
+from stream_processors.assembly import limit_blas, make_embedder, make_encoder, make_reading
 from stream_processors.cli import kinds, report
 from stream_processors.cli.options import (
     json_option,
@@ -147,9 +147,7 @@ def scan(
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npy file."
 )
-@click.option(
-    "--raw", is_flag=True, help="Embed whole lines, without removing timestamps and volatile fields."
-)
+@click.option("--raw", is_flag=True, help="Embed whole lines as they stand, whatever encoder.input says.")
 @json_option
 @settings_options
 def embed(
@@ -163,7 +161,8 @@ def embed(
 ) -> None:
     """Write one vector a line of FILE (or stdin for -) as a float32 array of shape (lines, dim).
 
-    What a shipper wrapped around a line is left out. A line of FILE that holds several has the vector of them together.
+    The vector is that of the line's template or, with encoder.input = line, of its text. What a shipper wrapped around
+    a line is left out. A line of FILE that holds several has the vector of them together.
 
     With encoder.tier = cascade every vector is the full encoder's: a cascade saves work in detection only.
     """
@@ -173,10 +172,10 @@ def embed(
     from stream_processors.scan import batched
 
     def text_of(value: bytes) -> str:
-        return value.decode("utf-8", "replace") if raw else "\n".join([r.text for r in reader.read(value)])
+        return value.decode("utf-8", "replace") if raw else "\n".join(map(read, reader.read(value)))
 
     settings = settings_from(config, assignments, **shortcuts)
-    encoder, reader = make_encoder(settings), Reader(settings.stream)
+    encoder, reader, read = make_encoder(settings), Reader(settings.stream), make_reading(settings)
     parts = [np.empty((0, encoder.dim), dtype=np.float32)]
     with opened(file) as (stream, size), progress_bar("embedding", size) as advance:
         for values in batched(read_lines(stream), 1_000):

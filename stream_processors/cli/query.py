@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connectors.findings import topic_of
-from stream_processors.assembly import make_encoder
+from stream_processors.assembly import make_encoder, make_reading
 from stream_processors.cli import kinds, report
 from stream_processors.cli.options import (
     json_option,
@@ -146,9 +146,9 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     from stream_processors.answers.queries import similar as find_similar
 
     question = Question(**options)
-    encoder = make_encoder(question.settings)
+    encoder, read = make_encoder(question.settings), make_reading(question.settings)
     records = Reader(question.settings.stream).read(text.encode("utf-8", "surrogateescape"))
-    vector = encoder.embed(["\n".join([record.text for record in records])])[0]
+    vector = encoder.embed(["\n".join(map(read, records))])[0]
     found = find_similar(question.store, question.source, vector, model=encoder.bundle.identity, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 

@@ -31,6 +31,8 @@ Form = tuple[str, ...]
 _TYPE = "<(?:" + "|".join(re.escape(name) for name in TYPES) + ")>"
 _PLACEHOLDER = re.compile(_TYPE)
 _TOKEN = re.compile(rf"""{_TYPE}|\.{{3,}}|(?:(?!{_TYPE}|\.{{3,}})[^\s=:,;()\[\]{{}}"'|<>])+|\S""")
+_KIND = re.compile(r"[\w.@-]+=[^<]*?(?:: |\Z)")
+"""What structured records' templates begin with: columns that name the kind, all of which stay."""
 _MARKS = frozenset("=:,;()[]{}\"'|<>")
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_BRACKETS.values())
@@ -90,7 +92,8 @@ def tokens_of(template: str) -> list[str]:
 def form_of(template: str) -> Form:
     """The form of a template."""
     tokens: list[str] = []
-    for token in tokens_of(template):
+    head = _KIND.match(template)
+    for token in tokens_of(template[head.end() :] if head else template):
         if _PLACEHOLDER.search(token):
             tokens.append(ANY)
         elif token.lower() not in _ARTICLES:
@@ -98,7 +101,7 @@ def form_of(template: str) -> Form:
     for place, token in enumerate(tokens):
         if _is_value(tokens, place, token):
             tokens[place] = ANY
-    return _collapsed(tokens)
+    return (head[0], *_collapsed(tokens)) if head else _collapsed(tokens)
 
 
 def _is_value(tokens: list[str], place: int, token: str) -> bool:
@@ -109,8 +112,6 @@ def _is_value(tokens: list[str], place: int, token: str) -> bool:
         named = further if before in _MARKS else before
         named = tokens[place - 2].lower() if named == "id" and place > 1 else named
         return any(c.isdigit() for c in token) and named not in _EVENTS
-    if before == "=":
-        return further in _USERS or kind_of(token) == NAME
     if before in _USERS:
         return further in _OF_A_USER or kind_of(token) == NAME
     return before in (":", "'", '"') and further in _USERS and kind_of(token) == NAME
@@ -180,8 +181,8 @@ def frames_of(form: Form) -> Iterator[Frame]:
 
 
 def _kind(form: Form, place: int) -> int:
-    """The kind of a token as a filler: marks, ``*`` and the names of columns never vary."""
-    if not _has_letter(form[place]) or form[place + 1 : place + 2] == ("=",):
+    """The kind of a token as a filler: marks, ``*``, names of columns and what masks have left of values never vary."""
+    if not _has_letter(form[place]) or "=" in form[max(place - 1, 0) : place + 2]:
         return SAID
     return kind_of(form[place])
 

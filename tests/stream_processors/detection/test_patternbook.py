@@ -37,7 +37,7 @@ def patterns(*texts: str) -> int:
         ("copied <path>", "copied <path>, <path>", "copied <path>, <path>, <path>"),
         ("starting the main loop", "starting main loop."),
         ("session opened for user alice by (uid=<num>)", "session opened for user root by (uid=<num>)"),
-        ("lock name=gps, flags=<hex>", "lock name=wifi_two, flags=<hex>"),
+        ("lock name=<*>, flags=<hex>", "lock name=<id>, flags=<hex>"),
         ("request done status: 200 in <num>", "request done status: 404 in <num>"),
         ("mount of <*> is complete", "mount of backupvol is complete"),
         tuple(f"module {name} loaded in slot <num>" for name in ("tigon", "forcedeth", "virtio", "mlx")),
