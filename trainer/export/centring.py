@@ -39,9 +39,13 @@ def sample_templates(sources: Iterable[Iterable[str]]) -> list[list[str]]:
     made = Templates()
     found = []
     for lines in sources:
-        records = (parse(line.encode("utf-8", "surrogatepass")) for line in islice(lines, SOURCE_LINES))
-        own = dict.fromkeys(made.of_text(record.message or record.text).template for record in records)
-        found.append(list(islice(own, SOURCE_TEMPLATES)))
+        own: dict[str, None] = {}
+        for line in islice(lines, SOURCE_LINES):
+            record = parse(line.encode("utf-8", "surrogatepass"))
+            own[made.of_text(record.message or record.text).template] = None
+            if len(own) == SOURCE_TEMPLATES:
+                break
+        found.append(list(own))
     return [own for own in found if own]
 
 
