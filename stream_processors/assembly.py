@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from stream_processors.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from stream_processors.detection.batch import Matching
     from connectors.records import Record
     from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
@@ -112,6 +113,13 @@ def make_templates(settings: Settings) -> Templates:
         return Templates(options.masks, seeds)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def make_matching(settings: Settings) -> Matching:
+    """What knows the templates of records, and what the encoder reads of them. Raises SettingsError."""
+    from stream_processors.detection.batch import Matching
+
+    return Matching(make_templates(settings), by_line=settings.encoder.input == "line")
 
 
 def make_store(settings: Settings) -> RedisStore:

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.records import LOGGER, SERVICE, Line, Record
-from encoder_core.templates import Match, Templates
-from stream_processors.detection.hashing import hash_texts, joint_each
+from encoder_core.templates import Match, Parameter, Templates
+from stream_processors.detection.hashing import hash_texts
+from stream_processors.detection.matching import match_record
 from stream_processors.detection.table import Entry, Rows, TemplateTable
+from stream_processors.detection.wording import words_of_texts
 
-Columns = Sequence[tuple[str, str, str]]
-"""Slot of a parameter in two parts, what it is a slot of and its name, and its value."""
+Columns = Sequence[tuple[str, str]]
+"""Names and values."""
 
 
 class Distinct(NamedTuple):
@@ -39,7 +41,7 @@ class LineBatch:
     rows: Rows
     """What ``templates`` are rows of."""
     offsets: NDArray[np.int64]
-    """(lines,), as all that follows but for the parameters."""
+    """(lines,), as all that follows but for columns and words."""
     indexes: NDArray[np.int32]
     times: NDArray[np.float64]
     """Seconds since the epoch."""
@@ -50,13 +52,19 @@ class LineBatch:
     broken: NDArray[np.bool_]
     """Whether its parser rejected it."""
     starts: NDArray[np.int64]
-    """(lines + 1,): the parameters of a line are ``slots[starts[line]:starts[line + 1]]``, and ``values`` likewise."""
+    """(lines + 1,): the columns of a line are ``slots[starts[line]:starts[line + 1]]``, and ``values`` likewise."""
     slots: NDArray[np.uint64]
-    """(parameters,): hash of template, or kind, and name."""
+    """(columns,): hash of a kind and a column's name."""
     values: NDArray[np.uint64]
-    """(parameters,): hash of the value."""
+    """(columns,): hash of the value."""
+    word_starts: NDArray[np.int64]
+    """(lines + 1,): the words of a line's values, ``words[word_starts[line]:word_starts[line + 1]]``."""
+    words: NDArray[np.uint64]
+    """(words,): hashes of the words in what varies, those of a line once each; templates have the others."""
     show: Callable[[int], Line]
     """The line of a place, made on demand."""
+    match: Callable[[Line], Match]
+    """The template and parameters of one."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -78,12 +86,14 @@ class LineBatch:
         ranks[order] = np.arange(len(order))
         return Distinct(rows[order], first[order], ranks[of.reshape(-1)], counts[order])
 
+    def parameters(self, place: int) -> Sequence[Parameter]:
+        """What varies in a line, as text."""
+        return self.match(self.show(place)).parameters
+
     def take(self, places: NDArray[np.int64]) -> LineBatch:
         """The lines of some places, in their order."""
-        begins = self.starts[places]
-        counts = self.starts[places + 1] - begins
-        starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-        of = np.repeat(begins - starts[:-1], counts) + np.arange(starts[-1])
+        starts, columns = _ragged(self.starts, places)
+        word_starts, words = _ragged(self.word_starts, places)
         show = self.show
         return replace(
             self,
@@ -95,8 +105,10 @@ class LineBatch:
             kinds=self.kinds[places],
             broken=self.broken[places],
             starts=starts,
-            slots=self.slots[of],
-            values=self.values[of],
+            slots=self.slots[columns],
+            values=self.values[columns],
+            word_starts=word_starts,
+            words=self.words[words],
             show=lambda place: show(int(places[place])),
         )
 
@@ -113,10 +125,11 @@ class LineBatch:
         """The batch of lines as objects. matching: what knows their templates, the usual one without."""
         matching = matching or Matching()
         found = [matching.of(line.record) for line in lines]
-        keys = np.array([entry.key for entry, _, _ in found], dtype=np.uint64)
+        keys = np.array([entry.key for entry, *_ in found], dtype=np.uint64)
         rows, templates = table.place(keys, lambda place: found[place][0])
-        columns = [column for _, _, columns in found for column in columns]
-        owners, names, values = zip(*columns, strict=True) if columns else ((), (), ())
+        slots = [f"{kind}/{name}" for _, kind, columns, _ in found for name, _ in columns]
+        values = [value for _, _, columns, _ in found for _, value in columns]
+        word_starts, words = words_of_texts([varied for *_, varied in found])
         return cls(
             rows=rows,
             offsets=np.array([line.offset for line in lines], dtype=np.int64),
@@ -124,17 +137,30 @@ class LineBatch:
             times=np.array([line.timestamp for line in lines], dtype=np.float64),
             templates=templates,
             severities=np.array([line.record.severity for line in lines], dtype=np.uint8),
-            kinds=hash_texts([kind for _, kind, _ in found]),
+            kinds=hash_texts([kind for _, kind, *_ in found]),
             broken=np.array([line.record.parse_error is not None for line in lines], dtype=bool),
-            starts=np.cumsum([0, *(len(columns) for _, _, columns in found)], dtype=np.int64),
-            slots=joint_each(hash_texts(owners), hash_texts(names)),
+            starts=np.cumsum([0, *(len(columns) for _, _, columns, _ in found)], dtype=np.int64),
+            slots=hash_texts(slots),
             values=hash_texts(values),
+            word_starts=word_starts,
+            words=words,
             show=lambda place: lines[place],
+            match=lambda line: matching.match(line.record),
         )
 
 
+def _ragged(
+    starts: NDArray[np.int64], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of lists that lie one behind another: where those of some places begin then, and where each element was."""
+    begins = starts[places]
+    counts = starts[places + 1] - begins
+    after = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    return after, np.repeat(begins - after[:-1], counts) + np.arange(after[-1])
+
+
 class Matching:
-    """What a record is a case of: the text that the encoder reads, its template, its kind and its parameters.
+    """What a record is a case of: the text that the encoder reads, its template, its kind and its columns.
 
     by_line: the encoder reads each distinct line, not its template.
     """
@@ -143,19 +169,21 @@ class Matching:
         self._templates = templates or Templates()
         self._by_line = by_line
 
-    def of(self, record: Record) -> tuple[Entry, str, Columns]:
-        """A record's entry of the table, the name of its kind, and its columns and parameters."""
-        match = self._match(record)
+    def match(self, record: Record) -> Match:
+        """A record's template and parameters."""
+        return match_record(record, self._templates)
+
+    def of(self, record: Record) -> tuple[Entry, str, Columns, str]:
+        """A record's entry of the table, the name of its kind, its columns, and all that varies in one text."""
+        match = self.match(record)
         template = int(match.id, 16)
         if self._by_line:
             entry = Entry(int(hash_texts([record.text])[0]), record.text, template, match.template)
         else:
             entry = Entry(template, match.template, template, match.template)
-        kind = kind_of(record)
-        return entry, kind, columns_of(record, match, kind)
-
-    def _match(self, record: Record) -> Match:
-        return self._templates.of_text(record.text if record.message is None else record.message)
+        columns = [(name, value) for name, value in record.fields.items() if _counts(name, record)]
+        varied = [value for slot, _, value in match.parameters if slot not in record.fields]
+        return entry, kind_of(record), columns, "\n".join([*varied, *(value for _, value in columns)])
 
 
 def kind_of(record: Record) -> str:
@@ -164,11 +192,6 @@ def kind_of(record: Record) -> str:
     return f"{record.format}/{service}"
 
 
-def columns_of(record: Record, match: Match, kind: str) -> Columns:
-    """The columns of a record but for those that name a place, and what varies in its text."""
-    given = record.given
-    columns = [
-        (kind, name, value) for name, value in record.fields.items() if name != LOGGER and name not in given
-    ]
-    columns += [(match.id, slot, value) for slot, _, value in match.parameters if slot not in record.fields]
-    return columns
+def _counts(name: str, record: Record) -> bool:
+    """Whether a column says something of the line: not where in a program it was written, nor in which place."""
+    return name != LOGGER and name not in record.given

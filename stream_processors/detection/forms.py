@@ -26,6 +26,9 @@ PAIRED = 8
 RUN = 3
 """Names in a row that can be one value, such as a person's, at most."""
 
+LABELLED = 2
+"""Placeholders before their names in brackets after which a word there is a value too."""
+
 Form = tuple[str, ...]
 
 _TYPE = "<(?:" + "|".join(re.escape(name) for name in TYPES) + ")>"
@@ -44,6 +47,84 @@ _UNITS = frozenset(
     )
 )
 _USERS = frozenset(("user", "users", "username", "ruser", "login", "account", "acct"))
+_QUOTING = frozenset((":", "'", '"'))
+_COMPARED = frozenset(("<", ">", "~"))
+_SUFFIXES = frozenset(
+    (
+        *(
+            "exe",
+            "dll",
+            "sys",
+            "jar",
+            "war",
+            "bin",
+            "sh",
+            "bat",
+            "so",
+            "py",
+            "js",
+            "java",
+            "scala",
+            "cpp",
+            "h",
+            "c",
+            "go",
+            "rs",
+        ),
+        *(
+            "log",
+            "txt",
+            "json",
+            "xml",
+            "yml",
+            "yaml",
+            "toml",
+            "conf",
+            "cfg",
+            "ini",
+            "properties",
+            "csv",
+            "db",
+            "dat",
+            "tmp",
+        ),
+        *(
+            "gz",
+            "zip",
+            "tar",
+            "rpm",
+            "deb",
+            "img",
+            "iso",
+            "pid",
+            "sock",
+            "lock",
+            "key",
+            "pem",
+            "crt",
+            "html",
+            "php",
+            "css",
+        ),
+        *("service", "socket", "timer", "mount", "slice", "scope", "device", "target", "swap"),
+        *(
+            "com",
+            "net",
+            "org",
+            "edu",
+            "gov",
+            "info",
+            "biz",
+            "local",
+            "internal",
+            "lan",
+            "arpa",
+            "example",
+            "localdomain",
+        ),
+    )
+)
+"""What names of files, units of systemd and hosts end in; hosts in any two letters as well."""
 _OF_A_USER = frozenset(("for", "of", "by", "from", "as", "invalid", "illegal"))
 _EVENTS = frozenset(
     (
@@ -95,26 +176,52 @@ def form_of(template: str) -> Form:
     head = _KIND.match(template)
     for token in tokens_of(template[head.end() :] if head else template):
         if _PLACEHOLDER.search(token):
+            if tokens and tokens[-1] in _COMPARED:
+                tokens.pop()
             tokens.append(ANY)
         elif token.lower() not in _ARTICLES:
-            tokens.append(token.rstrip(".!?") or token)
+            tokens.append("..." if token.startswith("...") else token.rstrip(".!?") or token)
+    if tokens and tokens[-1] == "...":
+        tokens.pop()
+    labelled = sum(_is_labelled(tokens, place) for place, token in enumerate(tokens) if token == ANY)
     for place, token in enumerate(tokens):
-        if _is_value(tokens, place, token):
+        if _is_value(tokens, place, token) or (labelled >= LABELLED and _is_labelled(tokens, place)):
             tokens[place] = ANY
     return (head[0], *_collapsed(tokens)) if head else _collapsed(tokens)
 
 
 def _is_value(tokens: list[str], place: int, token: str) -> bool:
-    """Whether its neighbours alone say that a token varies."""
+    """Whether its neighbours alone, or its own shape, say that a token varies."""
     before = tokens[place - 1].lower() if place else ""
     further = tokens[place - 2].lower() if place > 1 else ""
+    after = tokens[place + 1] if place + 1 < len(tokens) else ""
     if not _has_letter(token):
         named = further if before in _MARKS else before
-        named = tokens[place - 2].lower() if named == "id" and place > 1 else named
+        named = further if named == "id" else named
         return any(c.isdigit() for c in token) and named not in _EVENTS
-    if before in _USERS:
-        return further in _OF_A_USER or kind_of(token) == NAME
-    return before in (":", "'", '"') and further in _USERS and kind_of(token) == NAME
+    if after in ("=", "("):  # the name of a column or of a function
+        return False
+    if before in _USERS and further in _OF_A_USER:
+        return True
+    if (
+        before in _USERS
+        or (before == "for" and after == "from")
+        or (before in _QUOTING and further in _USERS)
+    ):
+        return kind_of(token) == NAME
+    return _is_file_or_host(token)
+
+
+def _is_file_or_host(token: str) -> bool:
+    name, _, last = token.rpartition(".")
+    if not name or not _has_letter(name):
+        return False
+    return last in _SUFFIXES or (len(last) == 2 and last.islower() and kind_of(last) != SAID)
+
+
+def _is_labelled(tokens: list[str], place: int) -> bool:
+    """Whether a token is a value before its name, as in ``up (state), 4 (peers)``."""
+    return place > 0 and tokens[place - 1] in (",", ":") and tokens[place + 1 : place + 2] == ["("]
 
 
 def _has_letter(token: str) -> bool:

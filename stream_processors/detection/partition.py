@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.findings import Findings, Pattern, WindowPart
+from connectors.decisions import News, SourceApplied
+from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.detector import Detector
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
 from stream_processors.detection.features import EQUAL_FEATURES, WIDTH, feature_rows
+from stream_processors.detection.knowledge import Kinds, Knowledge
 from stream_processors.detection.novelty import RecentTemplates
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.rarity import PatternCounts
@@ -60,6 +62,7 @@ class PartitionDetector:
         self._kind = snapshot.Kind(model, dim, "source")
         self._recent, self._counts = RecentTemplates(dim), SurpriseCounts()
         self._patterns = PatternCounts(settings.pattern_limit)
+        self._known = Knowledge(model, self._patterns.merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
@@ -91,9 +94,10 @@ class PartitionDetector:
         findings.cut += int(batch.rows.cut[batch.templates].sum())
         findings.parse_errors += int(batch.broken.sum())
         if len(batch):
-            features, pattern = self._learn(batch)
-            findings.anomalies += self._scoring.score(batch, features, pattern, now)
-            findings.patterns += self._pattern_changes(batch)
+            kinds = Kinds(batch)
+            features, patterns = self._learn(batch, kinds)
+            findings.anomalies += self._scoring.score(batch, features, names_in(patterns, kinds), now)
+            self._known.changes(batch, kinds, patterns, findings)
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
 
@@ -104,9 +108,10 @@ class PartitionDetector:
         Lines before it are never flagged again; the others wait for the end of the warm-up.
         """
         if len(batch):
-            features, pattern = self._learn(batch)
+            kinds = Kinds(batch)
+            features, patterns = self._learn(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
-            self._scoring.relearn(batch, features, pattern, unscored_from=first)
+            self._scoring.relearn(batch, features, names_in(patterns, kinds), unscored_from=first)
 
     def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -114,11 +119,11 @@ class PartitionDetector:
         self.describe(findings)
 
     def due(self, now: float) -> bool:
-        """Whether the warm-up ends by time."""
-        return self._scoring.due(now)
+        """Whether there is something to apply without a line: the warm-up ends by time, patterns merge."""
+        return self._scoring.due(now) or self._known.pending
 
     def tick(self, findings: Findings, now: float) -> None:
-        """Ends the warm-up when time does, without a further line."""
+        """Ends the warm-up when time does, and tells of merges, without a further line."""
         findings.anomalies += self._scoring.tick(now)
         self.describe(findings)
 
@@ -138,39 +143,29 @@ class PartitionDetector:
         """As ``adopt``, up to the applied offset: lines before ``unscored_from``, all for None, were scored."""
         self._scoring.relearn_waiting(settled(waiting, unscored_from))
 
+    def decided(self, applied: SourceApplied) -> None:
+        """Takes what the store decided about templates in a step."""
+        self._known.adopt(applied)
+
+    def learn_decisions(self, known: News) -> None:
+        """Takes all that the store has decided about templates, before anything else."""
+        self._known.learn(known)
+
     def describe(self, findings: Findings) -> None:
-        """Says of which model the findings are, and which lines wait."""
+        """Says of which model the findings are, which lines wait, and which patterns merged."""
+        self._known.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
 
-    def _learn(self, batch: LineBatch) -> tuple[NDArray[np.float32], Callable[[int], str]]:
-        """The lines' features, float32 (lines, WIDTH), and what knows the pattern of a place."""
-        ids, of = np.unique(batch.rows.templates[batch.distinct.rows], return_inverse=True)
-        of = of.reshape(-1)[batch.distinct.of]
-        rarity = self._patterns.rarity(ids, of)
+    def _learn(self, batch: LineBatch, kinds: Kinds) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
+        """The lines' features, float32 (lines, WIDTH), and the patterns of the templates, uint64 (templates,)."""
+        patterns = self._known.patterns(batch, kinds)
+        rarity = self._patterns.rarity(patterns, kinds.of)
         features = feature_rows(self._recent.distances(batch), rarity, self._counts.surprises(batch))
-        return features, lambda place: f"{ids[of[place]]:016x}"
-
-    def _pattern_changes(self, batch: LineBatch) -> list[Pattern]:
-        rows, first, of, counts = batch.distinct
-        order = np.argsort(of, kind="stable")
-        times, begins = batch.times[order], np.cumsum(counts) - counts
-        least, most = np.minimum.reduceat(times, begins), np.maximum.reduceat(times, begins)
-        return [
-            Pattern(
-                id=f"{batch.rows.templates[row]:016x}",
-                count=int(counts[at]),
-                first_seen=float(least[at]),
-                last_seen=float(most[at]),
-                example=display_text(batch.line(int(first[at]))),
-                vector=batch.rows.vectors[row].astype("<f2").tobytes(),
-                model=self.model,
-            )
-            for at, row in enumerate(rows.tolist())
-        ]
+        return features, patterns
 
     def snapshot(self, offset: int, **beside: Part) -> bytes:
         """All but the windows, the lines that wait included, as safetensors bytes, at ``offset``.
@@ -191,3 +186,8 @@ class PartitionDetector:
     def restore_windows(self, parts: Sequence[WindowPart]) -> None:
         """Goes on with the store's windows of this partition; parts of another model or length are set aside."""
         self._windows.restore(parts)
+
+
+def names_in(patterns: NDArray[np.uint64], kinds: Kinds) -> Callable[[int], str]:
+    """What knows the id of the pattern of a place."""
+    return lambda place: f"{patterns[kinds.of[place]]:016x}"

@@ -1,9 +1,9 @@
 """Patterns: templates that say the same belong together.
 
 Two templates say the same when their forms are equal, or when both fit a frame whose places are known to vary. A place
-varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it, or when a template has a
-placeholder there. More templates only ever join more, so a set of templates ends in the same groups in any order and
-any split into batches, on any number of partitions that tell each other of their templates.
+varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it; where others have a placeholder,
+one name or half as many words will do. More templates only ever join more, so a set of templates ends in the
+same groups in any order and any split into batches, on any number of partitions that tell each other.
 
 Words that say what happened (``words.SAID``) are never left out: failed and accepted, start and stop stay apart.
 """
@@ -123,7 +123,7 @@ class _Place:
     def evidence(self, placeholder: bool) -> tuple[int, str]:
         """How much varies, and why. placeholder: a template has a placeholder in each of the places."""
         needed = FEW_WORDS if self.words == 1 else 1
-        if len(self.seen) >= NOUNS * needed:
+        if len(self.seen) >= NOUNS * needed // (2 if placeholder else 1):
             return WORDS_VARY, f"{len(self.seen)} words in one place: {_some(self.seen)}"
         if self.seen_names and all(len(place) >= NAMES * needed for place in self.seen_names):
             return NAMES_VARY, f"{len(self.seen_names[0])} names in one place: {_some(self.seen_names[0])}"
@@ -266,25 +266,26 @@ class PatternBook:
             place.varies = max(place.varies, varying.get(frame.key, FIXED))
             place.take(key, frame)
             entry.frames.append(frame.key)
-            self._fill(frame.key)
+            self._fill(frame.key, key)
         if key in self._places:
-            self._fill(key)
+            self._fill(key, key)
 
-    def _fill(self, key: int) -> None:
-        """Joins what fits a frame, as far as its places vary."""
-        place = self._places[key]
-        varies, reason = place.evidence(key in self._entries)
+    def _fill(self, frame: int, key: int) -> None:
+        """Joins what fits a frame, as far as its places vary. key: of the form that is new."""
+        place = self._places[frame]
+        varies, reason = place.evidence(frame in self._entries)
         varies = max(varies, place.varies)
         if varies == FIXED:
             return
-        keys = [*place.names, *(place.others if varies == WORDS_VARY else ())]
-        if key in self._entries:
-            keys.append(key)
-        if varies == place.varies:  # all but the last are together already
-            keys = [keys[0], *keys[-1:], *list(place.names)[-1:]] if keys else []
+        fitting = dict.fromkeys((*place.names, *(place.others if varies == WORDS_VARY else ())))
+        if frame in self._entries:
+            fitting[frame] = None
+        first = next(iter(fitting))
+        if varies == place.varies:  # all but the new one are together already
+            fitting = {key: None} if key in fitting else {}
         place.varies = varies
-        for other in keys[1:]:
-            self._join(self._entries[keys[0]].pattern, self._entries[other].pattern, reason)
+        for other in fitting:
+            self._join(self._entries[first].pattern, self._entries[other].pattern, reason)
 
     def _pattern(self, pattern: str, first_seen: float) -> str:
         """The pattern that ``pattern`` is now, which is noted if it's new."""
@@ -321,10 +322,13 @@ class PatternBook:
             self._into.popitem(last=False)
 
     def _obey(self, pattern: str, into: str) -> None:
-        """Takes up a merge that is recorded already."""
-        pattern, into = self._follow(pattern), self._follow(into)
-        if pattern != into:
-            self._absorb(pattern, into)
+        """Takes up a merge that is recorded already, in its direction."""
+        mine, stays = self._follow(pattern), self._follow(into)
+        if mine == stays == pattern:  # known here the other way round
+            self._into.pop(into, None)
+            stays = into
+        if mine != stays:
+            self._absorb(mine, stays)
 
     def _decided(self, ids: list[str]) -> Decisions:
         decisions = Decisions({name: self.pattern_of(name) for name in ids}, self._merges)

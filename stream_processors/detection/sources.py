@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from connectors.decisions import Applied
 from connectors.findings import Changes, Findings
 from connectors.store import Stored, StoredSource
 from stream_processors.detection import snapshot
@@ -127,6 +128,7 @@ class Sources:
             if (stored := self._stored.pop(name, None)) is not None:
                 self._unscored_from[name] = stored.waiting_from
                 known.restore_windows(stored.windows)
+                known.learn_decisions(stored.known)
         return known
 
     def _findings(self, changes: Changes, name: str) -> Findings:
@@ -152,6 +154,12 @@ class Sources:
                 detector.tick(self._findings(changes, name), now)
             elif name == TOPIC:
                 detector.describe(changes)
+
+    def decided(self, applied: Applied) -> None:
+        """Takes what the store decided about templates in a step."""
+        for name, found in {TOPIC: applied, **applied.parts}.items():
+            if name in self._detectors:
+                self._detectors[name].decided(found)
 
     def snapshot_due(self, every: int) -> bool:
         """Whether there have been ``every`` lines since the last snapshot for each source that has changed since.
@@ -185,7 +193,7 @@ class Sources:
 
     def resume(self, stored: Stored) -> None:
         """Goes on without a usable snapshot: with the store's windows, and lines that wait as they are read again."""
-        own = StoredSource(None, stored.waiting_from, stored.windows)
+        own = StoredSource(None, stored.waiting_from, stored.windows, stored.known)
         self._stored = {**stored.sources, TOPIC: own}
         if self._namer is None:
             self._detector(TOPIC)

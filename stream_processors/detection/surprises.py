@@ -17,13 +17,18 @@ TOP = 3
 """Most surprising columns, and words, of a line that the forest gets, largest first."""
 TRUSTED_LINES = 50
 """A group's surprises count half when it has seen this many lines."""
+SURE = 0.9
+"""Trust from which a kind's own words are all that counts."""
+UNSURPRISING = 1.01
+"""A value that is as good as always there."""
 FADED = 0.5
 """A value that counts less is new."""
 MANY_VALUES, IDENTIFYING, DESCRIBING = 200.0, 0.2, 0.1
 """A column with more new values, and more than this share of its lines, identifies things and is not counted; it is
 again once the share of new ones has fallen."""
 SAMPLED = 16
-"""Every so many lines of a column that is not counted are, to see whether it should be."""
+"""Every so many lines of a column that is not counted are, to see whether it should be; and of a well known kind's
+words, for the source as a whole."""
 WORDS, EVERYTHING = np.uint64(0x9AE16A3B2F90404F), np.uint64(0xC3A5C85C97CB3127)
 
 
@@ -60,9 +65,10 @@ def column_surprise(
         group.open = group.fresh < DESCRIBING * group.total
         return 0.0
     group.open = group.fresh <= max(MANY_VALUES, IDENTIFYING * group.total)
-    most = log(total + 2)
-    usual = log((total + 1) / (fresh + 0.5))
-    return max(0.0, min(most - log(before + 1), usual)) / most * trust_in(total)
+    share = min((total + 2) / (before + 1), (total + 1) / (fresh + 0.5))
+    if share < UNSURPRISING:
+        return 0.0
+    return log(share) / log(total + 2) * trust_in(total)
 
 
 @njit(cache=True, nogil=True)
@@ -71,26 +77,59 @@ def word_surprises(
     entries: NDArray,
     taken: NDArray[np.int64],
     kind: np.uint64,
-    words: NDArray[np.uint64],
+    lists: tuple[NDArray[np.uint64], NDArray[np.uint64]],
     now: int,
     row: NDArray[np.float32],
 ) -> None:
     """The surprises of the words of a line, before they are counted in.
 
-    Of a kind of line that is hardly known it counts how usual the words are in the source as a whole.
+    Of a kind of line that is hardly known it counts how usual the words are in the source as a whole, for which every
+    so many lines of well known kinds are enough.
     """
     own = groups[group_of(groups, taken, kind, now)]
+    trust = trust_in(own.total)
+    if trust >= SURE:
+        known_words(entries, taken, own, kind, lists, now, row)
+        if own.lines % SAMPLED == 0:
+            whole = groups[group_of(groups, taken, EVERYTHING, now)]
+            for words in lists:
+                for word in words:
+                    count_in(entries, taken, joint(EVERYTHING, word), whole.lines, now)
+            next_line(whole, 0)
+        next_line(own, 0)
+        return
     whole = groups[group_of(groups, taken, EVERYTHING, now)]
-    most, trust = log(own.total + 2), trust_in(own.total)
-    most_of_all, trust_in_all = log(whole.total + 2), trust_in(whole.total)
-    for word in words:
-        before = count_in(entries, taken, joint(kind, word), own.lines, now)
-        of_all = count_in(entries, taken, joint(EVERYTHING, word), whole.lines, now)
-        known = trust * (1 - log(before + 1) / most)
-        guessed = (1 - trust) * trust_in_all * (1 - log(of_all + 1) / most_of_all)
-        keep_top(row, TOP, known + guessed)
+    most, guess = log(own.total + 2), (1 - trust / SURE) * trust_in(whole.total)
+    most_of_all = log(whole.total + 2)
+    for words in lists:
+        for word in words:
+            before = count_in(entries, taken, joint(kind, word), own.lines, now)
+            of_all = count_in(entries, taken, joint(EVERYTHING, word), whole.lines, now)
+            known = trust * (1 - log(before + 1) / most)
+            keep_top(row, TOP, known + guess * (1 - log(of_all + 1) / most_of_all))
     next_line(own, 0)
     next_line(whole, 0)
+
+
+@njit(cache=True, nogil=True)
+def known_words(
+    entries: NDArray,
+    taken: NDArray[np.int64],
+    own: NDArray,
+    kind: np.uint64,
+    lists: tuple[NDArray[np.uint64], NDArray[np.uint64]],
+    now: int,
+    row: NDArray[np.float32],
+) -> None:
+    """The surprises of the words of a line of a kind that is well known: those of its rarest words."""
+    for words in lists:
+        for word in words:
+            before = count_in(entries, taken, joint(kind, word), own.lines, now)
+            keep_top(row, TOP, (own.total + 2) / (before + 1))
+    most, trust = log(own.total + 2), trust_in(own.total)
+    for place in range(TOP, 2 * TOP):
+        if row[place] > 0:
+            row[place] = max(0.0, log(row[place])) / most * trust
 
 
 @njit(cache=True, nogil=True)
@@ -105,8 +144,8 @@ def count_lines(
     values: NDArray[np.uint64],
     kinds: NDArray[np.uint64],
     templates: NDArray[np.int32],
-    word_starts: NDArray[np.int64],
-    words: NDArray[np.uint64],
+    template_words: tuple[NDArray[np.int64], NDArray[np.uint64]],
+    value_words: tuple[NDArray[np.int64], NDArray[np.uint64]],
     found: NDArray[np.float32],
 ) -> int:
     """Fills in the surprises of lines from ``begin`` on, float32 (lines, 2 * TOP), until a table is to grow."""
@@ -116,9 +155,13 @@ def count_lines(
         for place in range(starts[line], starts[line + 1]):
             surprise = column_surprise(groups, entries, taken, slots[place], values[place], clock + line)
             keep_top(found[line], 0, surprise)
-        template = templates[line]
-        of_line = words[word_starts[template] : word_starts[template + 1]]
-        word_surprises(groups, entries, taken, joint(kinds[line], WORDS), of_line, clock + line, found[line])
+        template, (of_templates, words), (of_values, more) = templates[line], template_words, value_words
+        lists = (
+            words[of_templates[template] : of_templates[template + 1]],
+            more[of_values[line] : of_values[line + 1]],
+        )
+        kind = joint(kinds[line], WORDS)
+        word_surprises(groups, entries, taken, kind, lists, clock + line, found[line])
     return len(kinds)
 
 
@@ -148,8 +191,8 @@ class SurpriseCounts:
                 batch.values,
                 batch.kinds,
                 batch.templates,
-                rows.word_starts,
-                rows.words,
+                (rows.word_starts, rows.words),
+                (batch.word_starts, batch.words),
                 found,
             )
         self._lines += len(batch)

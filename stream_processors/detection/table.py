@@ -7,7 +7,7 @@ table is full, a new one takes its place that begins with the rows used last, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Lock
 from typing import NamedTuple
 
@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder_core.vectors import unit_rows
-from stream_processors.detection.hashing import hash_texts
+from stream_processors.detection.wording import words_of_texts
 
 ROWS = 16_384
 """Texts kept at most: 25 MB at 384 dimensions."""
 FIRST_ROWS = 256
 _PLACEHOLDER = re.compile(r"<[a-z*]+>")
-_WORD = re.compile(r"[^\W_](?:[\w.\-]*\w)?")
-_VARIABLE = re.compile(r"\d{3}|\d.*\d.*\d")
 
 
 class Entry(NamedTuple):
@@ -69,7 +67,7 @@ class Rows:
         row = len(self.texts)
         if row == len(self.keys):
             self._widen()
-        words = hash_texts(words_of(entry.shape))
+        _, words = words_of_texts([_PLACEHOLDER.sub(" ", entry.shape)])
         begin = self.word_starts[row]
         end = begin + len(words)
         while end > len(self.words):
@@ -144,9 +142,3 @@ class TemplateTable:
             for name in ("vectors", "known", "cut", "used"):
                 getattr(rows, name)[row] = getattr(old, name)[place]
         return rows
-
-
-def words_of(template: str) -> Sequence[str]:
-    """The distinct words of a template, without its placeholders and without what is rather a number."""
-    words = dict.fromkeys(_WORD.findall(_PLACEHOLDER.sub(" ", template)))
-    return [word for word in words if not _VARIABLE.search(word)]
