@@ -111,7 +111,7 @@ class BatchReader:
         self._alive.append(spans)
         inside, knowns = [], []
         for row, shape in enumerate(spans.shapes):
-            if not shape or (spans.scan.wide[row] and not is_utf8(objects[row])):
+            if not shape or (spans.wide[row] and not is_utf8(objects[row])):
                 continue
             known = memory.shape(shape)
             if known is None:
