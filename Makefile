@@ -51,7 +51,6 @@ bench: $(VENV)/.bench  ## Measure speed and detection side by side with named al
 	$(BIN)/python -m benchmarks.encoder --profile
 	$(BIN)/python -m benchmarks.forest
 	$(BIN)/python -m benchmarks.parity
-	$(BIN)/python -m benchmarks.canonical
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.envelopes
 	$(BIN)/python -m benchmarks.dedup

@@ -75,8 +75,10 @@ class Handler:
                     await self._dead_letters.send(failure, partition.at)
                 # 3.
                 if changes is not None:
-                    await self._applier.apply(changes)
+                    applied = await self._applier.apply(changes)
                     self._applied(partition, changes)
+                    if applied is not None:
+                        await asyncio.to_thread(partition.detector.decided, applied)
                 if not self._fetcher.owns(partition):
                     return  # its new owner, or what it was reopened as, goes on from the store, and commits
         except Fenced as fenced:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from connectors.findings import SourceStats, Warmup
+from connectors.findings import Merge, SourceStats, Warmup
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS
 from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored, StoredSource
@@ -32,14 +32,14 @@ def store(request):
 
 
 def test_a_source_nobody_wrote_is_empty(store):
-    assert everything(store) == (SourceStats("logs"), {}, None, Stored(), [], [], [], {})
+    assert everything(store) == (SourceStats("logs"), {}, None, Stored(), [], [], [], [], [], {})
     assert store.sources() == []
     assert store.window("logs", 60) == []
 
 
 def test_a_step_changes_everything_at_once(store):
     store.apply(full_step(None, 10))
-    stats, applied, state, stored, anomalies, patterns, windows, inside = everything(store)
+    stats, applied, state, stored, anomalies, patterns, templates, merges, windows, inside = everything(store)
     assert stats == SourceStats(
         "logs",
         lines=7,
@@ -47,6 +47,7 @@ def test_a_step_changes_everything_at_once(store):
         parse_errors=2,
         cut=4,
         warming_up=3,
+        templates=2,
         patterns=1,
         expired=5,
         model="m1",
@@ -54,10 +55,17 @@ def test_a_step_changes_everything_at_once(store):
     )
     assert applied == {0: 10}
     assert state == BINARY + b"10"
-    api = StoredSource(b"api10", 8, (window(60, count=4),))
-    assert stored == Stored(10, "topic-1", BINARY + b"10", 7, (window(60),), {"api": api})
+    known = store.stored("logs", 0, 9).known, store.stored("logs", 0, 9).sources["api"].known
+    api = StoredSource(b"api10", 8, (window(60, count=4),), known[1])
+    assert stored == Stored(10, "topic-1", BINARY + b"10", 7, (window(60),), {"api": api}, known[0])
+    assert [[found.id for found in one.templates] for one in known] == [["t1", "t2"], ["t1"]]
     assert anomalies == [anomaly(9)]
-    assert patterns == [pattern("p1", count=7)]
+    assert [(found.id, found.pattern, found.count) for found in templates] == [
+        ("t1", "t1", 5),
+        ("t2", "t1", 2),
+    ]
+    assert merges == list(known[0].merges) == [Merge("t2", "t1", NOW, "the same words")]
+    assert [(found.id, found.count, found.members) for found in patterns] == [("t1", 7, ("t1", "t2"))]
     assert windows == [[window(60)]]
     assert store.sources() == ["logs", "logs/api"]
     stats = SourceStats(
@@ -66,15 +74,16 @@ def test_a_step_changes_everything_at_once(store):
         parse_errors=1,
         cut=2,
         warming_up=2,
+        templates=1,
         patterns=1,
         warmups={0: Warmup(20, 64, int(NOW) + 60, 32)},
         model="m1",
         applied={0: 10},
     )
     assert stats.topic == "logs"
-    assert inside == {
-        "logs/api": (stats, [anomaly(8, index=5)], [pattern("p1", count=4)], [[window(60, count=4)]])
-    }
+    kinds = store.patterns("logs/api"), store.templates("logs/api"), []
+    assert inside == {"logs/api": (stats, [anomaly(8, index=5)], *kinds, [[window(60, count=4)]])}
+    assert [(found.id, found.count) for found in kinds[0]] == [("t1", 4)]
 
 
 def test_the_next_step_goes_on_from_the_applied_offset(store):
@@ -102,7 +111,7 @@ def test_a_step_from_an_offset_the_store_has_lost_is_fenced(store):
     with pytest.raises(Fenced, match="applied offset is None, expected 10") as caught:
         store.apply(full_step(10, 20))
     assert caught.value.found is None
-    assert everything(store)[1:] == ({}, None, Stored(), [], [], [], {})
+    assert everything(store)[1:] == ({}, None, Stored(), [], [], [], [], [], {})
 
 
 def test_a_replayed_step_counts_once(store):
@@ -313,10 +322,11 @@ def test_a_partition_made_anew_begins_anew_and_keeps_what_was_found(store):
     other.part("api").snapshot, other.part("api").warmup = b"api", Warmup(3, 64)
     store.apply(other)
     store.restart("logs", 0, expected=10, start=2, topic_id="topic-2")
-    assert store.stored("logs", 0, 0) == Stored(2, "topic-2")
-    assert store.stored("logs", 1, 0) == Stored(
-        5, "topic-1", b"one", 3, sources={"api": StoredSource(b"api")}
-    )
+    known = store.stored("logs", 1, 0).known
+    assert store.stored("logs", 0, 0) == Stored(2, "topic-2", known=known)
+    api = StoredSource(b"api", known=store.stored("logs", 1, 0).sources["api"].known)
+    assert store.stored("logs", 1, 0) == Stored(5, "topic-1", b"one", 3, sources={"api": api}, known=known)
+    assert [len(news.templates) for news in (known, api.known)] == [2, 1]
     inside = store.stats("logs/api")
     assert (inside.lines, inside.warming_up, inside.warmups) == (4, 0, {1: Warmup(3, 64)})
     stats = store.stats("logs")
@@ -325,7 +335,7 @@ def test_a_partition_made_anew_begins_anew_and_keeps_what_was_found(store):
     store.apply(step(2, 4, lines=2))
     assert store.applied("logs") == {0: 4, 1: 5}
     store.restart("logs", 0, expected=4, start=0, topic_id=None)
-    assert store.stored("logs", 0, 0) == Stored(0, None)
+    assert store.stored("logs", 0, 0) == Stored(0, None, known=known)
 
 
 @pytest.mark.parametrize("expected", [None, 9])

@@ -202,7 +202,7 @@ def test_a_name_like_nothing_known_is_still_named():
         ("detection.trees", "-1"),
         ("encoder.max_tokens", "2"),
         ("encoder.tier", "best"),
-        ("encoder.cache_key", "line"),
+        ("encoder.input", "lines"),
         ("encoder.cascade_similarity", "2"),
         ("encoder.cascade_band", "0.5"),
         ("retention.patterns", "0"),

@@ -80,8 +80,6 @@ def test_what_earlier_versions_kept_names_no_model(redis_store, client):
     store = redis_store()
     store.apply(full_step(None, 10))
     client.hdel(store.key("logs", "line", "0:9:0"), "model")
-    client.hdel(store.key("logs", "pattern", "p1"), "model")
     client.hdel(store.key("logs", "window", 60, 0, 7), "model")
     assert store.anomalies("logs")[0].model == ""
-    assert store.patterns("logs")[0].model == ""
     assert store.window("logs", 60)[0].model == ""
