@@ -77,6 +77,8 @@ class BatchReader:
         held: list[tuple[bytes, Place]] = []
         for row, value in enumerate(values):
             if value is None or value[:2] != b'{"':
+                if value and (line := self._reader.line_alone(value)):
+                    self._found[row].append(Unread(line, None, ""))
                 continue
             if self._split is not None and value.startswith(BEGINS):
                 records = self._split.of(value) or ()
