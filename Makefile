@@ -51,12 +51,12 @@ bench: $(VENV)/.bench  ## Measure speed and detection side by side with named al
 	$(BIN)/python -m benchmarks.encoder --profile
 	$(BIN)/python -m benchmarks.forest
 	$(BIN)/python -m benchmarks.parity
-	$(BIN)/python -m benchmarks.canonical
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.envelopes
 	$(BIN)/python -m benchmarks.dedup
 	$(BIN)/python -m benchmarks.tokenizer
 	$(BIN)/python -m benchmarks.parsing
+	$(BIN)/python -m benchmarks.patterns
 	$(BIN)/python -m benchmarks.pretraining
 
 clean:  ## Remove the virtual environment and caches

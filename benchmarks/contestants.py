@@ -34,6 +34,7 @@ from encoder_core.bundle import write_manifest
 from encoder_core.cascade import Cascade
 from encoder_core.encoder import RUN_TOKENS
 from encoder_core.session import Session
+from encoder_core.templates import Templates
 from encoder_core.tokenizer import Tokenizer
 from stream_processors.settings import EncoderSettings
 from trainer.export.bundle import export_onnx, quantize
@@ -44,6 +45,7 @@ MAX_TOKENS = 512
 TEXT_LINES = 300
 """Lines that rows of one length are cut from: more text than the longest run takes."""
 OURS, TORCH, ONNX, ONNX_INT8 = "ours, int8", "stock, torch", "stock, ONNX fp32", "stock, ONNX int8"
+TEMPLATES = "ours, templates"
 MINILM, MINILM_ONNX = "MiniLM, torch", "MiniLM, ONNX fp32"
 MakeEncoder = Callable[..., Any]
 """Takes ``threads`` and ``max_tokens``; what it makes has ``embed(lines)``."""
@@ -72,11 +74,27 @@ class CascadeEncoder:
         return self._cascade.embed_and_flag(lines).vectors
 
 
+class TemplateEncoder:
+    """The encoder on the template of each line, as a worker has it: a template is computed once."""
+
+    def __init__(self, **options: int) -> None:
+        self._encoder, self._templates = Encoder.from_path(**options), Templates()
+        self._known: dict[int, str] = {}
+
+    def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
+        batch = self._templates.batch(lines)
+        ids, rows, places = np.unique(batch.ids, return_index=True, return_inverse=True)
+        for key, row in zip(ids.tolist(), rows.tolist(), strict=True):
+            if key not in self._known:
+                self._known[key] = batch.text(row)
+        return self._encoder.embed([self._known[key] for key in ids.tolist()])[places]
+
+
 CACHED: dict[str, MakeEncoder] = {
     "ours, static": lambda **options: Encoder.from_path(STATIC_BUNDLE, **options),
     "ours, cascade": CascadeEncoder,
     "ours, exact cache": Encoder.from_path,
-    "ours, canonical cache": lambda **options: Encoder.from_path(cache_key="canonical", **options),
+    TEMPLATES: TemplateEncoder,
 }
 """Our encoders on a stream."""
 

@@ -4,7 +4,7 @@ Both sides sign, query and verify line by line in the order of the corpus, with 
 threshold, and take turns; datasketch verifies by its signatures' estimate, which is the cheaper way. Time is
 the CPU's, over all threads, so that other work on the machine does not count. The lines are a random sample of the
 corpus beside the project, or generated where there is none. Run: python -m benchmarks.dedup; with --whole also the
-whole corpus, raw and masked.
+whole corpus, raw and by templates.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def whole(form: str) -> None:
 
 def whole_rows() -> list[list[object]]:
     rows: list[list[object]] = []
-    for form in ("raw", "masked"):
+    for form in ("raw", "template"):
         command = [sys.executable, "-m", "benchmarks.dedup", "--form", form]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         counts = json.loads(output.splitlines()[-1])
@@ -194,8 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--lines", type=int, default=4_000)
-    parser.add_argument("--whole", action="store_true", help="also the whole corpus, raw and masked")
-    parser.add_argument("--form", choices=("raw", "masked"), help="the whole corpus only, as JSON")
+    parser.add_argument("--whole", action="store_true", help="also the whole corpus, raw and by templates")
+    parser.add_argument("--form", choices=("raw", "template"), help="the whole corpus only, as JSON")
     options = parser.parse_args(arguments)
     if options.form:
         whole(options.form)

@@ -1,6 +1,8 @@
-"""Rows a second of our flat isolation forest against scikit-learn's, in batches of 500.
+"""Rows a second of our isolation forest against scikit-learn's, on one core.
 
-The two take turns; ratios are medians of ``--repeats`` pairs. Run: python -m benchmarks.forest
+Scoring in batches of 1 to 10,000 rows with 100 trees; and learning: a tenth of the trees grown anew every 512 rows, as
+a worker does it, against scikit-learn growing as many. Contestants take turns; ratios are medians of ``--repeats``
+pairs. Run: python -m benchmarks.forest
 """
 
 from __future__ import annotations
@@ -12,49 +14,71 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
+from threadpoolctl import threadpool_limits
 
-from benchmarks.timing import Work, measure, ratio
+from benchmarks.timing import Contestant, Work, measure, ratio
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
 from stream_processors.detection.features import WIDTH
+from stream_processors.detection.settings import DetectionSettings
 
 RESULTS = Path(__file__).parent / "results" / "forest.csv"
-ROWS = 4_096
-BATCH = 500
+BATCHES = (1, 10, 100, 1_000, 10_000)
+MOST_CALLS = 100
+"""Batches of one turn."""
+OURS, STOCK = "ours", "scikit-learn"
+COLUMNS = ("what", "rows", "ours_rows_per_second", "stock_rows_per_second", "times", "least", "most")
+
+
+def scoring(score: Callable[[NDArray], object], rows: NDArray, batch: int) -> Contestant:
+    """Scores batch after batch."""
+    starts = range(0, min(len(rows), batch * MOST_CALLS), batch)
+
+    def call() -> None:
+        for start in starts:
+            score(rows[start : start + batch])
+
+    return lambda _: Work(call, len(starts) * batch, 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args(arguments)
-    rows = np.random.default_rng(0).standard_normal((ROWS, WIDTH)).astype(np.float32)
-    forest = OnlineIsolationForest(WIDTH)
+    usual = DetectionSettings()
+    rows = np.random.default_rng(0).standard_normal((max(BATCHES), WIDTH)).astype(np.float32)
+    forest = OnlineIsolationForest(WIDTH, trees=usual.trees, reservoir=usual.reservoir)
     forest.learn(rows)
-    stock = IsolationForest(n_estimators=100, random_state=0).fit(rows)
-
-    def in_batches(score: Callable[[np.ndarray], object]) -> Work:
-        def call() -> None:
-            for start in range(0, ROWS, BATCH):
-                score(rows[start : start + BATCH])
-
-        return Work(call, ROWS, 0)
-
-    contestants = {
-        "ours, flat trees": lambda _: in_batches(forest.score),
-        "scikit-learn": lambda _: in_batches(stock.score_samples),
+    stock = IsolationForest(n_estimators=usual.trees, random_state=0).fit(rows[: usual.reservoir])
+    newest = IsolationForest(n_estimators=usual.trees // 10, random_state=0)
+    works: dict[tuple[str, int], dict[str, Contestant]] = {
+        ("score", batch): {
+            OURS: scoring(forest.score, rows, batch),
+            STOCK: scoring(stock.score_samples, rows, batch),
+        }
+        for batch in BATCHES
     }
-    rates = measure("forest", contestants, options.repeats)
-    ours = next(iter(contestants))
+    due = usual.refit_every
+    works["learn", due] = {
+        OURS: lambda _: Work(lambda: forest.learn(rows[:due]), due, 0),
+        STOCK: lambda _: Work(lambda: newest.fit(rows[: usual.reservoir]), due, 0),
+    }
+    table: list[Sequence[object]] = [COLUMNS]
+    with threadpool_limits(1):
+        for (what, batch), contestants in works.items():
+            rates = measure(f"{what} {batch}", contestants, options.repeats)
+            speeds = [statistics.median(turn.lines for turn in rates[name]) for name in (OURS, STOCK)]
+            times = ratio(rates, OURS, STOCK)
+            table.append(
+                [what, batch, *(f"{speed:.0f}" for speed in speeds), *(f"{value:.1f}" for value in times)]
+            )
+            print(
+                f"{what}, {batch} rows: {speeds[0]:,.0f} rows/s, scikit-learn {speeds[1]:,.0f}, times {times}"
+            )
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(
-            ["contestant", "rows_per_second", "ours_times_median", "ours_times_min", "ours_times_max"]
-        )
-        for name, turns in rates.items():
-            speed, times = statistics.median(turn.lines for turn in turns), ratio(rates, ours, name)
-            writer.writerow([name, f"{speed:.0f}", *(f"{value:.2f}" for value in times)])
-            print(f"{name}: {speed:,.0f} rows/s, ours is {times} times as fast")
+        csv.writer(stream).writerows(table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Lines a CPU-second that are understood: by kind of log, the generated mix, and the mix in shippers' messages.
 
 The generated lines are parsed as they come, then read out of the messages that shippers make of them. ``orjson.loads``
-alone, on the JSON lines and on the messages that are JSON, is the limit of what any reader of them could do. All take
+alone, on the JSON lines and on the messages that are JSON, is what taking every one apart costs. The mix and the
+messages are read as a worker reads them, a thousand at once: first until they are records, of which most make their
+columns when they are asked for; then ("with columns") until all of them have. All take
 turns, every repeat once each; medians over the repeats count. CPU time of one thread: other work on the machine costs
 less than it would of wall-clock time, but caches are shared. Run: python -m benchmarks.parsing
 """
@@ -30,6 +32,8 @@ from stream_processors.demo.scenario.envelopes import ENVELOPES, wrap
 RESULTS = Path(__file__).parent / "results" / "parsing.csv"
 ENVELOPED = ("filebeat", "fluentbit", "otlp_json")
 MIX = "the mix"
+TOGETHER = 1_000
+"""Messages that are read at once."""
 
 
 class Work(NamedTuple):
@@ -38,6 +42,8 @@ class Work(NamedTuple):
     read: Callable[[bytes], object]
     values: list[bytes]
     lines: int
+    read_all: Callable[[Sequence[bytes]], object] | None = None
+    """Reads many at once."""
 
 
 def works(lines: Sequence[LabelledLine], envelopes: Sequence[str]) -> dict[str, Work]:
@@ -50,28 +56,48 @@ def works(lines: Sequence[LabelledLine], envelopes: Sequence[str]) -> dict[str, 
     found = {
         "orjson.loads, JSON lines of the mix": Work(orjson.loads, documents, len(documents)),
         **{system: Work(parse, values, len(values)) for system, values in sorted(by_system.items())},
-        MIX: Work(parse, every, len(every)),
+        f"{MIX}, each line by itself": Work(parse, every, len(every)),
+        **at_once(MIX, every, len(every)),
     }
     for name in envelopes:
         values = [message.value for message in wrap(lines, name)]
         if values[0][:1] == b"{":
             found[f"orjson.loads, messages of {name}"] = Work(orjson.loads, values, len(lines))
-        found[f"{MIX} in {name}"] = Work(Reader().read, values, len(lines))
+        found |= at_once(f"{MIX} in {name}", values, len(lines))
     return found
+
+
+def at_once(name: str, values: list[bytes], lines: int) -> dict[str, Work]:
+    """Values that are read many at once, with and without the columns of the records."""
+    reader = Reader()
+
+    def columns(part: Sequence[bytes]) -> list[object]:
+        return [record.fields for records in reader.read_batch(part) for record in records]
+
+    return {
+        name: Work(reader.read, values, lines, reader.read_batch),
+        f"{name}, with columns": Work(reader.read, values, lines, columns),
+    }
 
 
 def rate(work: Work) -> float:
     """Lines a CPU-second. The garbage collector is at work, as it is in a worker."""
     gc.collect()
-    read, started = work.read, time.process_time()
-    for value in work.values:
-        read(value)
+    read, values, read_all = work.read, work.values, work.read_all
+    started = time.process_time()
+    if read_all is None:
+        for value in values:
+            read(value)
+    else:
+        for first in range(0, len(values), TOGETHER):
+            read_all(values[first : first + TOGETHER])
     return work.lines / (time.process_time() - started)
 
 
 def measure(contestants: dict[str, Work], repeats: int) -> dict[str, list[float]]:
     """Rates of each, one a repeat; what is remembered of shapes is warm, as in a worker that runs."""
     for work in contestants.values():
+        rate(work)
         rate(work)
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)

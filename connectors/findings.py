@@ -1,11 +1,27 @@
 """What goes out: the findings of a batch, and totals of a source.
 
-Imports nothing of ours: stream_processors makes them, a store keeps them.
+stream_processors makes them, a store keeps them.
 """
 
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+
+from connectors.patterns import Merge, Pattern, SlotSummary, Template
+
+__all__ = [
+    "Anomaly",
+    "Changes",
+    "Findings",
+    "Merge",
+    "Pattern",
+    "SlotSummary",
+    "SourceStats",
+    "Template",
+    "Warmup",
+    "WindowPart",
+    "topic_of",
+]
 
 
 def topic_of(source: str) -> str:
@@ -32,21 +48,6 @@ class Anomaly:
     """Identity (name@version#sha) of the model that scored it."""
     index: int = 0
     """Its place among the lines of its message: ``partition:offset:index`` is its identity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A group of lines with near embeddings. As a change: what one batch adds to the group."""
-
-    id: str
-    count: int
-    first_seen: float
-    last_seen: float
-    example: str
-    vector: bytes
-    """The founding line's unit vector, float16 little-endian, ``2 * dim`` bytes."""
-    model: str
-    """Identity (name@version#sha) of the model that made the vector; vectors of two models are not comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,11 @@ class Findings:
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
-    patterns: list[Pattern] = field(default_factory=list)
+    templates: list[Template] = field(default_factory=list)
+    """One a template that the step has lines of."""
+    merges: list[Merge] = field(default_factory=list)
+    seen: int | None = None
+    """Position in the source's log of decisions up to which the partition knows them; None to be told none."""
     windows: list[WindowPart] = field(default_factory=list)
     snapshot: bytes | None = None
     forget: bool = False
@@ -157,9 +162,10 @@ class SourceStats:
     cut: int = 0
     """Lines that were longer than the encoder reads."""
     warming_up: int = 0
+    templates: int = 0
     patterns: int = 0
-    forgotten_pattern_lines: int = 0
-    """Lines counted under patterns that were since forgotten: pattern counts and this sum to ``lines``."""
+    forgotten_template_lines: int = 0
+    """Lines counted under templates that were since forgotten: the counts of templates and this sum to ``lines``."""
     forgotten_source_lines: int = 0
     """Of a topic: lines of sources inside it that were since forgotten."""
     expired: int = 0

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from connectors.findings import Anomaly, Changes, Findings, Pattern, SourceStats, Warmup, WindowPart, topic_of
+from connectors.decisions import Applied, SourceApplied
+from connectors.findings import (
+    Anomaly,
+    Changes,
+    Findings,
+    Merge,
+    Pattern,
+    SourceStats,
+    Template,
+    Warmup,
+    WindowPart,
+    topic_of,
+)
+from connectors.memory_templates import SourceTemplates
+from connectors.patterns import of_a_day, patterns_of
 from connectors.store import (
     TAKEOVER_SECONDS,
     Clock,
@@ -31,7 +44,7 @@ class MemoryStore:
         self._clock = clock
         self._stats: dict[str, SourceStats] = {}
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
-        self._patterns: dict[str, dict[str, Pattern]] = {}
+        self._templates: dict[str, SourceTemplates] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._topic_ids: dict[tuple[str, int], str | None] = {}
         self._memories: dict[tuple[str, int], StoredSource] = {}
@@ -85,6 +98,7 @@ class MemoryStore:
                 snapshot=own.snapshot,
                 waiting_from=own.waiting_from,
                 windows=own.windows,
+                known=own.known,
                 sources={
                     name.partition("/")[2]: self._remembered(name, partition, windows)
                     for name in self._inside(source)
@@ -101,14 +115,13 @@ class MemoryStore:
             if part.partition == partition
         ]
         found = self._memories.get((source, partition), NOTHING)
-        return replace(found, windows=tuple(parts))
+        return replace(found, windows=tuple(parts), known=self._of(source).known())
 
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> Applied:
         with self._lock:
             self._fence(changes.source, changes.partition, changes.expected)
-            self._apply(changes, changes.partition)
-            for part in changes.parts.values():
-                self._apply(part, changes.partition)
+            own = self._apply(changes, changes.partition)
+            parts = {name: self._apply(part, changes.partition) for name, part in changes.parts.items()}
             if changes.topic_id is not None:
                 self._topic_ids[changes.source, changes.partition] = changes.topic_id
             stats = self.stats(changes.source)
@@ -116,6 +129,7 @@ class MemoryStore:
                 stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
             )
             self._advance(changes.source, changes.partition, changes.end)
+            return Applied(own.patterns, own.missing, own.news, parts=parts)
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -126,17 +140,8 @@ class MemoryStore:
         old = self.stats(source)
         self._stats[source] = replace(old, applied={**old.applied, partition: offset})
 
-    def _apply(self, changes: Findings, partition: int) -> None:
+    def _apply(self, changes: Findings, partition: int) -> SourceApplied:
         source, now = changes.source, self._clock()
-        patterns = self._patterns.setdefault(source, {})
-        for new in changes.patterns:
-            old = patterns.get(new.id)
-            patterns[new.id] = replace(
-                old or new,
-                count=new.count + (old.count if old else 0),
-                first_seen=min(new.first_seen, old.first_seen) if old else new.first_seen,
-                last_seen=max(min(new.last_seen, now), old.last_seen if old else -math.inf),
-            )
         anomalies = self._anomalies.setdefault(source, {})
         for anomaly in changes.anomalies:
             place = anomaly.partition, anomaly.offset, anomaly.index
@@ -157,6 +162,8 @@ class MemoryStore:
             parse_errors=stats.parse_errors + changes.parse_errors,
             cut=stats.cut + changes.cut,
         )
+        templates = self._templates.setdefault(source, SourceTemplates())
+        return templates.apply(changes.templates, changes.merges, changes.seen, now)
 
     def blame(self, source: str, partition: int, reason: str | None) -> None:
         with self._lock:
@@ -183,18 +190,28 @@ class MemoryStore:
                 if name == source and warmup is not None
             },
             warming_up=sum(count for (name, _), count in self._warming.items() if name == source),
-            patterns=len(self._patterns.get(source, {})),
+            templates=len(self._of(source).read()),
+            patterns=self._of(source).patterns,
             group=self._owners.get(topic_of(source), ("", 0.0))[0],
         )
 
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         found = self._anomalies.get(source, {}).values()
         first = sorted(found, key=lambda pair: pair[1].score if order == "score" else pair[0], reverse=True)
-        return [anomaly for _, anomaly in first[:limit]]
+        today = self._of(source).pattern_of_today
+        return [replace(anomaly, pattern=today(anomaly.pattern)) for _, anomaly in first[:limit]]
 
-    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
-        found = [p for p in self._patterns.get(source, {}).values() if model in (None, p.model)]
-        return sorted(found, key=lambda p: p.count, reverse=True)[:limit]
+    def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
+        return of_a_day(self._of(source).read())[:limit]
+
+    def merges(self, source: str) -> list[Merge]:
+        return self._of(source).merges()
+
+    def _of(self, source: str) -> SourceTemplates:
+        return self._templates.get(source) or SourceTemplates()
+
+    def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
+        return patterns_of(self.templates(source))[:limit]
 
     def windows(
         self, source: str, partition: int | None = None, *, model: str | None = None, limit: int | None = None

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.findings import Anomaly, Changes, Pattern, SourceStats, WindowPart
+from connectors.decisions import NO_NEWS, Applied, News
+from connectors.findings import Anomaly, Changes, Merge, Pattern, SourceStats, Template, WindowPart
 
 TAKEOVER_SECONDS = 600
 """A source whose consumer group gave no sign for so long may be taken by another one."""
@@ -60,8 +61,8 @@ class RetentionSettings(BaseModel):
         20_000, ge=1, le=MOST_ENTRIES, description="Window parts kept per source, one a window and partition"
     )
     feed: int = Field(10_000, ge=1, le=MOST_ENTRIES, description="Entries of the live feed, about")
-    patterns: int = Field(
-        2_000, ge=1, le=MOST_ENTRIES, description="Patterns kept per source, the most recently used"
+    templates: int = Field(
+        4_096, ge=1, le=MOST_ENTRIES, description="Templates kept per source, the most recently used"
     )
     sources: int = Field(
         1_000, ge=1, le=100_000, description="Sources inside a topic that are kept, the most recently used"
@@ -76,6 +77,8 @@ class StoredSource:
     waiting_from: int | None = None
     windows: tuple[WindowPart, ...] = ()
     """Every part of its latest windows, by start."""
+    known: News = NO_NEWS
+    """All that was decided about its templates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,18 @@ class Stored:
     """Every part of its latest windows, by start."""
     sources: Mapping[str, StoredSource] = field(default_factory=dict)
     """Name to what it remembers of a source inside the topic."""
+    known: News = NO_NEWS
+    """All that was decided about its templates."""
 
     def without_memory(self) -> Stored:
         """The same without snapshots and windows, for a memory that is to be learned anew."""
-        sources = {name: StoredSource(None, found.waiting_from) for name, found in self.sources.items()}
-        return Stored(self.applied, self.topic_id, waiting_from=self.waiting_from, sources=sources)
+        sources = {
+            name: StoredSource(None, found.waiting_from, known=found.known)
+            for name, found in self.sources.items()
+        }
+        return Stored(
+            self.applied, self.topic_id, waiting_from=self.waiting_from, known=self.known, sources=sources
+        )
 
     @property
     def first_waiting(self) -> int | None:
@@ -130,8 +140,11 @@ class Store(Protocol):
     def stored(self, source: str, partition: int, windows: int) -> Stored:
         """What a partition goes on from, with its parts of that many of its latest windows."""
 
-    def apply(self, changes: Changes) -> None:
-        """One batch of one partition, all or nothing.
+    def apply(self, changes: Changes) -> Applied:
+        """One batch of one partition, all or nothing. Returns what was decided about its templates.
+
+        Of two that decide about a template the first one is right. Patterns that merge keep the id of the one whose
+        founder was seen earlier, of two at once the smaller.
 
         Raises Fenced when the expected offset is not there, and StoreRefused when the server refuses a command;
         the same changes can then be tried again.
@@ -152,8 +165,14 @@ class Store(Protocol):
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         """Flagged lines, the highest score or the latest first."""
 
-    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
-        """Patterns, the most lines first."""
+    def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
+        """Templates with the patterns that they are part of today, the most lines first."""
+
+    def merges(self, source: str) -> list[Merge]:
+        """How patterns merged, latest first."""
+
+    def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
+        """The patterns that templates form, the most lines first."""
 
     def windows(
         self, source: str, partition: int | None = None, *, model: str | None = None, limit: int | None = None
@@ -167,6 +186,15 @@ class Store(Protocol):
 def ranked_time(timestamp: float, now: float) -> float:
     """When a line counts as seen: now for a line without a time, and never later than now."""
     return min(timestamp, now) if timestamp > 0 else now
+
+
+def counted_minutes(minutes: Iterable[tuple[int, int]], now: float) -> dict[int, int]:
+    """Minutes since the epoch to lines: now's minute for lines without a time, and none later than now."""
+    found: dict[int, int] = {}
+    for minute, count in minutes:
+        minute = int(ranked_time(minute * 60, now) // 60)
+        found[minute] = found.get(minute, 0) + count
+    return found
 
 
 def is_living(part: WindowPart, model: str | None) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from encoder_core.batching import pad_rows, token_budget_batches
 from encoder_core.bundle import Bundle, default_bundle_path
 from encoder_core.cache import VectorCache
-from encoder_core.canonical import canonical
+from encoder_core.centring import read_mean
 from encoder_core.session import LONG_TOKENS, Session, available_cores
 from encoder_core.tokenizer import Tokenizer
 
@@ -24,7 +24,6 @@ CHUNK_LINES = 1_024
 """Distinct lines tokenised and sorted together, while those before are computed: bounds memory whatever the input."""
 RUN_TOKENS = 1_024
 """Tokens of one run: enough to keep a core busy, few enough for its caches."""
-KEYS = ("exact", "canonical")
 
 Vectors = NDArray[np.float32]
 Rows = Sequence[NDArray[np.int64]]
@@ -67,8 +66,8 @@ class Encoder:
 
     max_tokens: longer lines are cut. batch_tokens: rows times longest row of one run, which bounds the memory of the
     graph. threads: runs at a time, one thread each; 0 for one a core. Rows over ``LONG_TOKENS`` have a thread of their
-    own, so that others do not wait for them. cache_bytes: vectors kept between calls. cache_key: ``exact`` computes
-    every distinct line, ``canonical`` one line of all that differ in volatile parts only (see ``canonical``).
+    own, so that others do not wait for them. cache_bytes: vectors kept between calls. ``mean``, float32 (dim,), is the
+    bundle's, and off every vector.
     """
 
     def __init__(
@@ -79,19 +78,16 @@ class Encoder:
         batch_tokens: int = RUN_TOKENS,
         threads: int = 0,
         cache_bytes: int = 8 << 20,
-        cache_key: Literal["exact", "canonical"] = "exact",
     ) -> None:
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be positive, got {batch_tokens}")
-        if cache_key not in KEYS:
-            raise ValueError(f"cache_key must be one of {', '.join(KEYS)}, got {cache_key!r}")
         self.bundle = bundle
         self.stats = EncoderStats()
         self.cache = VectorCache(cache_bytes)
         self._tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=max_tokens)
         self._session = Session(bundle)
+        self.mean = read_mean(bundle)
         self._batch_tokens = batch_tokens
-        self._canonical = cache_key == "canonical"
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(threads or available_cores(), "encoder")
         self._long_pool = ThreadPoolExecutor(1, "encoder-long")
@@ -107,34 +103,33 @@ class Encoder:
         return self.bundle.dim
 
     def embed(self, lines: Sequence[str]) -> Vectors:
-        """Masked mean pooling of each line's last hidden states (paper section 4), float32 (lines, dim)."""
+        """Masked mean pooling of each line's last hidden states (paper section 4), centred, float32 (lines, dim)."""
         return self.embed_and_flag(lines).vectors
 
     def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
-        """Vectors, and which lines were cut. Lines with equal keys share one computation, that of the first of them.
+        """Vectors, and which lines were cut; equal lines share one computation.
 
         A vector does not depend on the lines beside it, but for rounding: the sums of a run are taken in the order
         that its shape asks for.
         """
         places: dict[str, list[int]] = {}
-        for place, key in enumerate(canonical(lines) if self._canonical else lines):
-            places.setdefault(key, []).append(place)
+        for place, line in enumerate(lines):
+            places.setdefault(line, []).append(place)
         vectors = np.empty((len(lines), self.dim), dtype=np.float32)
         cut = np.zeros(len(lines), dtype=bool)
         missing = []
         with self._lock:
-            for key, rows in places.items():
-                if (entry := self.cache.get(key)) is None:
-                    missing.append(key)
+            for line, rows in places.items():
+                if (entry := self.cache.get(line)) is None:
+                    missing.append(line)
                 else:
                     vectors[rows], cut[rows] = entry
             self._count(lines=len(lines))
-        texts = [lines[places[key][0]] for key in missing]
-        for key, (vector, was_cut) in zip(missing, self._compute(texts), strict=True):
-            rows = places[key]
+        for line, (vector, was_cut) in zip(missing, self._compute(missing), strict=True):
+            rows = places[line]
             vectors[rows], cut[rows] = vector, was_cut
             with self._lock:
-                self.cache.put(key, vector, was_cut)
+                self.cache.put(line, vector, was_cut)
         return Embedded(vectors, cut)
 
     def _compute(self, texts: Sequence[str]) -> Iterator[tuple[Vectors, bool]]:
@@ -164,7 +159,7 @@ class Encoder:
 
     def _run(self, rows: Rows, batch: Sequence[int], vectors: Vectors) -> None:
         ids, mask = pad_rows([rows[index] for index in batch], self._tokenizer.pad_id)
-        vectors[batch] = self._session.run(ids, mask)
+        vectors[batch] = self._session.run(ids, mask) - self.mean
         tokens = int(mask.sum())
         with self._lock:
             self._count(tokens=tokens, padding=mask.size - tokens)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from stream_processors.settings import Settings
+from stream_processors.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from connectors.records import Record
     from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
     from encoder_core.cascade import Cascade
+    from encoder_core.templates import Templates
+    from stream_processors.detection.batch import Matching
 
 
 def limit_blas() -> None:
@@ -53,6 +57,16 @@ def make_encoder(settings: Settings) -> Encoder:
     return load_encoder(settings, bundle, cache_bytes=options.cache_mb << 20)
 
 
+def make_reading(settings: Settings) -> Callable[[Record], str]:
+    """What the encoder reads of a record, by ``encoder.input``: its template, or its text."""
+    if settings.encoder.input == "line":
+        return lambda record: record.text
+    from stream_processors.detection.matching import match_record
+
+    templates = make_templates(settings)
+    return lambda record: match_record(record, templates).template
+
+
 def static_bundle(settings: Settings) -> Path:
     """The folder of the static encoder. Raises BundleError when there is none."""
     from encoder_core import BundleError, static_bundle_path
@@ -77,8 +91,34 @@ def load_encoder(settings: Settings, bundle: Path | None, *, cache_bytes: int) -
         batch_tokens=options.batch_tokens,
         threads=options.threads,
         cache_bytes=cache_bytes,
-        cache_key=options.cache_key,
     )
+
+
+def make_templates(settings: Settings) -> Templates:
+    """What knows the templates of lines. Raises SettingsError for a mask or seed that can't be one."""
+    from encoder_core.templates import Templates
+
+    options = settings.templates
+    seeds = list(options.seeds)
+    if options.seeds_file is not None:
+        try:
+            lines = options.seeds_file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"templates.seeds_file: {options.seeds_file} can't be read: {error}"
+            ) from error
+        seeds += [line for line in lines if line.strip()]
+    try:
+        return Templates(options.masks, seeds)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def make_matching(settings: Settings) -> Matching:
+    """What knows the templates of records, and what the encoder reads of them. Raises SettingsError."""
+    from stream_processors.detection.batch import Matching
+
+    return Matching(make_templates(settings), by_line=settings.encoder.input == "line")
 
 
 def make_store(settings: Settings) -> RedisStore:

@@ -10,7 +10,9 @@ from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from connectors.records import Message
-from stream_processors.detection.pipeline import Embedder, Pipeline
+from stream_processors.detection.batch import Matching
+from stream_processors.detection.embedding import Embedder
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.reading import Failed, LineReader, Step
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
@@ -55,20 +57,22 @@ def scan(
     source: str,
     model: str = "",
     reading: ReadingSettings | None = None,
+    matching: Matching | None = None,
 ) -> Iterator[list[Failed]]:
     """Feeds messages through detection into the store; yields once a step, with the lines that failed.
 
-    model: identity of the encoder's model. reading: how messages are read, the defaults when None.
+    model: identity of the encoder's model. reading: how messages are read, matching: what knows their templates; the
+    defaults when None.
     The whole input is one window. Warm-up lines are scored when the warm-up, or the input, ends.
     """
     whole = settings.model_copy(update={"window_seconds": WHOLE_FILE})
     detector = Sources(source, 0, encoder.dim, whole, model=model)
-    pipeline = Pipeline(encoder)
+    pipeline = Pipeline(encoder, matching)
     applied: int | None = None
     for step in read_steps(values, reading):
         changes = Changes(source, 0, expected=applied, end=step.end)
         failed = pipeline.process(step.lines, detector, changes, step.failed)
-        store.apply(changes)
+        detector.decided(store.apply(changes))
         applied = changes.end
         yield failed
     last = Changes(source, 0, expected=applied, end=applied or 0)

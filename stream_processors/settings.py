@@ -48,12 +48,16 @@ class EncoderSettings(BaseModel):
         "full",
         description="Encoder: full; static, a quick approximation; or cascade, full where it may matter only",
     )
+    input: Literal["template", "line"] = Field(
+        "template",
+        description="What the encoder reads: a line's template, once for all its lines, or each distinct line",
+    )
     bundle: Path | None = Field(None, description="Model bundle folder; the shipped one when unset")
     static_bundle: Path | None = Field(
         None, description="Bundle of the static encoder; the shipped one when unset"
     )
     cascade_similarity: float = Field(
-        0.95,
+        0.85,
         ge=-1,
         le=1,
         description="Cosine of static vectors from which a line is known by another that the full encoder read",
@@ -69,10 +73,21 @@ class EncoderSettings(BaseModel):
         0, ge=0, description="Runs of the graph at a time, one thread each; 0 for one a core"
     )
     cache_mb: int = Field(8, ge=0, description="Megabytes of vectors kept between batches")
-    cache_key: Literal["exact", "canonical"] = Field(
-        "exact",
-        description="One vector for lines that are equal, or canonical: for those that differ in volatile parts only",
+
+
+class TemplateSettings(BaseModel):
+    """What a user knows of the templates of the lines."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    masks: dict[str, str] = Field(
+        {},
+        description="Name to regular expression: what it matches is <NAME> in a template; in a settings file only",
     )
+    seeds: list[str] = Field(
+        [], description="Known templates, with placeholders such as <*>, or sample lines of them"
+    )
+    seeds_file: Path | None = Field(None, description="A file with more seeds, one a line")
 
 
 class StreamSettings(ReadingSettings):
@@ -123,6 +138,7 @@ class Settings(BaseModel):
     redis: RedisSettings = Field(default_factory=RedisSettings)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    templates: TemplateSettings = Field(default_factory=TemplateSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
 

@@ -17,7 +17,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from connectors.envelopes.plugins import known_envelopes
-from stream_processors.assembly import limit_blas, make_embedder, make_store
+from stream_processors.assembly import limit_blas, make_embedder, make_matching, make_store
 from stream_processors.delivery.service import StreamService
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.operations.logs import limit_repeats
@@ -99,7 +99,7 @@ def make_app(settings: Settings) -> App:
     )
     service = StreamService(
         settings,
-        Pipeline(encoder),
+        Pipeline(encoder, make_matching(settings)),
         store,
         dim=encoder.dim,
         model=encoder.bundle.identity,

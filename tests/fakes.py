@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from connectors.findings import Changes
 from connectors.records import Line, Record
 from encoder_core.encoder import Embedded
+from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.embedding import embed_rows
+from stream_processors.detection.table import Entry, TemplateTable
 
 
 class TrigramEmbedder:
@@ -44,6 +48,38 @@ def make_line(offset: int, text: str, *, timestamp: float = 0.0, **fields: str) 
 def make_lines(texts: Iterable[str], *, first: int = 0) -> list[Line]:
     """Parsed lines with consecutive offsets, one a second."""
     return [make_line(first + n, text, timestamp=float(first + n)) for n, text in enumerate(texts)]
+
+
+def batch_of(
+    lines: Sequence[Line], embedder: TrigramEmbedder | None = None, table: TemplateTable | None = None
+) -> LineBatch:
+    """Lines as a batch whose texts have their vectors."""
+    embedder = embedder or TrigramEmbedder()
+    table = table or TemplateTable(embedder.dim)
+    batch = LineBatch.of(lines, table)
+    assert not embed_rows(batch.rows, batch.rows.missing(batch.templates), table, embedder)
+    return batch
+
+
+def batch_with(
+    vectors: NDArray[np.float32],
+    times: Sequence[float],
+    texts: Sequence[str],
+    places: Sequence[tuple[int, int]],
+) -> LineBatch:
+    """A batch of lines, each with a unit vector of its own, that are no templates."""
+    table = TemplateTable(vectors.shape[1])
+    lines = [
+        Line(offset, time, Record(text, "raw"), value=text.encode(), index=index)
+        for (offset, index), time, text in zip(places, times, texts, strict=True)
+    ]
+    batch = LineBatch.of(lines, table)
+    keys = np.arange(len(lines), dtype=np.uint64) + np.uint64(zlib.crc32(vectors.tobytes())) * np.uint64(
+        1 << 20
+    )
+    rows, templates = table.place(keys, lambda n: Entry(int(keys[n]), texts[n], n, ""))
+    table.fill(rows, templates.astype(np.int64), vectors, np.zeros(len(lines), dtype=bool))
+    return replace(batch, rows=rows, templates=templates)
 
 
 def changes_of(lines: Sequence[Line], *, expected: int | None = None, source: str = "logs") -> Changes:

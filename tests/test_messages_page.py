@@ -8,7 +8,7 @@ import pytest
 from connectors.envelopes import Reader, ReadingSettings, plugins, registry
 from connectors.formats import FORMATS
 from connectors.records import Line
-from stream_processors.cli.parse import iso, pairs, severity_text
+from stream_processors.cli.rows import iso, pairs, severity_text
 from stream_processors.scan import read_steps
 
 PAGE = Path(__file__).parents[1] / "docs" / "messages.md"

@@ -164,6 +164,20 @@ def distill(settings: RunSettings) -> None:
     fast.distill(settings)
 
 
+@cli.command()
+@click.argument("bundles", nargs=-1, required=True, type=File, metavar="BUNDLE...")
+@settings_options
+def centre(settings: RunSettings, bundles: tuple[Path, ...]) -> None:
+    """Fit the mean of existing bundles anew, on templates of the corpus.
+
+    The weights stay. Name an encoder and its student together: with a new mean the encoder is another model, and the
+    student is told so.
+    """
+    from trainer.export import recentre
+
+    recentre.centre(bundles, settings.corpus)
+
+
 def main() -> None:
     """Entry point of the console script."""
     quiet_libraries()

@@ -38,8 +38,8 @@ class DedupSettings(Section):
     """Exact, then near duplicates (paper section 3.1)."""
 
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which a line is a repeat")
-    form: Literal["raw", "masked"] = Field(
-        "raw", description="Compare lines as they are, or with numbers masked"
+    form: Literal["raw", "template"] = Field(
+        "raw", description="Compare lines as they are, or their templates"
     )
     shingle: int = Field(5, ge=1, le=50, description="Characters of a shingle")
     permutations: int = Field(128, ge=16, le=1_024, description="Length of a MinHash signature")

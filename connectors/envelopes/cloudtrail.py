@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
+from connectors.envelopes.passing import Passing
 from connectors.envelopes.stamps import seconds
 from connectors.envelopes.values import misplaced
 from connectors.records import WARN
@@ -26,6 +27,14 @@ class CloudTrail:
     def matches(self, names: frozenset[str]) -> bool:
         """See ObjectEnvelope."""
         return names == {"Records"} or names >= _EVENT
+
+    def passing(self, event: dict[str, Any]) -> Passing | None:
+        """All of a call but its time and whether it failed."""
+        return (
+            None
+            if "Records" in event
+            else Passing(time=("eventTime",), content=((),), kept=(("errorCode",),))
+        )
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """The calls in order; S3's and SNS's ``Records`` are none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
+from connectors.envelopes.passing import Passing
 from connectors.envelopes.stamps import seconds
 
 _MEMBERS = frozenset({"log", "stream", "time", "attrs"})
@@ -21,6 +22,10 @@ class Docker:
     def matches(self, names: frozenset[str]) -> bool:
         """Exactly the driver's members."""
         return names <= _MEMBERS and names.issuperset(("log", "stream", "time"))
+
+    def passing(self, event: dict[str, Any]) -> Passing:
+        """A line that was not cut."""
+        return Passing(("log",), strips=True, time=("time",))
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """The line."""

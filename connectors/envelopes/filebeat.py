@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
+from connectors.envelopes.passing import Passing
 from connectors.envelopes.paths import get, string, text
 from connectors.envelopes.pods import SERVICE_LABELS
 from connectors.envelopes.programs import without_header
@@ -42,6 +43,13 @@ class Filebeat:
     def matches(self, names: frozenset[str]) -> bool:
         """A Beat names itself; Logstash leaves ``@metadata`` out of what it passes on."""
         return "@timestamp" in names and not names.isdisjoint(("@metadata", "agent", "beat"))
+
+    def passing(self, event: dict[str, Any]) -> Passing | None:
+        """A line as it was read and what is counted beside it."""
+        beside = (("log", "offset"), ("offset",), ("@metadata",), ("agent",), ("ecs",), ("input",))
+        if type(event.get("message")) is not str:
+            return None
+        return Passing(("message",), time=("@timestamp",), beside=beside)
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; None for what no Beat made."""

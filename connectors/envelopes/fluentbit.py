@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.envelopes.envelope import Inner
+from connectors.envelopes.passing import Passing
 from connectors.envelopes.paths import add_columns, string, text
 from connectors.envelopes.pods import PodNames, add_pod
 from connectors.envelopes.programs import without_header
@@ -41,6 +42,13 @@ class FluentBit:
         if "kubernetes" in names:
             return True
         return ("log" in names and names <= _TAIL) or is_syslog(names)
+
+    def passing(self, event: dict[str, Any]) -> Passing | None:
+        """A line as it was read."""
+        stamp = next((name for name in TIMES if name in event), None)
+        if "log" not in event or stamp is None or ("kubernetes" not in event and stamp not in TIMES[:2]):
+            return None
+        return Passing(("log",), strips=True, time=(stamp,))
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; what a parser took apart is an object when the line itself was not kept."""

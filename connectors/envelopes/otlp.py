@@ -123,8 +123,8 @@ def _line(scope: Scope, record: dict[str, Any]) -> Inner:
     event = get("eventName") or get("event_name")
     severity_number = get("severityNumber") or get("severity_number")
     return scope.line(
-        _seconds(get("timeUnixNano") or get("time_unix_nano"))
-        or _seconds(get("observedTimeUnixNano") or get("observed_time_unix_nano")),
+        record_seconds(get("timeUnixNano") or get("time_unix_nano"))
+        or record_seconds(get("observedTimeUnixNano") or get("observed_time_unix_nano")),
         _number(severity_number) if severity_number else 0,
         level if type(level) is str else "",
         body,
@@ -222,7 +222,8 @@ def _pairs(items: Any, depth: int) -> dict[str, Any]:
     return {text_of(item.get("key")): _native(item.get("value"), depth) for item in found}
 
 
-def _seconds(stamp: Any) -> float | None:
+def record_seconds(stamp: Any) -> float | None:
+    """Epoch seconds of a record's time; None when it states none."""
     if not stamp:
         return None
     try:

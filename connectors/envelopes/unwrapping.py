@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -12,6 +12,9 @@ from connectors.envelopes.envelope import BytesEnvelope, Inner, ObjectEnvelope, 
 from connectors.envelopes.plain import is_binary
 from connectors.envelopes.unread import Unread, within
 from connectors.formats.json_text import MAX_CONTAINERS
+
+if TYPE_CHECKING:
+    from connectors.envelopes.planning import Undoes
 
 MAX_LINES = 50_000
 """Lines of one message; one that holds more is a single line with a ``parse_error``, so that none fills the memory."""
@@ -62,6 +65,10 @@ class Unwrapper:
         if not is_object and is_binary(text):
             raise ValueError(f"value of {len(value)} bytes is no text: it begins with {value[:8].hex(' ')}")
         self.text(text, around, names, depth, lines)
+
+    def undo(self, envelope: Undoes, event: dict[str, Any], lines: list[Unread]) -> None:
+        """Adds the lines of an object in an outermost envelope."""
+        self._inside(envelope.name, envelope.unwrap(event) or (), None, "", 0, lines)
 
     def _inside(
         self,
@@ -144,7 +151,7 @@ class Unwrapper:
         shape = tuple(event)
         candidates = self._shapes.get(shape)
         if candidates is None:
-            candidates = self._candidates_of(shape)
+            candidates = self.candidates(shape)
         for envelope in candidates if depth < MAX_NESTED else ():
             held = envelope.unwrap(event)
             if held is not None:
@@ -152,7 +159,20 @@ class Unwrapper:
                 return True
         return False
 
-    def _candidates_of(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
+    def may_be_encoded(self, value: bytes) -> bool:
+        """Whether an envelope of bytes must be asked about a value."""
+        return value[:1] in self._firsts
+
+    def is_line(self, text: str) -> bool:
+        """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
+        if not text or text[0] in JSON_BEGINS or "\x00" in text:
+            return False
+        for place, mark in self._marks:
+            if text.startswith(mark, place):
+                return all(envelope.unwrap(text) is None for envelope in self._texts)
+        return True
+
+    def candidates(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object with these names may be, remembered for the next one."""
         if (known := self._shapes.get(shape)) is not None:
             return known

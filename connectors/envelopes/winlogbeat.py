@@ -12,11 +12,16 @@ from typing import Any
 from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.filebeat import host_name
+from connectors.envelopes.passing import Passing, Path
 from connectors.envelopes.paths import get, text
 from connectors.envelopes.stamps import seconds
 from connectors.records import HOST, LEVEL, WARN
 
 _ABOUT = ("code", "provider", "action", "outcome")
+_DATA = ("event_data", "user_data")
+_OF_WINDOWS = frozenset({"channel", "event_id", "provider_name", "computer_name", "keywords", *_DATA})
+_LOOKED_AT = frozenset({"@timestamp", "message", "winlog", "event", "log", "log.level", "host"})
+"""Members of Windows and of the event that say more than the shipper's own."""
 _FAILURE = "Audit Failure"
 _MOVED = (
     *(
@@ -42,6 +47,23 @@ class Winlogbeat:
         """Nobody else has ``winlog``."""
         return "winlog" in names and "@timestamp" in names
 
+    def passing(self, event: dict[str, Any]) -> Passing | None:
+        """The event's data; nothing of an event whose data a module moved."""
+        winlog, about = event.get("winlog"), event.get("event")
+        if type(winlog) is not dict or not _MOVED_TO.isdisjoint(event):
+            return None
+        if any(type(winlog.get(name, {})) is not dict for name in _DATA):
+            return None
+        beside: list[Path] = [(name,) for name in event if name not in _LOOKED_AT]
+        beside += [("winlog", name) for name in winlog if name not in _OF_WINDOWS]
+        beside += [("event", name) for name in about if name not in _ABOUT] if type(about) is dict else []
+        return Passing(
+            time=("@timestamp",),
+            headline=("message",),
+            content=tuple([("winlog", name) for name in _DATA]),
+            beside=tuple(beside),
+        )
+
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """The event as one line, an object."""
         winlog = event.get("winlog")
@@ -56,7 +78,7 @@ class Winlogbeat:
             known["provider"] = winlog["provider_name"]
         log = event.get("log")
         level = log.get("level") if type(log) is dict else event.get("log.level")
-        data = {name: winlog[name] for name in ("event_data", "user_data") if winlog.get(name)}
+        data = {name: winlog[name] for name in _DATA if winlog.get(name)}
         line: dict[str, Any] = {"event": known}
         add_message(line, event.get("message"))
         line["winlog"] = {"channel": winlog.get("channel"), **data}
@@ -85,7 +107,7 @@ class Winlogbeat6:
         """The event as one line, an object whose members are named as in later versions."""
         if type(event.get("beat")) is not dict:
             return None
-        data = {name: event[name] for name in ("event_data", "user_data") if event.get(name)}
+        data = {name: event[name] for name in _DATA if event.get(name)}
         line: dict[str, Any] = {"event": {"code": event["event_id"], "provider": event.get("source_name")}}
         add_message(line, event.get("message"))
         line["winlog"] = {"channel": event["log_name"], **data}

@@ -73,22 +73,31 @@ class Plan(NamedTuple):
         clock: Clock = UTC,
     ) -> Record:
         """The record of a line; time: used when the line states none."""
-        names, take, slots, show, without_values, times, levels, messages = self
-        for place in times:
+        for place in self.times:
             if (stated := parse_time(parts[place], clock)) is not None:
                 time = stated
                 break
         severity = UNSTATED
-        for level, place in levels:
+        for level, place in self.levels:
             if severity := level[parts[place]]:
                 break
-        message = None
-        for place in messages:
-            if message := parts[place] or None:
-                break
-        text = "".join(map(getitem, slots, show(parts)))[1:] or without_values
-        fields = dict(zip(names, take(parts)))  # noqa: B905 (as many by plan)
-        return Record(text, format_, fields, time, severity, None, False, message)
+        message = self.message(parts)
+        return Record(self.text(parts), format_, self.fields(parts), time, severity, None, False, message)
+
+    def text(self, parts: Parts) -> str:
+        """What the encoder reads."""
+        return "".join(map(getitem, self.slots, self.show(parts)))[1:] or self.bare
+
+    def fields(self, parts: Parts) -> dict[str, str]:
+        """The columns."""
+        return dict(zip(self.names, self.take(parts)))  # noqa: B905 (as many by plan)
+
+    def message(self, parts: Parts) -> str | None:
+        """What the line says to people; None when it has no such part."""
+        for place in self.messages:
+            if message := parts[place]:
+                return message  # type: ignore[no-any-return]
+        return None
 
 
 def picker(places: Iterable[int]) -> Pick:

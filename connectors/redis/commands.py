@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from connectors.findings import Anomaly, Changes, Findings, Pattern, WindowPart
-from connectors.redis.fields import anomaly_fields, flatten, founder_fields, waiting_fields, window_fields
+from connectors.findings import Anomaly, Changes, Findings, Template, WindowPart
+from connectors.redis.fields import anomaly_fields, flatten, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
-from connectors.store import RetentionSettings, ranked_time
+from connectors.redis.kinds import founder_words, merge_words, slot_words
+from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
 """Its words, of which the second is the key, but for the commands of the script itself."""
-OF_THE_SCRIPT = ("SOURCE", "PATTERN", "RANK")
+OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "RANK")
 
 
 class Commands:
@@ -44,8 +45,10 @@ class Commands:
     def _source_commands(self, name: str, findings: Findings, partition: int, now: float) -> list[Command]:
         """What changes of one source; '' is the name of the topic itself."""
         source = findings.source
-        commands: list[Command] = [["SOURCE", name], *self._stats_commands(findings, partition)]
-        commands += [self._pattern_command(pattern, now) for pattern in findings.patterns]
+        seen = "" if findings.seen is None else findings.seen
+        commands: list[Command] = [["SOURCE", name, seen], *self._stats_commands(findings, partition)]
+        commands += [template_command(template, now) for template in findings.templates]
+        commands += [["MERGE", *merge_words(merge)] for merge in findings.merges]
         for anomaly in findings.anomalies:
             commands += self._anomaly_commands(source, anomaly, now)
         for part in findings.windows:
@@ -83,10 +86,6 @@ class Commands:
             ["XADD", self._key(source, "feed"), "MAXLEN", "~", self._feed, "*", *fields],
         ]
 
-    def _pattern_command(self, pattern: Pattern, now: float) -> Command:
-        seen = pattern.first_seen, min(pattern.last_seen, now)
-        return ["PATTERN", pattern.id, pattern.count, *seen, *flatten(founder_fields(pattern))]
-
     def _window_commands(self, source: str, part: WindowPart) -> list[Command]:
         member = f"{part.start}:{part.partition}:{part.opened}"
         key = self._key(source, "window", member)
@@ -95,3 +94,11 @@ class Commands:
             ["EXPIRE", key, self.window_seconds],
             ["ZADD", self._key(source, "windows"), part.start, member],
         ]
+
+
+def template_command(template: Template, now: float) -> Command:
+    """What a step adds to a template; short where the store knows what it is."""
+    minutes = " ".join(f"{at}:{count}" for at, count in counted_minutes(template.minutes, now).items())
+    seen = template.first_seen, min(template.last_seen, now)
+    command = ["TEMPLATE", template.id, template.count, *seen, minutes, slot_words(template.parameters)]
+    return [*command, template.pattern, *founder_words(template)] if template.text else command

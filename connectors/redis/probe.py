@@ -8,7 +8,16 @@ from typing import Any
 
 import redis
 
-from connectors.findings import Anomaly, Changes, Findings, Pattern, Warmup, WindowPart
+from connectors.findings import (
+    Anomaly,
+    Changes,
+    Findings,
+    Merge,
+    SlotSummary,
+    Template,
+    Warmup,
+    WindowPart,
+)
 from connectors.redis.client import is_passing, reason
 from connectors.redis.commands import OF_THE_SCRIPT, Commands
 from connectors.redis.keys import Keys, bucket
@@ -16,7 +25,7 @@ from connectors.redis.server import server_of
 from connectors.store import RetentionSettings, Store, StoreRefused
 
 GROUP = "probe"
-LIMITS = RetentionSettings(anomalies=1, windows=1, patterns=1, sources=1, anomaly_hours=1, window_hours=1)
+LIMITS = RetentionSettings(anomalies=1, windows=1, templates=1, sources=1, anomaly_hours=1, window_hours=1)
 """So small that a second step leaves the first one's behind, and forgets them."""
 
 
@@ -66,6 +75,7 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         probe.anomalies(source)
         probe.anomalies(source, order="time")
         probe.patterns(source)
+        probe.merges(source)
         for start in probe.windows(source):
             probe.window(source, start)
     finally:
@@ -77,9 +87,9 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
 def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
-        ("patterns",),
         ("anomalies", "by_time"),
-        *(("pattern", pattern.id) for pattern in findings.patterns),
+        *((name,) for name in ("templates", "decisions", "log", "merged", "merges")),
+        *(("template", template.id) for template in findings.templates),
         *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),
     ]
 
@@ -102,11 +112,16 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         topic_id=name,
         model=name,
         anomalies=[Anomaly(0, end, now - 3_600 * (3 - end), 0.5, 0.5, name, "raw", name)],
-        patterns=[Pattern(name, 1, now, now, name, b"", name)],
+        templates=[
+            Template(name, name, name, 1, now, now, minutes=((0, 1),), parameters=(SlotSummary(name, name),))
+        ],
+        merges=[Merge(name, GROUP, now, name)],
+        seen=0,
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
     )
     part = changes.part(name)
-    part.lines, part.patterns, part.anomalies = 1, changes.patterns, changes.anomalies
+    part.lines, part.anomalies = 1, changes.anomalies
+    part.templates, part.merges, part.seen = changes.templates, changes.merges, 0
     part.snapshot, part.forget = (b"", False) if end == 1 else (None, True)
     return changes

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import redis
 
-from connectors.findings import Anomaly, Pattern, SourceStats, WindowPart, topic_of
+from connectors.decisions import News
+from connectors.findings import Anomaly, Merge, Pattern, SourceStats, Template, WindowPart, topic_of
+from connectors.patterns import of_a_day, patterns_of
 from connectors.redis.client import answered
-from connectors.redis.fields import anomaly_from, pattern_from, warmups_from, window_part_from
+from connectors.redis.fields import anomaly_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
+from connectors.redis.kinds import DECIDED, decided_from, merge_from, pattern_of_today, template_from
 from connectors.store import Order, is_living
 
+FORGOTTEN = ("forgotten_template_lines", "forgotten_pattern_lines")
+"""Totals of lines counted under what was forgotten; the latter is an earlier version's."""
 PAGE = 1_000
 """Members of an index that one read asks for."""
 
@@ -45,8 +51,9 @@ class RedisReads:
         pipeline.hgetall(self.key(source, "stats"))
         pipeline.hgetall(self.key(topic_of(source), "applied"))
         pipeline.hmget(self.key(topic_of(source), "owner"), "group", "model")
-        pipeline.zcard(self.key(source, "patterns"))
-        counts, applied, owner, patterns = pipeline.execute()
+        pipeline.zcard(self.key(source, "templates"))
+        pipeline.hgetall(self.key(source, "decisions"))
+        counts, applied, owner, templates, decisions = pipeline.execute()
         found = {name.decode(): int(value) for name, value in counts.items()}
         group, model = ((value or b"").decode() for value in owner)
         return SourceStats(
@@ -56,8 +63,9 @@ class RedisReads:
             parse_errors=found.get("parse_errors", 0),
             cut=found.get("cut", 0),
             warming_up=sum(value for name, value in found.items() if name.startswith("warming_up:")),
-            patterns=patterns,
-            forgotten_pattern_lines=found.get("forgotten_pattern_lines", 0),
+            templates=templates,
+            patterns=templates - len(decisions) + len(set(decisions.values())),
+            forgotten_template_lines=sum(found.get(name, 0) for name in FORGOTTEN),
             forgotten_source_lines=found.get("forgotten_source_lines", 0),
             expired=found.get("expired", 0),
             warmups=warmups_from(found),
@@ -69,6 +77,7 @@ class RedisReads:
     @answered
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         found: list[Anomaly] = []
+        merged = self._redis.hgetall(self.key(source, "merged"))
         members = self._by_score(source) if order == "score" else self._index(source, "anomalies", "by_time")
         for page in pages(members, max(limit, 100)):
             pipeline = self._redis.pipeline(transaction=False)
@@ -77,7 +86,7 @@ class RedisReads:
             found += [anomaly_from(fields) for fields in pipeline.execute() if fields]
             if len(found) >= limit:
                 break
-        return found[:limit]
+        return [replace(one, pattern=pattern_of_today(one.pattern, merged)) for one in found[:limit]]
 
     def _index(self, source: str, *name: str) -> Iterator[bytes]:
         """Members of an index, the highest first, read as far as they are asked for."""
@@ -104,18 +113,51 @@ class RedisReads:
         return [member for member, _ in sorted(scored, key=lambda pair: pair[1], reverse=True)]
 
     @answered
-    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
-        entries = self._redis.zrange(self.key(source, "patterns"), 0, -1, withscores=True)
+    def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
         pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hgetall(self.key(source, "decisions"))
+        pipeline.zrange(self.key(source, "templates"), 0, -1, withscores=True)
+        decisions, entries = pipeline.execute()
         for name, _ in entries:
-            pipeline.hgetall(self.key(source, "pattern", name.decode()))
+            pipeline.hgetall(self.key(source, "template", name.decode()))
         found = [
-            pattern_from(name.decode(), last_seen, fields)
+            template_from(name, decisions.get(name, name), last_seen, fields)
             for (name, last_seen), fields in zip(entries, pipeline.execute(), strict=True)
             if fields
         ]
-        asked = [pattern for pattern in found if model in (None, pattern.model)]
-        return sorted(asked, key=lambda pattern: pattern.count, reverse=True)[:limit]
+        return of_a_day(found)[:limit]
+
+    @answered
+    def merges(self, source: str) -> list[Merge]:
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hgetall(self.key(source, "merged"))
+        pipeline.zrevrange(self.key(source, "merges"), 0, -1)
+        merged, order = pipeline.execute()
+        return [merge_from(name, merged[name]) for name in order if name in merged]
+
+    def _known_of(self, source: str) -> News:
+        """All decisions about a source's templates. Those that are taken meanwhile come again as news."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hget(self.key(source, "stats"), "position")
+        pipeline.zrange(self.key(source, "log"), 0, -1)
+        pipeline.hgetall(self.key(source, "decisions"))
+        pipeline.zrange(self.key(source, "merges"), 0, -1)
+        pipeline.hgetall(self.key(source, "merged"))
+        position, names, decisions, order, merged = pipeline.execute()
+        for name in names:
+            pipeline.hmget(self.key(source, "template", name.decode()), *DECIDED)
+        return News(
+            tuple(
+                decided_from(name, decisions[name], *fields)
+                for name, fields in zip(names, pipeline.execute(), strict=True)
+                if name in decisions and fields[0]
+            ),
+            tuple(merge_from(name, merged[name]) for name in order if name in merged),
+            int(position or 0),
+        )
+
+    def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
+        return patterns_of(self.templates(source))[:limit]
 
     @answered
     def windows(

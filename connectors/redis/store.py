@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import redis
 from redis.exceptions import MasterDownError, NoScriptError
 
+from connectors.decisions import MOST_NEWS, Applied
 from connectors.findings import Changes
 from connectors.redis.client import answered
 from connectors.redis.commands import Commands
 from connectors.redis.fields import flatten, window_part_from
 from connectors.redis.keys import Keys
+from connectors.redis.kinds import applied_from
 from connectors.redis.probe import GROUP, LIMITS, check
 from connectors.redis.reads import RedisReads
 from connectors.redis.scripts import APPLY, BEGIN, CLAIM, RESTART, STORED, Script
@@ -142,11 +145,17 @@ class RedisStore(RedisReads):
             snapshot=remembered.snapshot,
             waiting_from=remembered.waiting_from,
             windows=remembered.windows,
-            sources={name.decode(): stored_source(*found) for name, found in inside},
+            sources={
+                name.decode(): replace(
+                    stored_source(*found), known=self._known_of(f"{source}/{name.decode()}")
+                )
+                for name, found in inside
+            },
+            known=self._known_of(source),
         )
 
     @answered
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> Applied:
         source, now = changes.source, self._clock()
         self._remember(source)
         words: list[Any] = []
@@ -161,10 +170,11 @@ class RedisStore(RedisReads):
                 "" if changes.expected is None else changes.expected,
                 changes.end,
                 now,
-                keep.patterns,
                 keep.anomalies,
                 keep.windows,
                 keep.sources,
+                keep.templates,
+                MOST_NEWS,
                 self._commands.window_seconds,
                 self._commands.bucket_seconds,
                 *self._keys.around(source),
@@ -175,6 +185,7 @@ class RedisStore(RedisReads):
             raise self._fence(source, changes.partition, changes.expected, answer[1])
         if answer[0] == b"refused":
             raise refusal(*(part.decode("utf-8", "replace") for part in answer[1:]))
+        return applied_from(answer[1:])
 
 
 def stored_source(snapshot: bytes | None, waiting_from: bytes | None, found: Sequence[Any]) -> StoredSource:

@@ -7,8 +7,8 @@ pure function of the record, whatever the order of its columns: ``action=login o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from encoder_core.templates.kinds import NOTHING, Kinds
 from encoder_core.templates.match import Match, Parameter
@@ -28,8 +28,9 @@ _LETTERS = re.compile(r"[^\W\d_]{2}").search
 _CLAUSE = re.compile(r"[:;.](?=\s|$)")
 
 
-class Choice(NamedTuple):
-    """What the values of a record's columns come to."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Choice:
+    """What the values of a record's columns come to: one object for all records that are alike in that."""
 
     kind: str
     """What they say of the kind."""
@@ -43,6 +44,29 @@ class Choice(NamedTuple):
     """Column of a text that says what went wrong, empty for none."""
     parameters: tuple[str, ...]
     """Columns that are parameters, in the order of their names."""
+    bare: str
+    """The template of a record that says nothing at all."""
+    ids: dict[tuple[int, ...], int] = field(default_factory=dict)
+    """Ids of whole templates by those of the texts, as far as they are remembered."""
+
+    def note(self, texts: tuple[int, ...], whole: int) -> int:
+        """Remembers the id of a template, which it returns, by those of its texts."""
+        if len(self.ids) >= CHOICES:
+            self.ids.clear()
+        self.ids[texts] = whole
+        return whole
+
+    def template(self, said: Sequence[str]) -> str:
+        """The template of a record whose texts have these."""
+        return ": ".join([self.kind, *said] if self.kind else said) or self.bare
+
+    def texts(self, columns: Mapping[str, str], message: str) -> tuple[str, str]:
+        """The free text and what went wrong, as far as they count; empty for none."""
+        text = message if self.beside else columns[self.text] if self.text else ""
+        error = columns[self.error] if self.error else ""
+        if self.brief:
+            return first_clause(text), first_clause(error)
+        return first_line(text), first_line(error)
 
 
 class Columns:
@@ -62,29 +86,35 @@ class Columns:
 
         format: what the columns came in. message: the free text when it is known, be it one of the columns or none.
         """
-        said = message if message and is_text(message) else ""
-        choice = self._plan(format, tuple(columns)).choice(columns, said)
-        parts: list[str] = []
+        return self.follow(self.plan(format, tuple(columns)), columns, message)
+
+    def follow(self, plan: Plan, columns: Mapping[str, str], message: str | None = None) -> Match:
+        """The same by the plan of the columns' names; columns: those that the plan was made of, and maybe others."""
+        message = message if message and is_text(message) else ""
+        choice = plan.choice(columns, message)
+        said: list[str] = []
         parameters: list[Parameter] = []
-        text = said if choice.beside else columns[choice.text] if choice.text else ""
-        error = columns[choice.error] if choice.error else ""
-        for before, value in (("", text), ("error ", error)):
-            if line := first_clause(value) if choice.brief else first_line(value):
-                found = self._of_text(line)
-                parts.append(found.template)
+        for before, text in zip(("", "error "), choice.texts(columns, message), strict=True):
+            if text:
+                found = self._of_text(text)
+                said.append(found.template)
                 parameters += [
-                    parameter._replace(slot=before + parameter.slot) for parameter in found.parameters
+                    Parameter(before + slot, kind, value) for slot, kind, value in found.parameters
                 ]
-        template = ": ".join([choice.kind, *parts] if choice.kind else parts) or format
-        for name in choice.parameters:
-            if (value := columns[name]) not in NOTHING:
-                parameters.append(Parameter(name, self._type_of(value), value))
+        type_of = self._type_of
+        parameters += [
+            Parameter(name, type_of(value), value)
+            for name in choice.parameters
+            if (value := columns[name]) not in NOTHING
+        ]
+        template = choice.template(said)
         return Match(template, self._id_of(template), tuple(parameters))
 
-    def _plan(self, format: str, names: tuple[str, ...]) -> Plan:
+    def plan(self, format: str, names: tuple[str, ...]) -> Plan:
+        """How records in a format that have these columns are read."""
         plan = self._plans.get((format, names))
         if plan is None:
-            plan = Plan(Kinds(format, sorted(names)))
+            plan = Plan(format, Kinds(format, sorted(names)))
             if len(self._plans) >= PLANS:
                 self._plans.clear()
             if sum(map(len, names)) <= LONGEST_PLAN:
@@ -95,25 +125,27 @@ class Columns:
 class Plan:
     """How records with the same columns are read."""
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, format: str, kinds: Kinds) -> None:
+        self._format = format
         self._kinds = kinds
-        self._choices: dict[tuple[str | bool, ...], Choice] = {}
+        self._choices: dict[tuple[object, ...], Choice] = {}
 
     def choice(self, columns: Mapping[str, str], message: str) -> Choice:
-        """What the values of a record come to."""
+        """What the values of a record come to. message: free text, or empty."""
         kinds = self._kinds
-        key: tuple[str | bool, ...] = (
-            *[columns[name] for name in kinds.candidates],
+        values = [columns[name] for name in kinds.candidates]
+        key = (
+            *values,
             *[columns[name] == message for name in kinds.texts],
             *[is_text(columns[name]) for name in kinds.may_be_text],
-            bool(message),
+            not message,
         )
         choice = self._choices.get(key)
         if choice is None:
             choice = self._chosen(columns, message)
             if len(self._choices) >= CHOICES:
                 self._choices.clear()
-            if sum([len(value) for value in key if type(value) is str]) <= LONGEST_CHOICE:
+            if sum(map(len, values)) <= LONGEST_CHOICE:
                 self._choices[key] = choice
         return choice
 
@@ -124,16 +156,17 @@ class Plan:
         texts = [name for name in kinds.texts if name in free]
         beside = bool(message) and all(columns[name] != message for name in kinds.texts)
         text = "" if beside else next((n for n in texts if columns[n] == message), next(iter(texts), ""))
-        has_text = beside or bool(text)
-        events, outcomes = kinds.chosen(saying, has_text=has_text)
+        events, outcomes = kinds.chosen(saying, has_text=beside or bool(text))
         errors = [name for name in kinds.errors if name in free and columns[name] != message]
         error = "" if kinds.has_error_code(outcomes) else next(iter(errors), "")
         said = [saying[name] for name in (*events, *outcomes)]
-        if not (events or has_text or error):
+        if not (events or beside or text or error):
             said.insert(0, kinds.bare)
         used = {*events, *outcomes, text, error}
         rest = tuple(name for name in kinds.rest if name not in used)
-        return Choice(" ".join(said), text, beside, bool(rest) and kinds.has_code(events), error, rest)
+        return Choice(
+            " ".join(said), text, beside, bool(rest) and kinds.has_code(events), error, rest, self._format
+        )
 
 
 def is_text(value: str) -> bool:

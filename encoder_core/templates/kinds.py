@@ -27,7 +27,7 @@ NOTHING = frozenset({"", "-", "(empty)", "null", "None", "N/A"})
 """Values that stand for none."""
 
 _WORDS = re.compile(r"[A-Za-z_](?:[\w.:/+-]| (?=[A-Za-z])){0,63}", re.ASCII).fullmatch
-_CODE = re.compile(r"[0-9]{1,6}").fullmatch
+_CODE = re.compile(r"[0-9]{1,7}").fullmatch
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]{1,7}").fullmatch
 _STATUS = re.compile(r"[1-5][0-9]{2}").fullmatch
 _DIGITS = re.compile(r"[0-9]")
@@ -55,7 +55,7 @@ def is_word(value: str) -> bool:
 
 
 def is_code(value: str) -> bool:
-    """A number of up to six digits, or a name."""
+    """A number of up to seven digits, or a name."""
     return bool(_CODE(value)) or is_name(value)
 
 
@@ -65,7 +65,7 @@ def is_state(value: str) -> bool:
 
 
 def is_error_code(value: str) -> bool:
-    """A number of up to six digits, or a name of one word."""
+    """A number of up to seven digits, or a name of one word."""
     return bool(_CODE(value)) or (" " not in value and is_name(value))
 
 

@@ -8,89 +8,68 @@ from __future__ import annotations
 
 import re
 
-CODES = (
-    *("eventid", "eventcode", "signatureid", "deviceeventclassid", "eventsimplename", "mnemonic", "msgid"),
-    *("messageid", "syscall", "ruleid", "logid"),
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+CODES = _words(
+    """
+    eventid eventcode signatureid deviceeventclassid eventsimplename mnemonic msgid messageid
+    syscall ruleid logid
+    """
 )
 """Codes of events: numbers and words that say what happened, to whom knows whose they are."""
-MAKERS = (
-    *("provider", "providername", "eventprovider", "sourcename", "eventsource", "channel", "product"),
-    *("deviceproduct", "eventproduct", "vendor", "devicevendor", "facility", "servicename", "eventmodule"),
-    *("eventdataset", "logname", "applicationname", "workload", "productcode"),
+MAKERS = _words(
+    """
+    provider providername eventprovider sourcename eventsource channel product deviceproduct
+    eventproduct vendor devicevendor facility servicename logname applicationname workload
+    productcode
+    """
 )
 """Whose event it is."""
-EVENTS = (
-    *(
-        "eventname",
-        "eventaction",
-        "event",
-        "eventtype",
-        "action",
-        "actiontype",
-        "actiontypename",
-        "operation",
-    ),
-    *("operationname", "operationtype", "op", "methodname", "activity", "activityname", "verb"),
-    *("activitydisplayname", "metricname", "note", "method", "httpmethod", "requestmethod", "csmethod"),
+EVENTS = _words(
+    """
+    eventname eventaction event eventtype action actiontype actiontypename operation operationname
+    operationtype op methodname activity activityname verb activitydisplayname metricname note
+    method httpmethod requestmethod csmethod
+    """
 )
 """Words for what happened."""
-CLASSES = (
-    *(
-        "type",
-        "subtype",
-        "eventsubtype",
-        "category",
-        "eventcategory",
-        "recordtype",
-        "messagetype",
-        "alerttype",
-    ),
-    *("logtype", "resource", "objecttype", "resourcetype", "requesttype", "kind", "path", "usecase", "stage"),
+CLASSES = _words(
+    """
+    type subtype eventsubtype category eventcategory recordtype messagetype alerttype logtype
+    resource subresource objecttype resourcetype requesttype kind path usecase stage
+    """
 )
 """Words for the class of what happened."""
-PROTOCOLS = ("proto", "protocol", "appproto", "applicationprotocol", "transport", "qtypename")
+PROTOCOLS = _words("proto protocol appproto applicationprotocol transport qtypename")
 """Of flows, which have no other kind."""
 
-ERROR_CODES = ("errorcode", "resulttype", "resultcode")
+ERROR_CODES = _words("errorcode resulttype resultcode")
 """Outcomes that may be numbers of any meaning."""
-STATUSES = (
-    *("statuscode", "status", "httpstatus", "httpstatuscode", "scstatus", "responsecode"),
-    *("responsestatuscode", "responsestatus"),
+STATUSES = _words(
+    """
+    statuscode status httpstatus httpstatuscode scstatus responsecode responsestatuscode
+    responsestatus
+    """
 )
 """Outcomes that may be HTTP's numbers."""
-OUTCOMES = (
-    *(
-        "outcome",
-        "result",
-        "res",
-        "success",
-        "succeeded",
-        "decision",
-        "verdict",
-        "disposition",
-        "deviceaction",
-    ),
-    *(
-        "act",
-        "alertaction",
-        "rcodename",
-        "connstate",
-        "validationstatus",
-        "logstatus",
-        "errortype",
-        "exceptiontype",
-    ),
-    *("errorkind", "reason", "state"),
+OUTCOMES = _words(
+    """
+    outcome result res success succeeded decision verdict disposition deviceaction act alertaction
+    rcodename connstate validationstatus logstatus errortype exceptiontype errorkind reason state
+    """
 )
 """How it ended."""
 
-MESSAGES = ("message", "msg", "shortmessage", "log", "textpayload", "body", "event", "displaymessage")
+MESSAGES = _words("message msg shortmessage log textpayload body event displaymessage")
 """Free text for people."""
-TITLES = ("signature", "rulename", "rule", "alertname", "alert", "title", "summary")
+TITLES = _words("signature rulename rule alertname alert title summary")
 """Short texts that name what happened."""
-DESCRIPTIONS = ("eventdescription", "description", "desc", "details", "detail", "output", "reason", "words")
+DESCRIPTIONS = _words("eventdescription description desc details detail output reason words")
 """Texts that describe it."""
-ERRORS = ("errormessage", "errmsg", "error", "err", "exceptionmessage", "exception")
+ERRORS = _words("errormessage errmsg error err exceptionmessage exception")
 """Texts that say what went wrong."""
 
 LEVELS = frozenset(
@@ -160,6 +139,7 @@ def key_of(name: str) -> str:
 SHOWN = {
     **dict.fromkeys(("eventid", "eventcode"), "EventID"),
     **dict.fromkeys(("provider", "providername", "eventprovider", "sourcename"), "Provider"),
+    "channel": "Channel",
     **dict.fromkeys(("method", "httpmethod", "requestmethod", "csmethod"), "method"),
     **dict.fromkeys(
         ("statuscode", "httpstatus", "httpstatuscode", "scstatus", "responsestatuscode"), "status"

@@ -37,7 +37,8 @@ class Templates:
             self._salt = hashed("\n".join(parts).encode("utf-8", "surrogatepass"), 1)
         if seeds:
             self._seeds = Seeds([self._seed(seed) for seed in seeds], self._names)
-        self._columns = Columns(self.of_text, type_of, self.id_of)
+        self.columns = Columns(self.of_text, type_of, self.id_of)
+        """Templates of records, for who remembers their plans."""
 
     def of_text(self, text: str) -> Match:
         """The template of free text, such as a message without its header."""
@@ -84,7 +85,7 @@ class Templates:
 
         format: what the columns came in. message: the free text when it is known, be it one of the columns or none.
         """
-        return self._columns.match(format, columns, message)
+        return self.columns.match(format, columns, message)
 
     def id_of(self, template: str) -> str:
         """The id of a template: 16 hexadecimal digits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _TYPES = (
     ("mac", r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}"),
@@ -19,7 +20,19 @@ _TYPES = (
 _PATTERN = re.compile("|".join(f"(?P<{name}>{pattern})(?!.)" for name, pattern in _TYPES), re.DOTALL)
 
 
+_KNOWN = 32_768
+_LONGEST = 48
+"""Characters of a value whose type is remembered."""
+
+
 def type_of(value: str) -> str:
     """One of ``TYPES``, by the value alone."""
+    return _known_type(value) if len(value) <= _LONGEST else _type_of(value)
+
+
+def _type_of(value: str) -> str:
     found = _PATTERN.match(value)
     return found.lastgroup or "*" if found else "*"
+
+
+_known_type = lru_cache(maxsize=_KNOWN)(_type_of)

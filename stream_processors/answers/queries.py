@@ -1,17 +1,22 @@
-"""Questions over a store: merged window samples, similar patterns, lag."""
+"""Questions over a store: merged window samples, readable and similar patterns, lag."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.findings import Pattern, WindowPart
+from connectors.findings import Pattern, Template, WindowPart
+from connectors.patterns import patterns_of
 from connectors.store import Store
 from encoder_core.vectors import unit_rows
+from stream_processors.detection.alignment import aligned
 from stream_processors.detection.windows import Sample, merge
+
+ALIGNED = 256
+"""Templates of a pattern that its readable form is made of, at most."""
 
 
 def samples(store: Store, source: str, *, windows: int = 1, k: int = 10) -> list[Sample]:
@@ -38,9 +43,25 @@ def of_one_model(parts: Sequence[WindowPart], newest: str) -> list[WindowPart]:
     return [part for part in filled if (part.model, len(part.total)) == (last.model, len(last.total))]
 
 
+def patterns(store: Store, source: str, *, limit: int | None = None) -> tuple[list[Pattern], int]:
+    """Patterns, the most lines first, each with what its templates have in common; and how many there are in all."""
+    templates = store.templates(source)
+    found = patterns_of(templates)
+    return readable(found[:limit], templates), len(found)
+
+
+def readable(found: Sequence[Pattern], templates: Sequence[Template]) -> list[Pattern]:
+    """The patterns with what their templates have in common."""
+    texts = {template.id: template.text for template in templates if template.text}
+    members = [sorted({texts[name] for name in p.members if name in texts}) for p in found]
+    return [
+        replace(pattern, template=aligned(of[:ALIGNED])) for pattern, of in zip(found, members, strict=True)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A pattern and its cosine to what was asked for."""
+    """A pattern and the cosine of its nearest template to what was asked for."""
 
     pattern: Pattern
     cosine: float
@@ -49,19 +70,20 @@ class Match:
 def similar(
     store: Store, source: str, vector: NDArray[np.float32], *, model: str, limit: int = 10
 ) -> list[Match]:
-    """Patterns nearest in meaning to an embedded line, (dim,); patterns of another model are left out."""
-    size = 2 * len(vector)
-    patterns = [
-        pattern
-        for pattern in store.patterns(source)
-        if pattern.model == model and len(pattern.vector) == size
-    ]
-    if not patterns:
+    """Patterns nearest in meaning to an embedded text, (dim,); templates of another model are left out."""
+    size, templates = 2 * len(vector), store.templates(source)
+    near = [one for one in templates if one.model == model and len(one.vector) == size]
+    if not near:
         return []
-    vectors = np.stack([np.frombuffer(pattern.vector, dtype="<f2") for pattern in patterns])
+    vectors = np.stack([np.frombuffer(one.vector, dtype="<f2") for one in near])
     cosines = unit_rows(vectors) @ unit_rows(vector)
-    order = np.argsort(-cosines, kind="stable")[:limit]
-    return [Match(patterns[index], float(cosines[index])) for index in order]
+    best: dict[str, float] = {}
+    for row in np.argsort(-cosines, kind="stable"):
+        best.setdefault(near[row].pattern, float(cosines[row]))
+    nearest = dict(list(best.items())[:limit])
+    found = {pattern.id: pattern for pattern in patterns_of(templates) if pattern.id in nearest}
+    shown = readable([found[name] for name in nearest], templates)
+    return [Match(pattern, nearest[pattern.id]) for pattern in shown]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from connectors.envelopes import Reader
 from connectors.findings import Anomaly
 from connectors.records import Line
+from stream_processors.answers.queries import patterns as find_patterns
 from stream_processors.answers.queries import samples
-from stream_processors.cli import report
+from stream_processors.cli import kinds, report
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option
 from stream_processors.demo.run import PARTITIONS, TOPIC, DemoRun, run_demo
@@ -109,7 +110,7 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
     speed = stats.lines / run.seconds
     flagged = run.store.anomalies(TOPIC, limit=stats.lines or 1)
     anomalies = flagged[:TOP]
-    patterns = run.store.patterns(TOPIC)
+    patterns, pattern_count = find_patterns(run.store, TOPIC, limit=TOP)
     whole = samples(run.store, TOPIC, windows=1)
     quality = None if planted is None else recall(flagged, planted)
     if as_json:
@@ -124,8 +125,8 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
                 "anomalies": [
                     {"planted": (planted or {}).get(a.text), **report.as_dict(a)} for a in anomalies
                 ],
-                "pattern_count": len(patterns),
-                "patterns": patterns[:TOP],
+                "pattern_count": pattern_count,
+                "patterns": patterns,
                 "windows": whole,
             }
         )
@@ -144,7 +145,7 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
             f"fit in {TOP}); steps found: {found}. "
             f"{quality['in_flagged']} planted lines are among all {quality['flagged']} that were flagged.\n"
         )
-    report.show_patterns(patterns[:15], len(patterns))
+    kinds.show_patterns(patterns[:15], pattern_count)
     for sample in whole:
         report.show_sample(sample)
 

@@ -13,8 +13,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream_processors.assembly import limit_blas, make_embedder, make_encoder
-from stream_processors.cli import report
+from stream_processors.assembly import limit_blas, make_embedder, make_encoder, make_reading
+from stream_processors.cli import kinds, report
 from stream_processors.cli.options import (
     json_option,
     note_retry,
@@ -87,6 +87,7 @@ def scan(
     from time import monotonic
 
     from connectors.memory import MemoryStore
+    from stream_processors.answers.queries import patterns as find_patterns
     from stream_processors.answers.queries import samples
     from stream_processors.scan import scan as scan_lines
 
@@ -112,7 +113,7 @@ def scan(
         click.echo(f"secencoder: line {failure.line.offset + 1}: {failure.error}", err=True)
     stats, seconds = store.stats(source), monotonic() - started
     found = store.anomalies(source, limit=top)
-    everything = store.patterns(source)
+    kinds_found, pattern_count = find_patterns(store, source, limit=patterns)
     whole = samples(store, source, k=sample)
     if as_json:
         report.print_json(
@@ -124,19 +125,19 @@ def scan(
                 "parse_errors": stats.parse_errors,
                 "cut": stats.cut,
                 "anomalies": found,
-                "pattern_count": len(everything),
-                "patterns": everything[:patterns],
+                "pattern_count": pattern_count,
+                "patterns": kinds_found,
                 "sample": whole[0] if whole else None,
             }
         )
         return
     report.console.print(
         f"{stats.lines:,} lines in {seconds:.1f} s ({stats.lines / max(seconds, 1e-9):,.0f} lines/s), "
-        f"{len(everything)} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
+        f"{pattern_count} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
     )
     report.show_anomalies(found)
     if patterns:
-        report.show_patterns(everything[:patterns], len(everything))
+        kinds.show_patterns(kinds_found, pattern_count)
     for one in whole:
         report.show_sample(one)
 
@@ -146,9 +147,7 @@ def scan(
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npy file."
 )
-@click.option(
-    "--raw", is_flag=True, help="Embed whole lines, without removing timestamps and volatile fields."
-)
+@click.option("--raw", is_flag=True, help="Embed whole lines as they stand, whatever encoder.input says.")
 @json_option
 @settings_options
 def embed(
@@ -162,7 +161,8 @@ def embed(
 ) -> None:
     """Write one vector a line of FILE (or stdin for -) as a float32 array of shape (lines, dim).
 
-    What a shipper wrapped around a line is left out. A line of FILE that holds several has the vector of them together.
+    The vector is that of the line's template or, with encoder.input = line, of its text. What a shipper wrapped around
+    a line is left out. A line of FILE that holds several has the vector of them together.
 
     With encoder.tier = cascade every vector is the full encoder's: a cascade saves work in detection only.
     """
@@ -172,10 +172,10 @@ def embed(
     from stream_processors.scan import batched
 
     def text_of(value: bytes) -> str:
-        return value.decode("utf-8", "replace") if raw else "\n".join([r.text for r in reader.read(value)])
+        return value.decode("utf-8", "replace") if raw else "\n".join(map(read, reader.read(value)))
 
     settings = settings_from(config, assignments, **shortcuts)
-    encoder, reader = make_encoder(settings), Reader(settings.stream)
+    encoder, reader, read = make_encoder(settings), Reader(settings.stream), make_reading(settings)
     parts = [np.empty((0, encoder.dim), dtype=np.float32)]
     with opened(file) as (stream, size), progress_bar("embedding", size) as advance:
         for values in batched(read_lines(stream), 1_000):

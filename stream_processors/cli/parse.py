@@ -1,34 +1,50 @@
-"""``secencoder parse``: how messages are read, line by line."""
+"""``secencoder parse``: how messages are read, which templates their lines have and which patterns those make."""
 
 from __future__ import annotations
 
 import json
-import math
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
-from connectors.formats import decode
-from connectors.records import FATAL, Line, Record
+from stream_processors.assembly import make_templates
 from stream_processors.cli import report
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.cli.options import json_option, settings_from, settings_options
-from stream_processors.detection.reading import Step
+from stream_processors.cli.rows import (
+    as_row,
+    cut,
+    example_of,
+    flattened,
+    lines_of,
+    matched,
+    pairs,
+    shown_kind,
+)
 from stream_processors.scan import read_steps
 
-SHOWN = 1_000
-"""Messages of a table when no limit is given."""
-WIDE = 60
-"""Characters of a cell that is not the last."""
-MAX_DEPTH = 64
-"""Levels of a shipper's data that are shown."""
-_SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+if TYPE_CHECKING:
+    from connectors.envelopes import ReadingSettings
+    from stream_processors.cli.seen import SeenTemplates
+    from stream_processors.detection.reading import Step
+
+SHOWN_LINES = 1_000
+"""Messages of a table of lines when no limit is given."""
+SHOWN_TEMPLATES = 200
+"""Rows of a table of templates."""
+WIDE_TEMPLATE = 72
+"""Characters of a template in it."""
+MEGABYTE = 1 << 20
+
+Steps = Callable[[], "Iterable[Step]"]
+"""Reads the input, from its beginning each time."""
 
 
 @click.command()
@@ -37,9 +53,12 @@ _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 @click.option("--topic", default="logs", help="Read with the settings of this topic.")
 @click.option("--whole", is_flag=True, help="FILE is one message, not one a line: for binary messages.")
 @click.option(
-    "--limit", type=click.IntRange(1), help=f"Messages to read; {SHOWN:,} for a table, all for JSON."
+    "--limit", type=click.IntRange(1), help=f"Messages to read; {SHOWN_LINES:,} for --lines, else all."
 )
-@click.option("--shipper", is_flag=True, help="Show what else the shippers said; JSON always has it.")
+@click.option("--lines", "by_line", is_flag=True, help="A table of lines instead of templates.")
+@click.option(
+    "--shipper", is_flag=True, help="Show what else the shippers said, with --lines; JSON always has it."
+)
 @json_option
 @settings_options
 def parse(
@@ -48,38 +67,63 @@ def parse(
     topic: str,
     whole: bool,
     limit: int | None,
+    by_line: bool,
     shipper: bool,
     as_json: bool,
     config: Path | None,
     assignments: tuple[str, ...],
     **shortcuts: str | None,
 ) -> None:
-    """Show how the messages in FILE (or stdin for -) are read: envelope, format, time, message, columns.
+    """Show how the messages in FILE (or stdin for -) are read: their templates, with counts, pattern and an example.
 
-    With --json every line of every message is one JSON object on a line of its own.
+    With --lines every line is a row: envelope, format, time, message, columns. With --json every line of every message
+    is one JSON object on a line of its own, which has its template, parameters and pattern as well.
     """
+    from stream_processors.cli.seen import SeenTemplates
+
     if envelope:
         assignments = (*assignments, f"stream.envelope={envelope}")
-    reading = settings_from(config, assignments, **shortcuts).stream.reading(topic)
-    seen: Counter[tuple[str, str]] = Counter()
-    messages = errors = 0
-    rows: list[dict[str, Any]] = []
-    with opened(file) as (stream, _):
-        chosen = islice(values(stream, whole), limit or (None if as_json else SHOWN))
-        for step in read_steps(chosen, reading):
-            messages = step.end
-            for row in rows_of(step):
-                seen[row["envelope"], row["format"]] += 1
-                errors += row["parse_error"] is not None
-                if as_json:
-                    click.echo(json.dumps(row, ensure_ascii=False))
-                else:
-                    rows.append(row)
-    if rows:
-        show(rows, with_shipper=shipper)
-    kinds = ", ".join(f"{count:,} {shown_kind(*kind)}" for kind, count in seen.most_common())
-    summary = f"{messages:,} messages, {seen.total():,} lines, {errors:,} parse errors"
-    click.echo(f"{summary}: {kinds}" if kinds else summary, err=True)
+    settings = settings_from(config, assignments, **shortcuts)
+    if limit is None and by_line and not as_json:
+        limit = SHOWN_LINES
+    counts = Counts()
+    with steps_of(file, settings.stream.reading(topic), whole=whole, limit=limit, again=as_json) as steps:
+        if by_line and not as_json:
+            show_lines(counts.counted(steps()), with_shipper=shipper)
+            click.echo(counts.summary(), err=True)
+            return
+        seen = SeenTemplates(make_templates(settings))
+        for step in counts.counted(steps()):
+            for line in step.lines:
+                seen.note(line, example_of(line, step.joined))
+        if as_json:
+            for row in rows_of(steps(), seen):
+                click.echo(json.dumps(row, ensure_ascii=False))
+        else:
+            show_templates(seen)
+    click.echo(counts.summary(seen), err=True)
+
+
+@contextmanager
+def steps_of(
+    file: str, reading: ReadingSettings, *, whole: bool, limit: int | None, again: bool
+) -> Iterator[Steps]:
+    """What reads a file in steps. again: whether it will be read twice; what can't be is kept in a temporary file."""
+    with tempfile.TemporaryFile() as spool:
+        spooled = again and not Path(file).is_file()
+        if spooled:
+            with opened(file) as (stream, _):
+                shutil.copyfileobj(stream, spool, MEGABYTE)
+
+        def messages() -> Iterator[bytes]:
+            if spooled:
+                spool.seek(0)
+                yield from islice(values(cast(BinaryIO, spool), whole), limit)
+                return
+            with opened(file) as (stream, _):
+                yield from islice(values(stream, whole), limit)
+
+        yield lambda: read_steps(messages(), reading)
 
 
 def values(stream: BinaryIO, whole: bool) -> Iterable[bytes]:
@@ -87,86 +131,60 @@ def values(stream: BinaryIO, whole: bool) -> Iterable[bytes]:
     return [stream.read()] if whole else read_lines(stream)
 
 
-def rows_of(step: Step) -> Iterator[dict[str, Any]]:
-    """What is read of each line, as JSON has it; a message that can't be decoded is one line."""
-    failed = [replace(f.line, record=unread(f.error)) for f in step.failed]
-    for line in sorted([*step.lines, *failed], key=lambda line: (line.offset, line.index)):
-        yield as_row(line, step.joined.get((line.offset, line.index), [line]))
+class Counts:
+    """What was read."""
+
+    def __init__(self) -> None:
+        self.messages = self.errors = 0
+        self.kinds: Counter[tuple[str, str]] = Counter()
+
+    def counted(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """The same steps."""
+        for step in steps:
+            self.messages = step.end
+            for line in lines_of(step):
+                self.kinds[line.record.envelope, line.record.format] += 1
+                self.errors += line.record.parse_error is not None
+            yield step
+
+    def summary(self, seen: SeenTemplates | None = None) -> str:
+        """One line."""
+        text = f"{self.messages:,} messages, {self.kinds.total():,} lines, {self.errors:,} parse errors"
+        if seen is not None:
+            text += f", {len(seen):,} templates in {seen.pattern_count:,} patterns"
+        kinds = ", ".join(f"{count:,} {shown_kind(*kind)}" for kind, count in self.kinds.most_common())
+        return f"{text}: {kinds}" if kinds else text
 
 
-def unread(error: Exception) -> Record:
-    """The record of what a worker puts into the dead-letter topic."""
-    return Record(text="", format="raw", parse_error=" ".join(str(error).split()))
+def rows_of(steps: Iterable[Step], seen: SeenTemplates) -> Iterator[dict[str, Any]]:
+    """What is read of each line and what its template is, as JSON has it; nulls where it failed."""
+    for step in steps:
+        failed = {(failure.line.offset, failure.line.index) for failure in step.failed}
+        for line in lines_of(step):
+            match = None if (line.offset, line.index) in failed else seen.match(line)
+            pattern = seen.pattern_of(match.id) if match else None
+            yield as_row(line, step.joined) | matched(match, pattern)
 
 
-def as_row(line: Line, parts: Sequence[Line]) -> dict[str, Any]:
-    """A line under the names of the JSON output, safe to print; parts: what it was joined from."""
-    record = line.record
-    text: Any = record.line
-    if text is None:
-        text = "\n".join(decode(part.value or b"") for part in parts)
-    return plain(
-        {
-            "offset": line.offset,
-            "index": line.index,
-            "envelope": record.envelope,
-            "format": record.format,
-            "time": iso(record.time),
-            "severity": record.severity,
-            "severity_text": severity_text(record.severity),
-            "message": record.text if record.message is None else record.message,
-            "text": record.text,
-            "columns": record.fields,
-            "shipper": record.shipper or {},
-            "parse_error": record.parse_error,
-            "line": text if isinstance(text, str) else json.dumps(plain(text), ensure_ascii=False),
-        }
-    )
+def show_templates(seen: SeenTemplates) -> None:
+    """A row a template, the most frequent first; the example is cut to the terminal."""
+    rows = [
+        [f"{one.count:,}", seen.pattern_of(one.id), cut(one.text, WIDE_TEMPLATE), one.example]
+        for one in islice(seen.by_count(), SHOWN_TEMPLATES)
+    ]
+    if rows:
+        report.show_table("", ["lines", "pattern", "template", "example"], rows)
+    if (rest := len(seen) - len(rows)) > 0:
+        click.echo(f"{rest:,} more templates")
+    if seen.others:
+        click.echo(f"{seen.others:,} lines of further templates")
 
 
-def iso(time: float | None) -> str | None:
-    """Seconds since the epoch as ISO 8601, UTC, to the microsecond where it has a fraction; None when it has none."""
-    try:
-        at = datetime.fromtimestamp(time, timezone.utc) if time is not None else None
-    except (ValueError, OverflowError, OSError):
-        return None
-    return at.isoformat().replace("+00:00", "Z") if at else None
-
-
-def severity_text(severity: int) -> str:
-    """OpenTelemetry's short name of a severity number, 1 to 24: ``WARN``, ``WARN2``."""
-    range_, within = divmod(min(max(severity, 1), FATAL + 3) - 1, 4)
-    return _SEVERITIES[range_] + (str(within + 1) if within else "")
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """A value that JSON can say and a terminal can show: bytes and what UTF-8 has no form for are replaced."""
-    if isinstance(value, Mapping | list | tuple) and depth >= MAX_DEPTH:
-        return "…"
-    if isinstance(value, Mapping):
-        return {plain(str(name)): plain(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item, depth + 1) for item in value]
-    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return text.encode("utf-8", "replace").decode()
-
-
-def flattened(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested data under dotted names."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from flattened(item, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
-
-
-def show(rows: list[dict[str, Any]], *, with_shipper: bool) -> None:
+def show_lines(steps: Iterable[Step], *, with_shipper: bool) -> None:
     """A row a line; the last column is cut to the terminal."""
     columns = ["line", "envelope", "format", "time (UTC)", "severity", "message", "columns"]
     table = []
-    for row in rows:
+    for row in (as_row(line, step.joined) for step in steps for line in lines_of(step)):
         message = row["message"] if row["parse_error"] is None else f"{row['parse_error']}: {row['line']}"
         cells = [
             f"{row['offset']}:{row['index']}",
@@ -181,19 +199,5 @@ def show(rows: list[dict[str, Any]], *, with_shipper: bool) -> None:
             cells[-1] = cut(cells[-1])
             cells.append(pairs(dict(flattened(row["shipper"]))) if row["shipper"] else "-")
         table.append(cells)
-    report.show_table("", [*columns, "shipper"] if with_shipper else columns, table)
-
-
-def pairs(values: Mapping[str, Any]) -> str:
-    """``name=value`` of all values."""
-    return " ".join(f"{name}={value}" for name, value in values.items())
-
-
-def cut(text: str) -> str:
-    """At most ``WIDE`` characters."""
-    return text if len(text) <= WIDE else text[: WIDE - 1] + "…"
-
-
-def shown_kind(envelope: str, format_: str) -> str:
-    """The kind of a line in the summary."""
-    return f"{format_} in {envelope}" if envelope else format_
+    if table:
+        report.show_table("", [*columns, "shipper"] if with_shipper else columns, table)

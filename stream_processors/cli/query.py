@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connectors.findings import topic_of
-from stream_processors.assembly import make_encoder
-from stream_processors.cli import report
+from stream_processors.assembly import make_encoder, make_reading
+from stream_processors.cli import kinds, report
 from stream_processors.cli.options import (
     json_option,
     settings_from,
@@ -97,11 +97,27 @@ def anomalies(by: Any, limit: int, as_json: bool, **options: Any) -> None:
 
 @query.command()
 @query_options
-def patterns(limit: int, as_json: bool, **options: Any) -> None:
-    """The kinds of lines, with counts."""
+def templates(limit: int, as_json: bool, **options: Any) -> None:
+    """Lines that differ in their parameters alone, with counts: of a day by minute, with --json as numbers."""
     question = Question(**options)
-    found = question.store.patterns(question.source)
-    report.print_json(found[:limit]) if as_json else report.show_patterns(found[:limit], len(found))
+    found = question.store.templates(question.source)
+    report.print_json(found[:limit]) if as_json else kinds.show_templates(found[:limit], len(found))
+
+
+@query.command()
+@click.option("--merges", is_flag=True, help="How patterns became one, latest first, instead.")
+@query_options
+def patterns(merges: bool, limit: int, as_json: bool, **options: Any) -> None:
+    """The kinds of lines: templates that say the same, with counts."""
+    from stream_processors.answers.queries import patterns as find_patterns
+
+    question = Question(**options)
+    if merges:
+        record = question.store.merges(question.source)
+        report.print_json(record[:limit]) if as_json else kinds.show_merges(record[:limit], len(record))
+        return
+    found, total = find_patterns(question.store, question.source, limit=limit)
+    report.print_json(found) if as_json else kinds.show_patterns(found, total)
 
 
 @query.command()
@@ -130,9 +146,9 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     from stream_processors.answers.queries import similar as find_similar
 
     question = Question(**options)
-    encoder = make_encoder(question.settings)
+    encoder, read = make_encoder(question.settings), make_reading(question.settings)
     records = Reader(question.settings.stream).read(text.encode("utf-8", "surrogateescape"))
-    vector = encoder.embed(["\n".join([record.text for record in records])])[0]
+    vector = encoder.embed(["\n".join(map(read, records))])[0]
     found = find_similar(question.store, question.source, vector, model=encoder.bundle.identity, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from connectors.findings import Anomaly, Pattern, SourceStats
+from connectors.findings import Anomaly, SourceStats
 from stream_processors.answers.queries import Match, PartitionLag
 from stream_processors.detection.windows import Sample
 
@@ -120,13 +120,6 @@ def show_anomalies(
     show_table("Most unusual lines", ["#", "score", "time (UTC)", "place", *planted, "line"], rows)
 
 
-def show_patterns(patterns: Sequence[Pattern], total: int) -> None:
-    """Patterns with counts and an example each."""
-    rows = [(p.id, f"{p.count:,}", clock(p.first_seen), clock(p.last_seen), p.example) for p in patterns]
-    title = f"Patterns ({len(patterns)} of {total})"
-    show_table(title, ["id", "lines", "first seen", "last seen", "example"], rows)
-
-
 def show_sample(sample: Sample) -> None:
     """The lines to read of one window."""
     when = f"window of {clock(sample.start)}" if sample.start > 0 else "the whole input"
@@ -136,15 +129,18 @@ def show_sample(sample: Sample) -> None:
 
 def show_matches(matches: Sequence[Match]) -> None:
     """Patterns near to a line."""
-    rows = [(f"{m.cosine:.3f}", m.pattern.id, f"{m.pattern.count:,}", m.pattern.example) for m in matches]
-    show_table("Similar patterns", ["cosine", "id", "lines", "example"], rows)
+    rows = [
+        (f"{m.cosine:.3f}", m.pattern.id, f"{m.pattern.count:,}", m.pattern.template or m.pattern.example)
+        for m in matches
+    ]
+    show_table("Similar patterns", ["cosine", "id", "lines", "pattern"], rows)
 
 
 def show_sources(sources: Sequence[SourceStats], total: int | None = None) -> None:
     """Totals of sources, out of ``total``."""
     rows = [
         (
-            *(s.source, f"{s.lines:,}", s.patterns, s.warming_up),
+            *(s.source, f"{s.lines:,}", s.templates, s.patterns, s.warming_up),
             *(s.dead_letters, s.parse_errors, s.cut, s.expired, len(s.applied)),
         )
         for s in sources
@@ -152,6 +148,7 @@ def show_sources(sources: Sequence[SourceStats], total: int | None = None) -> No
     columns = [
         "source",
         "lines",
+        "templates",
         "patterns",
         "warming up",
         "dead letters",

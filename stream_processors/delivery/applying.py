@@ -6,6 +6,7 @@ import asyncio
 
 import redis
 
+from connectors.decisions import Applied
 from connectors.findings import Changes
 from connectors.store import Fenced, Store
 from stream_processors.delivery.retrying import Retrying
@@ -27,22 +28,24 @@ class Applier:
     def __init__(self, store: Store, retrying: Retrying) -> None:
         self._store, self._retrying = store, retrying
 
-    async def apply(self, changes: Changes) -> None:
+    async def apply(self, changes: Changes) -> Applied | None:
         """Tried until the store answers. Raises Fenced, StoreRefused and what else the store has against the step.
 
-        A connection that broke after the step was done shows as a fence at our own end offset: done as well.
+        Returns what it decided. A connection that broke after the step was done shows as a fence at our own end offset:
+        done as well, and None; the next step is told what was decided.
         """
         tried_before = False
 
-        def step() -> None:
+        def step() -> Applied | None:
             nonlocal tried_before
             try:
-                self._store.apply(changes)
+                return self._store.apply(changes)
             except Fenced as fenced:
                 if not (tried_before and fenced.found == changes.end):
                     raise
+                return None
             finally:
                 tried_before = True
 
         name = f"{changes.source}/{changes.partition}: the store"
-        await self._retrying.call(lambda: asyncio.to_thread(step), name, *UNREACHABLE)
+        return await self._retrying.call(lambda: asyncio.to_thread(step), name, *UNREACHABLE)

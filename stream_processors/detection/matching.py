@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 from connectors.formats.brackets import REST, THREAD_ID
 from connectors.records import CONTAINER, HOST, LOGGER, NAMESPACE, PID, SERVICE, THREAD, Record
 from encoder_core.templates import Match, Templates
+from encoder_core.templates.columns import Columns, Plan
 
 TEXTS = frozenset({"text", "raw", "rfc3164", "rfc5424"})
 """Formats whose lines are a message behind a header."""
-BESIDE = frozenset({HOST, SERVICE, NAMESPACE, CONTAINER, LOGGER, PID, THREAD, THREAD_ID, REST})
+BESIDE = frozenset(
+    {HOST, SERVICE, NAMESPACE, CONTAINER, LOGGER, PID, THREAD, THREAD_ID, REST}
+    | {"event.dataset", "event.module"}
+)
 """Columns that say where a line came from or who wrote it, whatever is said."""
 DEVICE = frozenset({"sequence", "node"})
 """Those of the header of a network's device."""
@@ -27,20 +30,24 @@ def match_record(record: Record, templates: Templates) -> Match:
     """The template and parameters of a record, the same in whatever envelope and behind whatever header it came."""
     if record.format in TEXTS:
         return templates.of_text(record.text if record.message is None else record.message)
-    return templates.of_columns(record.format, kept_columns(record.format, record.fields), record.message)
+    columns = templates.columns
+    return columns.follow(plan_of(record, columns), record.fields, record.message)
 
 
-def kept_columns(format: str, fields: Mapping[str, str]) -> Mapping[str, str]:
-    """The columns that are the record's own: none of a header around it, of a place or a process."""
-    names = _kept(format, tuple(fields))
-    if "facility" in fields and fields["facility"] in FACILITIES:
-        names = tuple(name for name in names if name != "facility")
-    if format == "logfmt" and fields.get("msg", "").startswith("audit("):
-        names = tuple(name for name in names if name != "msg")
-    return {name: fields[name] for name in names}
+def plan_of(record: Record, columns: Columns) -> Plan:
+    """How a structured record is read, by the names of its own columns."""
+    fields = record.fields
+    around = "facility" in fields and fields["facility"] in FACILITIES
+    audit = record.format == "logfmt" and fields.get("msg", "").startswith("audit(")
+    return columns.plan(record.format, _own(record.format, tuple(fields), around, audit))
 
 
 @lru_cache(maxsize=4096)
-def _kept(format: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def _own(format: str, names: tuple[str, ...], around: bool, audit: bool) -> tuple[str, ...]:
+    """The columns that are a record's own: none of a header around it, of a place or a process.
+
+    around: whether ``facility`` is of a header. audit: whether ``msg`` is the time and number of an audit's event.
+    """
     beside = BESIDE | DEVICE if format == "cisco" else BESIDE
+    beside = beside | {name for name, is_none in (("facility", around), ("msg", audit)) if is_none}
     return tuple(name for name in names if name not in beside and not name.startswith("syslog."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,19 +30,20 @@ class AlertPolicy:
         """Takes note of scores, (lines,); those of lines to be flagged first of all."""
         self._quantile.update(scores)
 
-    def reaches(self, scores: NDArray[np.float64], *, band: float = 1.0) -> NDArray[np.int64]:
-        """Places of the scores that an alert rate ``band`` times as high would flag."""
-        return np.flatnonzero(scores.astype(np.float32) >= self._quantile.threshold(band))
-
     def flag(
-        self, show: Callable[[int], Shown], patterns: Sequence[str], scores: NDArray[np.float64]
+        self,
+        show: Callable[[int], Shown],
+        pattern: Callable[[int], str],
+        scores: NDArray[np.float64],
     ) -> list[Anomaly]:
         """The alerts among lines whose scores were observed.
 
-        show: what an alert says of a line, asked for those that are flagged. patterns: their ids.
+        show: what an alert says of a line, asked for those that are flagged. pattern: the id of its pattern.
         """
         threshold = self._quantile.threshold()
-        flagged = [(row, show(row)) for row in self.reaches(scores).tolist()]
+        flagged = [
+            (row, show(row)) for row in np.flatnonzero(scores.astype(np.float32) >= threshold).tolist()
+        ]
         return [
             Anomaly(
                 partition=self._partition,
@@ -52,7 +53,7 @@ class AlertPolicy:
                 threshold=threshold,
                 text=line.text,
                 format=line.format,
-                pattern=patterns[row],
+                pattern=pattern(row),
                 cut=line.cut,
                 model=self._model,
                 index=line.index,

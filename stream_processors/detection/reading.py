@@ -10,14 +10,18 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from connectors.envelopes import Reader, ReadingSettings
 from connectors.envelopes.confluent import Schemas
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import Group, Joiner, Part, joined
+from connectors.envelopes.unread import Unread
 from connectors.formats.clock import believed
 from connectors.records import Line, Message, Record
 
+TOGETHER, FEW = 1_000, 16
+"""Messages that are unwrapped together; when fewer than FEW wait, each is by itself."""
 HELD_LINES = 10_000
 """Lines that may be held back; when more are, nothing waits for a continuation any longer."""
 UNPARSED = Record(text="", format="raw")
@@ -48,6 +52,8 @@ class Step:
     failed: list[Failed] = field(default_factory=list)
     joined: dict[tuple[int, int], list[Line]] = field(default_factory=dict)
     """Of a line that is made of several, offset and index to the parts, not parsed."""
+    held: list[object] = field(default_factory=list)
+    """The bytes that records take late parts from, while there is the step."""
 
     @property
     def offsets(self) -> set[int]:
@@ -76,6 +82,8 @@ class LineReader:
         self._by_line = self.reader.settings.time == "line"
         self._joiner = Joiner(traces=self.reader.settings.multiline)
         self._messages: deque[Message] = deque()
+        self._unwrapped: deque[list[Unread] | None] = deque()
+        """What is known of the first of them."""
         self._groups: list[Group] = []
         self._failed: list[Failed] = []
         self._end = self._done = start
@@ -137,16 +145,24 @@ class LineReader:
         add, groups = self._joiner.add, self._groups
         while self._messages and self._messages[0].offset < limit and len(groups) < most_lines:
             message = self._messages[0]
+            if not self._unwrapped:
+                self._unwrap_some()
             try:
-                for index, unread in enumerate(self.reader.unwrap(message.value)):
+                for index, unread in enumerate(self.reader.lines_of(message.value, self._unwrapped[0])):
                     group = add(Part(message, index, unread), now)
                     if group is not None:
                         groups.append(group)
             except Undecodable as error:
                 self._failed.append(Failed(line_of(message), error, whole=True, ours=False))
             self._messages.popleft()
+            self._unwrapped.popleft()
             taken = True
         return taken
+
+    def _unwrap_some(self) -> None:
+        """Unwraps the first messages together, unless they are few."""
+        values = [message.value for message in islice(self._messages, TOGETHER)]
+        self._unwrapped.extend(self.reader.unwrap_batch(values) if len(values) >= FEW else [None])
 
     def _boundary(self, limit: int) -> int:
         """Where a step may end: before what is not taken yet, before every open line, and across no joined one."""
@@ -178,6 +194,8 @@ class LineReader:
         for group in groups:
             message, index, unread = group[0].message, group[0].index, group[0].unread
             if len(group) > 1:
+                for part in group:
+                    part.unread = self.reader.whole(part.unread)
                 unread = self.reader.unwrap_again(joined(group))
                 step.joined[message.offset, index] = [line_of(p.message, p.index) for p in group]
             try:
@@ -185,6 +203,8 @@ class LineReader:
             except Exception as error:
                 step.failed.append(Failed(line_of(message, index), error))
                 continue
+            if unread.late is not None and (not step.held or step.held[-1] is not unread.late.spans):
+                step.held.append(unread.late.spans)
             if record is not None:
                 if len(group) > 1 and isinstance(unread.line, str):
                     record.line = unread.line  # the message alone would show its first part only

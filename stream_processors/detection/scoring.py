@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from connectors.findings import Anomaly
-from connectors.records import Line
+from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.detector import Detector
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.texts import shown
 from stream_processors.detection.waiting import Rows, Waiting, WaitingLines
 from stream_processors.detection.warmup import WarmupClock
 
+Patterns = Callable[[int], str]
+
 
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    Lines come with their features, float32 (lines, width), and the ids of their patterns.
+    Lines come with their features, float32 (lines, width), and what knows the id of the pattern of a place.
     """
 
     def __init__(self, detector: Detector, policy: AlertPolicy, clock: WarmupClock) -> None:
         self.detector, self.policy, self.clock = detector, policy, clock
         self.waiting = WaitingLines()
 
-    def near_alert(self, features: Rows, band: float) -> NDArray[np.int64]:
-        """Places of the rows that an alert rate ``band`` times as high would flag; the detector is warm."""
-        return self.policy.reaches(self.detector.score(features), band=band)
-
-    def score(
-        self, lines: Sequence[Line], features: Rows, patterns: Sequence[str], now: float
-    ) -> list[Anomaly]:
+    def score(self, lines: LineBatch, features: Rows, pattern: Patterns, now: float) -> list[Anomaly]:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
         if not self.detector.ready:
-            self._wait(lines, features, patterns, unscored_from=lines[0].offset)
+            self._wait(lines, features, pattern, unscored_from=int(lines.offsets[0]))
             self.clock.see(len(lines), now)
             self.detector.learn(features)
             return self.tick(now)
@@ -43,16 +38,14 @@ class LineScoring:
         scores = self.detector.score(features)
         self.policy.observe(scores)
         self.detector.learn(features)
-        return late + self.policy.flag(lambda row: shown(lines[row]), patterns, scores)
+        return late + self.policy.flag(lambda place: shown(lines.line(place)), pattern, scores)
 
-    def relearn(
-        self, lines: Sequence[Line], features: Rows, patterns: Sequence[str], *, unscored_from: int
-    ) -> None:
+    def relearn(self, lines: LineBatch, features: Rows, pattern: Patterns, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
         if self.detector.ready:
             self.policy.observe(self.detector.score(features))
         else:
-            self._wait(lines, features, patterns, unscored_from)
+            self._wait(lines, features, pattern, unscored_from)
             self.clock.see(len(lines), 0.0)
         self.detector.learn(features)
         if self.detector.ready and not self.waiting.unscored:
@@ -93,12 +86,11 @@ class LineScoring:
         self.waiting.lines += waiting
         self.detector.learn(np.stack([entry.features for entry in waiting]))
 
-    def _wait(
-        self, lines: Sequence[Line], features: Rows, patterns: Sequence[str], unscored_from: int
-    ) -> None:
+    def _wait(self, lines: LineBatch, features: Rows, pattern: Patterns, unscored_from: int) -> None:
+        known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
-            Waiting(shown(line), row, pattern, known=line.offset < unscored_from)
-            for line, row, pattern in zip(lines, features, patterns, strict=True)
+            Waiting(shown(lines.line(place)), features[place], pattern(place), known=known[place])
+            for place in range(len(lines))
         ]
 
     def _score_waiting(self) -> list[Anomaly]:
@@ -109,5 +101,5 @@ class LineScoring:
         self.policy.observe(scores)
         new = [row for row, entry in enumerate(waiting) if not entry.known]
         return self.policy.flag(
-            lambda row: waiting[new[row]].line, [waiting[row].pattern for row in new], scores[new]
+            lambda row: waiting[new[row]].line, lambda row: waiting[new[row]].pattern, scores[new]
         )

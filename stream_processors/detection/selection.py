@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+EQUAL = 2e-3
+"""Rows nearer than this are one: a row that was kept in float16 is not quite what it was."""
+
 
 def max_min(vectors: NDArray[np.float32], k: int, centre: NDArray[np.float32] | None = None) -> list[int]:
     """Indices of up to k rows, most central first, each next one farthest from those taken.
@@ -22,7 +25,7 @@ def max_min(vectors: NDArray[np.float32], k: int, centre: NDArray[np.float32] | 
     distance = np.linalg.norm(vectors - vectors[taken[0]], axis=1)
     while len(taken) < k:
         farthest = int(np.argmax(distance))
-        if distance[farthest] <= 1e-6:
+        if distance[farthest] <= EQUAL:
             break
         taken.append(farthest)
         distance = np.minimum(distance, np.linalg.norm(vectors - vectors[farthest], axis=1))

@@ -6,18 +6,17 @@ the frequent sources (``seats.Seats``), one that the rare ones share, one for li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from connectors.decisions import Applied
 from connectors.findings import Changes, Findings
-from connectors.records import Line
 from connectors.store import Stored, StoredSource
 from stream_processors.detection import snapshot
+from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.naming import NONE, WHOLE_TOPIC, namer
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.seats import RARE, Seats
 from stream_processors.detection.settings import DetectionSettings
 
@@ -53,61 +52,46 @@ class Sources:
         self._parts: dict[str, snapshot.Part] = {"seats": self._seats, "reader": self._reader}
         self._kind = snapshot.Kind(model, dim, f"sources by {by}")
 
-    def process(
-        self,
-        lines: Sequence[Line],
-        vectors: NDArray[np.float32],
-        changes: Changes,
-        refinement: Refinement | None = None,
-    ) -> None:
-        """Takes lines with their embeddings, float32 (lines, dim), and adds what they change to ``changes``.
+    def process(self, batch: LineBatch, changes: Changes) -> None:
+        """Takes lines whose texts have their vectors, and adds what they change to ``changes``.
 
         Also ends the warm-ups that time ends, those of sources without a line among them.
         """
         changes.model = self._model
         self._leaving += self._seats.shrink()
-        for name, part, rows, refined in self._parted(lines, vectors, refinement):
-            findings = self._findings(changes, name)
-            self._detector(name).process(part, rows, findings, refined, now=changes.now)
+        for name, part in self._parted(batch):
+            self._detector(name).process(part, self._findings(changes, name), now=changes.now)
         for name in self._take_leavers():
             self._leave(name, changes)
         if self.due(changes.now):
             self.tick(changes.now, changes)
 
-    def relearn(
-        self, lines: Sequence[Line], vectors: NDArray[np.float32], refinement: Refinement | None = None
-    ) -> None:
+    def relearn(self, batch: LineBatch) -> None:
         """Takes lines between the snapshot and the applied offset: their effects are in the store already."""
-        for name, part, rows, refined in self._parted(lines, vectors, refinement):
-            detector = self._detector(name)
-            detector.relearn(part, rows, refined, waiting_from=self._unscored_from.get(name))
+        for name, part in self._parted(batch):
+            self._detector(name).relearn(part, waiting_from=self._unscored_from.get(name))
         for name in self._take_leavers():
             self._leave(name, None)
 
-    def _parted(
-        self, lines: Sequence[Line], vectors: NDArray[np.float32], refinement: Refinement | None
-    ) -> Iterator[tuple[str, Sequence[Line], NDArray[np.float32], Refinement | None]]:
-        """Each source with its lines, their vectors and how they are refined. A topic has itself also without lines."""
-        if len(lines) != len(vectors):
-            raise ValueError(f"{len(lines)} lines but {len(vectors)} vectors")
-        self._lines += len(lines)
+    def _parted(self, batch: LineBatch) -> Iterator[tuple[str, LineBatch]]:
+        """Each source with its lines. A topic has itself also without lines."""
+        self._lines += len(batch)
         if self._namer is None:
-            if lines:
+            if len(batch):
                 self._changed[TOPIC] = None
-            yield TOPIC, lines, vectors, refinement
+            yield TOPIC, batch
             return
         places: dict[str, list[int]] = {}
-        for row, line in enumerate(lines):
-            name = self._namer(line.record)
+        for place in range(len(batch)):
+            name = self._namer(batch.show(place).record)
             if name != NONE:
                 name, leaver = self._seats.take(name)
                 if leaver is not None:
                     self._leaving.append(leaver)
-            places.setdefault(name, []).append(row)
-        for name, rows in places.items():
+            places.setdefault(name, []).append(place)
+        for name, found in places.items():
             self._changed[name] = None
-            part, at = [lines[row] for row in rows], np.array(rows)
-            yield name, part, vectors[at], refinement and refinement.within(at)
+            yield name, batch.take(np.array(found))
 
     def _take_leavers(self) -> list[str]:
         """Sources that lost their seat, and did not win it back at once."""
@@ -144,6 +128,7 @@ class Sources:
             if (stored := self._stored.pop(name, None)) is not None:
                 self._unscored_from[name] = stored.waiting_from
                 known.restore_windows(stored.windows)
+                known.learn_decisions(stored.known)
         return known
 
     def _findings(self, changes: Changes, name: str) -> Findings:
@@ -169,6 +154,12 @@ class Sources:
                 detector.tick(self._findings(changes, name), now)
             elif name == TOPIC:
                 detector.describe(changes)
+
+    def decided(self, applied: Applied) -> None:
+        """Takes what the store decided about templates in a step."""
+        for name, found in {TOPIC: applied, **applied.parts}.items():
+            if name in self._detectors:
+                self._detectors[name].decided(found)
 
     def snapshot_due(self, every: int) -> bool:
         """Whether there have been ``every`` lines since the last snapshot for each source that has changed since.
@@ -202,7 +193,7 @@ class Sources:
 
     def resume(self, stored: Stored) -> None:
         """Goes on without a usable snapshot: with the store's windows, and lines that wait as they are read again."""
-        own = StoredSource(None, stored.waiting_from, stored.windows)
+        own = StoredSource(None, stored.waiting_from, stored.windows, stored.known)
         self._stored = {**stored.sources, TOPIC: own}
         if self._namer is None:
             self._detector(TOPIC)

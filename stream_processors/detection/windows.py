@@ -1,8 +1,8 @@
 """Tumbling windows cut to their most diverse lines, and the merge of partitions' shares.
 
 A partition keeps k candidates a window, chosen by Max-Min from its candidates so far and the lines of the new
-batch. Farthest-point selections are composable core-sets for this objective (Indyk et al., 2014), so Max-Min over
-the union of the partitions' candidates keeps a constant-factor guarantee.
+batch whose text is new in the window. Farthest-point selections are composable core-sets for this objective (Indyk et
+al., 2014), so Max-Min over the union of the partitions' candidates keeps a constant-factor guarantee.
 
 Every line counts in exactly one window, however stray the times: a window that comes again after it was closed is
 opened as a further part, told apart by the offset of the line that opened it, and parts are merged when read.
@@ -12,18 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import WindowPart
-from stream_processors.detection.selection import max_min
+from stream_processors.detection.selection import EQUAL, max_min
+
+if TYPE_CHECKING:
+    from stream_processors.detection.batch import LineBatch
 
 OPEN_WINDOWS = 4
 """Windows a partition keeps open between batches: those touched last, of equally recent ones those of most lines."""
 NEW_WINDOWS = 64
 """Windows that one batch may open, those of its most lines; lines of its others count in the nearest one, so that
 times without order cost a bounded step of the store."""
+CONSIDERED = 16_384
+"""Texts that a window remembers to have considered; when there are more, it considers them again."""
 TEXT_CHARACTERS = 2_000
 """Characters of a sampled line kept in the store."""
 LAST_SECOND = 253_402_300_799
@@ -44,6 +50,8 @@ class OpenWindow:
     count: int = 0
     places: list[tuple[int, int]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    considered: set[int] = field(default_factory=set)
+    """Hashes of the texts that were candidates."""
 
 
 class WindowSampler:
@@ -58,30 +66,26 @@ class WindowSampler:
         self._partition, self._model = partition, model
         self._open: dict[int, OpenWindow] = {}
 
-    def add(
-        self,
-        timestamps: NDArray[np.float64],
-        vectors: NDArray[np.float32],
-        show: Callable[[int], str],
-        places: Sequence[tuple[int, int]],
-    ) -> list[WindowPart]:
-        """Takes lines with unit vectors, float32 (lines, dim); returns the parts that changed, by start.
+    def add(self, batch: LineBatch, show: Callable[[int], str]) -> list[WindowPart]:
+        """Takes the lines of a batch; returns the parts that changed, by start.
 
-        show: the text of a row, asked for the kept ones only. places: (offset, index) of each.
+        show: the text of a line's place, asked for the kept ones only.
         """
-        starts = self._placed(self._starts(timestamps))
+        if not len(batch):
+            return []
+        starts = self._placed(self._starts(batch.times))
         changed = []
         for start in np.unique(starts).tolist():
-            rows = np.flatnonzero(starts == start)
+            places = np.flatnonzero(starts == start)
             if start not in self._open:
                 self._open[start] = OpenWindow(
-                    opened=places[rows[0]][0],
+                    opened=int(batch.offsets[places[0]]),
                     total=np.zeros(self._dim, dtype=np.float32),
                     vectors=np.empty((0, self._dim), dtype=np.float32),
                 )
-            self._extend(self._open[start], rows, vectors, show, places)
+            self._extend(self._open[start], places, batch, show)
             changed.append(self._part(start))
-        self._close(places[-1][0] if places else -1)
+        self._close(int(batch.offsets[-1]))
         return changed
 
     def _starts(self, timestamps: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -112,24 +116,43 @@ class WindowSampler:
                 del self._open[start]
 
     def _extend(
-        self,
-        window: OpenWindow,
-        rows: NDArray[np.int64],
-        vectors: NDArray[np.float32],
-        show: Callable[[int], str],
-        places: Sequence[tuple[int, int]],
+        self, window: OpenWindow, places: NDArray[np.int64], batch: LineBatch, show: Callable[[int], str]
     ) -> None:
-        window.count += len(rows)
-        window.touched = places[-1][0]
-        window.total = window.total + vectors[rows].sum(axis=0)
-        pool = np.concatenate([window.vectors, vectors[rows]])
+        table = batch.rows
+        rows, first, counts = np.unique(batch.templates[places], return_index=True, return_counts=True)
+        window.count += len(places)
+        window.touched = int(batch.offsets[-1])
+        window.total = window.total + counts.astype(np.float32) @ table.vectors[rows]
+        new = self._not_considered(window, table.keys[rows])
+        if len(window.vectors) and len(new):  # a restored window knows its lines by their vectors alone
+            apart = 1 - (table.vectors[rows[new]] @ window.vectors.T).max(axis=1)
+            new = new[apart > EQUAL**2 / 2]
+        if not len(new):
+            return
+        new = new[np.argsort(first[new], kind="stable")]
+        pool = np.concatenate([window.vectors, table.vectors[rows[new]]])
         chosen = max_min(pool, self._k, window.total / np.float32(window.count))
         known, texts, kept = len(window.texts), window.texts, window.places
+        lines = places[first[new]].tolist()
         window.vectors = pool[chosen]
         window.texts = [
-            texts[at] if at < known else show(int(rows[at - known]))[:TEXT_CHARACTERS] for at in chosen
+            texts[at] if at < known else show(lines[at - known])[:TEXT_CHARACTERS] for at in chosen
         ]
-        window.places = [kept[at] if at < known else places[rows[at - known]] for at in chosen]
+        window.places = [
+            kept[at]
+            if at < known
+            else (int(batch.offsets[lines[at - known]]), int(batch.indexes[lines[at - known]]))
+            for at in chosen
+        ]
+
+    def _not_considered(self, window: OpenWindow, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Places of the texts that were no candidates of the window yet, and now are."""
+        hashes = keys.tolist()
+        new = [place for place, key in enumerate(hashes) if key not in window.considered]
+        if len(window.considered) + len(new) > CONSIDERED:
+            window.considered.clear()
+        window.considered.update(hashes)
+        return np.array(new, dtype=np.int64)
 
     def _part(self, start: int) -> WindowPart:
         window = self._open[start]

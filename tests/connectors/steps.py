@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.findings import Anomaly, Changes, Pattern, Warmup, WindowPart
+from connectors.findings import (
+    Anomaly,
+    Changes,
+    Merge,
+    SlotSummary,
+    Template,
+    Warmup,
+    WindowPart,
+)
 
 BINARY = bytes(range(256)) * 4
 
@@ -23,8 +31,22 @@ def anomaly(
     return Anomaly(partition, offset, timestamp, score, 0.4, text, "raw", "p1", model="m1", index=index)
 
 
-def pattern(name: str, *, count: int = 1, seen: float = NOW) -> Pattern:
-    return Pattern(name, count, seen, seen, f"example of {name}", BINARY[:64], "m1")
+def template(
+    name: str, *, count: int = 1, seen: float = NOW, pattern: str = "", model: str = "m1", **fields
+) -> Template:
+    """A template told whole."""
+    fields = {"example": f"example of {name}", "vector": BINARY[:64], **fields}
+    text = fields.pop("text", f"text of {name} <num>")
+    return Template(name, text, pattern or name, count, seen, seen, model=model, **fields)
+
+
+def known(name: str, *, count: int = 1, seen: float = NOW, **fields) -> Template:
+    """A template of which the store knows what it is."""
+    return Template(name, "", "", count, seen, seen, **fields)
+
+
+MINUTE = int(NOW // 60)
+SLOTS = (SlotSummary("0", "num", ("7", "22"), 7.0, 22.0), SlotSummary("user", "*", ("ada",)))
 
 
 def window(
@@ -55,7 +77,12 @@ def full_step(expected: int | None, end: int) -> Changes:
         topic_id="topic-1",
         model="m1",
         anomalies=[anomaly(end - 1)],
-        patterns=[pattern("p1", count=7)],
+        templates=[
+            template("t1", count=5, minutes=((MINUTE, 5),), parameters=SLOTS),
+            template("t2", count=2, seen=NOW + 1, minutes=((MINUTE, 2),)),
+        ],
+        merges=[Merge("t2", "t1", NOW, "the same words")],
+        seen=0,
         windows=[window(60)],
         snapshot=BINARY + str(end).encode(),
     )
@@ -63,7 +90,8 @@ def full_step(expected: int | None, end: int) -> Changes:
     inside.lines, inside.parse_errors, inside.cut = 4, 1, 2
     inside.warming_up, inside.waiting_from, inside.warmup = 2, end - 2, Warmup(20, 64, int(NOW) + 60, 32)
     inside.anomalies = [anomaly(end - 2, index=5)]
-    inside.patterns, inside.windows = [pattern("p1", count=4)], [window(60, count=4)]
+    inside.windows = [window(60, count=4)]
+    inside.templates, inside.seen = [template("t1", count=4, minutes=((MINUTE, 4),))], 0
     inside.snapshot = b"api" + str(end).encode()
     return changes
 
@@ -83,12 +111,16 @@ def everything(store, source: str = "logs") -> tuple:
         store.stored(source, 0, 9),
         store.anomalies(source),
         store.patterns(source),
+        store.templates(source),
+        store.merges(source),
         [store.window(source, start) for start in store.windows(source)],
         {
             name: (
                 store.stats(name),
                 store.anomalies(name),
                 store.patterns(name),
+                store.templates(name),
+                store.merges(name),
                 [store.window(name, start) for start in store.windows(name)],
             )
             for name in store.sources()

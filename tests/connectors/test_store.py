@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from connectors.findings import SourceStats, Warmup
+from connectors.findings import Merge, SourceStats, Warmup
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS
 from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored, StoredSource
@@ -20,8 +20,8 @@ from tests.connectors.steps import (
     everything,
     full_step,
     of_topic,
-    pattern,
     step,
+    template,
     window,
 )
 
@@ -32,14 +32,14 @@ def store(request):
 
 
 def test_a_source_nobody_wrote_is_empty(store):
-    assert everything(store) == (SourceStats("logs"), {}, None, Stored(), [], [], [], {})
+    assert everything(store) == (SourceStats("logs"), {}, None, Stored(), [], [], [], [], [], {})
     assert store.sources() == []
     assert store.window("logs", 60) == []
 
 
 def test_a_step_changes_everything_at_once(store):
     store.apply(full_step(None, 10))
-    stats, applied, state, stored, anomalies, patterns, windows, inside = everything(store)
+    stats, applied, state, stored, anomalies, patterns, templates, merges, windows, inside = everything(store)
     assert stats == SourceStats(
         "logs",
         lines=7,
@@ -47,6 +47,7 @@ def test_a_step_changes_everything_at_once(store):
         parse_errors=2,
         cut=4,
         warming_up=3,
+        templates=2,
         patterns=1,
         expired=5,
         model="m1",
@@ -54,10 +55,17 @@ def test_a_step_changes_everything_at_once(store):
     )
     assert applied == {0: 10}
     assert state == BINARY + b"10"
-    api = StoredSource(b"api10", 8, (window(60, count=4),))
-    assert stored == Stored(10, "topic-1", BINARY + b"10", 7, (window(60),), {"api": api})
+    known = store.stored("logs", 0, 9).known, store.stored("logs", 0, 9).sources["api"].known
+    api = StoredSource(b"api10", 8, (window(60, count=4),), known[1])
+    assert stored == Stored(10, "topic-1", BINARY + b"10", 7, (window(60),), {"api": api}, known[0])
+    assert [[found.id for found in one.templates] for one in known] == [["t1", "t2"], ["t1"]]
     assert anomalies == [anomaly(9)]
-    assert patterns == [pattern("p1", count=7)]
+    assert [(found.id, found.pattern, found.count) for found in templates] == [
+        ("t1", "t1", 5),
+        ("t2", "t1", 2),
+    ]
+    assert merges == list(known[0].merges) == [Merge("t2", "t1", NOW, "the same words")]
+    assert [(found.id, found.count, found.members) for found in patterns] == [("t1", 7, ("t1", "t2"))]
     assert windows == [[window(60)]]
     assert store.sources() == ["logs", "logs/api"]
     stats = SourceStats(
@@ -66,15 +74,16 @@ def test_a_step_changes_everything_at_once(store):
         parse_errors=1,
         cut=2,
         warming_up=2,
+        templates=1,
         patterns=1,
         warmups={0: Warmup(20, 64, int(NOW) + 60, 32)},
         model="m1",
         applied={0: 10},
     )
     assert stats.topic == "logs"
-    assert inside == {
-        "logs/api": (stats, [anomaly(8, index=5)], [pattern("p1", count=4)], [[window(60, count=4)]])
-    }
+    kinds = store.patterns("logs/api"), store.templates("logs/api"), []
+    assert inside == {"logs/api": (stats, [anomaly(8, index=5)], *kinds, [[window(60, count=4)]])}
+    assert [(found.id, found.count) for found in kinds[0]] == [("t1", 4)]
 
 
 def test_the_next_step_goes_on_from_the_applied_offset(store):
@@ -102,7 +111,7 @@ def test_a_step_from_an_offset_the_store_has_lost_is_fenced(store):
     with pytest.raises(Fenced, match="applied offset is None, expected 10") as caught:
         store.apply(full_step(10, 20))
     assert caught.value.found is None
-    assert everything(store)[1:] == ({}, None, Stored(), [], [], [], {})
+    assert everything(store)[1:] == ({}, None, Stored(), [], [], [], [], [], {})
 
 
 def test_a_replayed_step_counts_once(store):
@@ -178,18 +187,6 @@ def test_two_sources_do_not_disturb_each_other(store):
     assert store.stats("other:source*{x}").lines == 7
 
 
-def test_pattern_counts_add_up_and_the_founder_stays(store):
-    store.apply(step(None, 1, patterns=[pattern("p1", count=3, seen=NOW), pattern("p2", count=4, seen=NOW)]))
-    later = replace(pattern("p1", count=5, seen=NOW + 9), example="another", vector=BINARY[64:128])
-    store.apply(step(1, 2, patterns=[later]))
-    store.apply(step(2, 3, patterns=[pattern("p1", count=2, seen=NOW - 1.5)]))
-    first, second = store.patterns("logs")
-    assert (first.id, first.count, first.first_seen, first.last_seen) == ("p1", 10, NOW - 1.5, NOW + 9)
-    assert (first.example, first.vector, first.model) == ("example of p1", BINARY[:64], "m1")
-    assert (second.id, second.count) == ("p2", 4)
-    assert store.patterns("logs", limit=1) == [first]
-
-
 def test_anomalies_come_by_score_or_by_time(store):
     flagged = [
         anomaly(1, score=0.5, timestamp=NOW),
@@ -240,8 +237,8 @@ def test_a_step_without_a_snapshot_keeps_the_last_one(store):
 
 def test_a_step_of_many_changes_is_one_step(store):
     flagged = [anomaly(n, score=n / 2_000) for n in range(2_000)]
-    known = [pattern(f"p{n}") for n in range(1_000)]
-    store.apply(step(None, 2_000, lines=2_000, anomalies=flagged, patterns=known))
+    known = [template(f"t{n}") for n in range(1_000)]
+    store.apply(step(None, 2_000, lines=2_000, anomalies=flagged, templates=known))
     assert len(store.anomalies("logs", limit=5_000)) == 2_000
     assert store.stats("logs").patterns == 1_000
 
@@ -313,10 +310,11 @@ def test_a_partition_made_anew_begins_anew_and_keeps_what_was_found(store):
     other.part("api").snapshot, other.part("api").warmup = b"api", Warmup(3, 64)
     store.apply(other)
     store.restart("logs", 0, expected=10, start=2, topic_id="topic-2")
-    assert store.stored("logs", 0, 0) == Stored(2, "topic-2")
-    assert store.stored("logs", 1, 0) == Stored(
-        5, "topic-1", b"one", 3, sources={"api": StoredSource(b"api")}
-    )
+    known = store.stored("logs", 1, 0).known
+    assert store.stored("logs", 0, 0) == Stored(2, "topic-2", known=known)
+    api = StoredSource(b"api", known=store.stored("logs", 1, 0).sources["api"].known)
+    assert store.stored("logs", 1, 0) == Stored(5, "topic-1", b"one", 3, sources={"api": api}, known=known)
+    assert [len(news.templates) for news in (known, api.known)] == [2, 1]
     inside = store.stats("logs/api")
     assert (inside.lines, inside.warming_up, inside.warmups) == (4, 0, {1: Warmup(3, 64)})
     stats = store.stats("logs")
@@ -325,7 +323,7 @@ def test_a_partition_made_anew_begins_anew_and_keeps_what_was_found(store):
     store.apply(step(2, 4, lines=2))
     assert store.applied("logs") == {0: 4, 1: 5}
     store.restart("logs", 0, expected=4, start=0, topic_id=None)
-    assert store.stored("logs", 0, 0) == Stored(0, None)
+    assert store.stored("logs", 0, 0) == Stored(0, None, known=known)
 
 
 @pytest.mark.parametrize("expected", [None, 9])
@@ -365,11 +363,8 @@ def test_a_window_without_lines_is_left_out(store):
 
 
 def test_what_another_model_left_is_left_out_when_a_model_is_asked_for(store):
-    other = replace(pattern("p2", count=9), model="m2")
     parts = [window(60), window(120, model="m2"), window(60, model="m2", opened=8)]
-    store.apply(step(None, 1, patterns=[pattern("p1"), other], windows=parts))
-    assert [found.id for found in store.patterns("logs", model="m1")] == ["p1"]
-    assert [found.id for found in store.patterns("logs")] == ["p2", "p1"]
+    store.apply(step(None, 1, windows=parts))
     assert store.windows("logs", model="m1") == [60]
     assert store.windows("logs", model="m2", limit=1) == [120]
     assert store.window("logs", 60, model="m1") == [window(60)]
@@ -392,8 +387,8 @@ def test_a_line_without_a_time_counts_as_seen_now_and_none_as_seen_later(store):
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2, 1]
     assert store.anomalies("logs", order="time")[0].timestamp == 0.0
     began = time.time()
-    store.apply(step(3, 4, patterns=[pattern("p1", seen=began + 1e6)]))
-    assert began <= store.patterns("logs")[0].last_seen <= time.time()
+    store.apply(step(3, 4, templates=[template("t1", seen=began + 1e6)]))
+    assert began <= store.templates("logs")[0].last_seen <= time.time()
 
 
 def test_a_line_that_is_flagged_again_is_one_anomaly(store):

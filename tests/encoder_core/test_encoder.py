@@ -99,7 +99,7 @@ def test_a_vector_is_the_mean_of_its_unmasked_hidden_states(bundle, encoder):
     (hidden,) = graph.run(["last_hidden_state"], {"input_ids": ids, "attention_mask": mask})
     expected = np.stack([row[: len(own)].mean(axis=0) for row, own in zip(hidden, tokens, strict=True)])
     np.testing.assert_allclose(encoder._session.run(ids, mask), expected, atol=1e-4)
-    assert (cosines(encoder.embed(lines), expected) > 0.999).all()
+    assert (cosines(encoder.embed(lines), expected - encoder.mean) > 0.999).all()
 
 
 def test_padding_does_not_change_a_vector(bundle):
@@ -158,7 +158,7 @@ def test_what_a_caller_does_to_its_vectors_does_not_reach_the_cache(encoder):
     np.testing.assert_array_equal(encoder.embed([SHORT]), kept)
 
 
-@pytest.mark.parametrize("options", [{"max_tokens": 2}, {"batch_tokens": 0}, {"cache_key": "near"}])
+@pytest.mark.parametrize("options", [{"max_tokens": 2}, {"batch_tokens": 0}])
 def test_limits_that_leave_no_room_are_refused(bundle, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}.*got {next(iter(options.values()))!r}"):
         Encoder(bundle, **options)
@@ -177,20 +177,6 @@ def test_neither_encoder_nor_worker_imports_the_trainers_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_lines_that_differ_in_volatile_parts_share_a_canonical_computation(bundle):
-    lines = [f"sshd[{n}]: session opened for user root from 10.0.{n}.7" for n in range(100, 110)]
-    exact, canonical = (Encoder(bundle, threads=1, cache_key=key) for key in ("exact", "canonical"))
-    spies = []
-    for encoder in (exact, canonical):
-        spies.append(SessionSpy(encoder._session))
-        encoder._session = spies[-1]
-    vectors = canonical.embed([*lines, "session closed for user root"])
-    assert spies[1].rows == 2
-    assert (vectors[:10] == vectors[0]).all()
-    np.testing.assert_allclose(vectors[0], exact.embed(lines[:1])[0], atol=1e-3)
-    assert len({vector.tobytes() for vector in exact.embed(lines)}) == spies[0].rows == 10
 
 
 def test_exactly_the_lines_that_are_longer_than_the_model_reads_are_flagged(bundle):

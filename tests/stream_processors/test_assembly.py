@@ -79,12 +79,11 @@ def test_the_options_reach_the_encoder(settings, monkeypatch):
     monkeypatch.setattr(
         Encoder, "__init__", lambda self, bundle, **options: given.update(options, bundle=bundle)
     )
-    assembly.make_encoder(settings(cache_key="canonical", batch_tokens=99, cache_mb=3, threads=2))
+    assembly.make_encoder(settings(batch_tokens=99, cache_mb=3, threads=2))
     assert isinstance(given.pop("bundle"), Bundle)
     assert given == {
         "max_tokens": 16,
         "batch_tokens": 99,
         "threads": 2,
         "cache_bytes": 3 << 20,
-        "cache_key": "canonical",
     }

@@ -200,6 +200,23 @@ def test_embed_writes_a_float32_row_a_line(secencoder, log_file, tmp_path, bundl
     assert facts["model"] == bundle.identity
 
 
+def test_embed_reads_what_the_settings_say_templates_or_lines(secencoder, tmp_path, bundle):
+    """Two lines of one template, behind other headers: one vector, unless every line is read."""
+    file, target = tmp_path / "two.log", tmp_path / "vectors.npy"
+    file.write_text(
+        "Jun 14 15:16:01 web1 sshd[471]: Connection closed by 192.0.2.7 port 50022\n"
+        "Jun 15 03:04:05 web2 sshd[88]: Connection closed by 192.0.2.99 port 50022\n"
+    )
+    vectors = {}
+    for name in ("template", "line"):
+        options = [*FAST, "--set", f"encoder.input={name}"]
+        assert secencoder("embed", file, "-o", target, *options).code == 0
+        vectors[name] = np.load(target)
+    np.testing.assert_array_equal(vectors["template"][0], vectors["template"][1])
+    assert not np.allclose(vectors["line"][0], vectors["line"][1], atol=1e-2)
+    assert not np.allclose(vectors["line"][0], vectors["template"][0], atol=1e-2)
+
+
 def test_embed_of_nothing_is_an_empty_array(secencoder, tmp_path, bundle):
     target = tmp_path / "vectors.npy"
     assert secencoder("embed", "-", "-o", target, *FAST).code == 0

@@ -154,6 +154,7 @@ def run(tokens, tokenizer, small_size, tmp_path_factory) -> Run:
 def exported(run, tokenizer, lines_of, tmp_path_factory) -> Path:
     """A bundle of the model of ``run``, fp32 graph included. Read-only."""
     from trainer.export.bundle import export_bundle
+    from trainer.export.centring import sample_templates
 
     folder = tmp_path_factory.mktemp("export") / "bundle"
     export_bundle(
@@ -162,6 +163,7 @@ def exported(run, tokenizer, lines_of, tmp_path_factory) -> Path:
         folder,
         lines=[line for some in lines_of.values() for line in some[:10]],
         calibration=[line for some in lines_of.values() for line in some[10:30]],
+        templates=sample_templates(lines_of.values()),
         record={"name": "small", "version": "1.2.3"},
         card="# small\n\n{parity}\n",
         keep_fp32=True,

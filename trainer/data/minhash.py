@@ -6,8 +6,7 @@ signatures are rensa's.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 from scipy.sparse import csr_matrix
 
+from trainer.data.templates import templates_of
 from trainer.settings import DedupSettings
 
 HASH_BITS = 30
@@ -29,13 +29,6 @@ DEVIATIONS = 2.5
 PAIR_ELEMENTS = 1 << 21
 """Shingles compared at once: bounds the memory."""
 SEED = 1
-
-VOLATILE = re.compile(r"\b(?:0x[0-9a-fA-F]+|[0-9a-fA-F]*[0-9][0-9a-fA-F]*)\b|[0-9]+")
-
-
-def mask_volatile(line: str) -> str:
-    """The line with every number and every hexadecimal word that has a digit as ``0``."""
-    return VOLATILE.sub("0", line)
 
 
 class Sketched(Protocol):
@@ -86,7 +79,7 @@ class Sketcher:
         self.threshold = settings.threshold
         self.shingle = settings.shingle
         self.permutations = settings.permutations
-        self.form: Callable[[str], str] = mask_volatile if settings.form == "masked" else str
+        self.templates = settings.form == "template"
         self.rows = rows_of_a_band(settings.threshold, settings.permutations)
         self.bands = settings.permutations // self.rows
         deviation = np.sqrt(settings.threshold * (1 - settings.threshold) / settings.permutations)
@@ -99,7 +92,7 @@ class Sketcher:
 
     def sketch(self, lines: Sequence[str]) -> Sketches:
         """Sketches of one or more non-empty lines."""
-        sets = shingle_sets([self.form(line) for line in lines], self.shingle)
+        sets = shingle_sets(templates_of(lines) if self.templates else lines, self.shingle)
         tokens = sets.indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(
             tokens, sets.indptr.astype(np.uint64), self.permutations, SEED

@@ -99,6 +99,7 @@ def train(work: Work, teacher: Bundle, settings: RunSettings, target: Path, part
     from trainer.distillation.distill import compare, encode_bags, open_vectors
     from trainer.distillation.distill import distill as optimise
     from trainer.distillation.static import write_static_bundle
+    from trainer.export.centring import sample_templates
     from trainer.export.loaded import PARITY_LENGTH
     from trainer.stages.checkpoint import records, remove_checkpoint
 
@@ -134,6 +135,7 @@ def train(work: Work, teacher: Bundle, settings: RunSettings, target: Path, part
         target,
         lines=tests[::step],
         expected=ours[::step],
+        templates=sample_templates(work.shards()),
         record=record,
     )
     for checkpoint in records(part):

@@ -18,6 +18,7 @@ from encoder_core import Encoder
 from encoder_core.bundle import write_manifest
 from trainer.distillation.student import FRAME, Student, student_graph
 from trainer.export.bundle import make_readable, write_tokenizer_config
+from trainer.export.centring import add_centring
 from trainer.export.loaded import PARITY_LENGTH, ParityError, cosine_of_rows
 from trainer.export.quantization import quantize_rows
 from trainer.stages.stage import new_bundle, swap
@@ -83,12 +84,14 @@ def write_static_bundle(
     *,
     lines: Sequence[str],
     expected: NDArray[np.float32],
+    templates: Sequence[Sequence[str]],
     record: dict[str, Any],
 ) -> None:
     """Writes a whole bundle beside ``folder`` and swaps it in once every check has passed.
 
-    lines and expected: lines for the checks, and the float32 student's vectors of them. record: what the manifest and
-    the card shall say. Raises StageError for an unusable ``folder``, ParityError when a check fails.
+    lines and expected: lines for the checks, and the float32 student's vectors of them. templates: of each source
+    of the corpus, to fit the mean on. record: what the manifest and the card shall say.
+    Raises StageError for an unusable ``folder``, ParityError when a check fails.
     """
     with new_bundle(folder) as (part, target):
         (part / "onnx").mkdir(parents=True)
@@ -98,10 +101,14 @@ def write_static_bundle(
         write_config(part, student)
         write_sentence_modules(part, student)
         make_readable(part)
+        (part / "README.md").write_text(CARD.format(**record | record["training"], parity="{parity}"))
         write_manifest(part, record)  # without it encoder_core would not load the bundle
+        record = record | add_centring(part, Encoder.from_path(part), templates)
+        write_manifest(part, record)
         parity = check_static(part, lines, expected)
         figures = ", ".join(f"{name} {value:.6g}" for name, value in parity.items())
-        (part / "README.md").write_text(CARD.format(**record | record["training"], parity=figures))
+        card = (part / "README.md").read_text()
+        (part / "README.md").write_text(card.replace("{parity}", figures))
         write_manifest(part, record | {"parity": parity})
         swap(part, target)
 
@@ -142,12 +149,13 @@ def write_sentence_modules(folder: Path, student: Student) -> None:
 
 
 def check_static(folder: Path, lines: Sequence[str], expected: NDArray[np.float32]) -> dict[str, float]:
-    """Mean cosine between ``expected`` and the vectors of each installed library that loads the bundle.
+    """Mean cosine between ``expected``, centred, and the vectors of each installed library that loads the bundle.
 
     Raises ParityError for one that is too low.
     """
     texts = list(lines)
-    vectors = {"encoder_core": Encoder.from_path(folder, max_tokens=PARITY_LENGTH).embed(texts)}
+    encoder = Encoder.from_path(folder, max_tokens=PARITY_LENGTH)
+    vectors = {"encoder_core": encoder.embed(texts)}
     if find_spec("sentence_transformers"):
         from sentence_transformers import SentenceTransformer
 
@@ -156,7 +164,9 @@ def check_static(folder: Path, lines: Sequence[str], expected: NDArray[np.float3
         vectors["sentence_transformers"] = model.encode(texts, show_progress_bar=False)
     figures = {}
     for library, found in vectors.items():
-        figures[f"{library}_cosine_mean"] = mean = float(cosine_of_rows(found, expected).mean())
+        figures[f"{library}_cosine_mean"] = mean = float(
+            cosine_of_rows(found, expected - encoder.mean).mean()
+        )
         if not mean >= INT8_COSINE:
             raise ParityError(
                 f"{library} loads the bundle to a mean cosine of {mean:.4f}, needed is {INT8_COSINE}"

@@ -1,7 +1,7 @@
 """Intrinsic evaluation: perplexity (paper Equation 2) and masked accuracy (Equation 3).
 
-Every figure stands beside a unigram model's on the very same masked tokens, and lines that equal a training line
-once numbers are masked are also reported apart. ``trainer.evaluation.results`` keeps the figures of all models.
+Every figure stands beside a unigram model's on the very same masked tokens, and lines whose template is that of no
+training line are also reported apart. ``trainer.evaluation.results`` keeps the figures of all models.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import gzip
 import io
 import json
 import math
-import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +26,8 @@ from transformers import DebertaV2ForMaskedLM
 
 from encoder_core.batching import pad_rows, token_budget_batches
 from trainer.data.corpus import CorpusError
+from trainer.data.lsh import batches
+from trainer.data.templates import template_ids
 from trainer.pretraining.masking import IGNORED, mask_tokens
 from trainer.pretraining.model import masked_logits
 from trainer.vocabulary.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_tokens, special_id
@@ -54,11 +55,6 @@ def load_test_lines(path: Path) -> list[str]:
     if not lines or not all(isinstance(line, str) for line in lines):
         raise CorpusError(f"{path}: expected JSON lines with a field 'line' that holds text")
     return lines
-
-
-def number_masked(line: str) -> str:
-    """The line with every digit run as ``0``: lines that differ in numbers only become equal."""
-    return re.sub(r"\d+", "0", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +154,12 @@ def evaluate(
 
     tests: lines by the set's name. training_lines: streamed once; only the tests' own forms are kept in memory.
     """
-    unseen = {number_masked(line) for lines in tests.values() for line in lines}
-    for line in training_lines:
-        unseen.discard(number_masked(line))
+    unseen = np.concatenate([template_ids(lines) for lines in tests.values()])
+    for batch in batches(iter(training_lines)):
+        unseen = np.setdiff1d(unseen, template_ids(batch))
     rows = []
     for name, lines in tests.items():
-        new = [line for line in lines if number_masked(line) in unseen]
+        new = [lines[row] for row in np.flatnonzero(np.isin(template_ids(lines), unseen)).tolist()]
         subsets = {"all": lines} | ({"unseen": new} if 0 < len(new) < len(lines) else {})
         for forms, chosen in subsets.items():
             ours, baseline = evaluate_lines(model, tokenizer, unigram, chosen, max_length=max_length)

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import DebertaV2ForMaskedLM, DebertaV2Model
 
+from encoder_core import Encoder
 from encoder_core.batching import pad_rows, token_budget_batches
 from encoder_core.bundle import write_manifest
 from trainer.export.calibrate import activation_ranges
+from trainer.export.centring import add_centring
 from trainer.export.graph import activation_names, build_graph
 from trainer.export.loaded import PARITY_LENGTH, ParityError, PooledEncoder, check_loaded, cosine_of_rows
 from trainer.stages.manifest import StageError
@@ -111,6 +113,7 @@ def export_bundle(
     *,
     lines: list[str],
     calibration: list[str],
+    templates: Sequence[Sequence[str]],
     record: dict[str, Any],
     card: str,
     keep_fp32: bool = False,
@@ -118,7 +121,8 @@ def export_bundle(
     """Writes a whole bundle beside ``folder`` and swaps it in once every check has passed.
 
     folder: a link is followed; what is there must be a bundle or empty. lines: real lines for the checks.
-    calibration: others, to measure the ranges of activations on. record: name, version and whatever the manifest
+    calibration: others, to measure the ranges of activations on. templates: of each source of the corpus, to fit the
+    mean on. record: name, version and whatever the manifest
     shall say. card: the model card, with ``{parity}`` where the figures of the checks belong. Raises StageError for
     an unusable ``folder``, ParityError when a check fails.
     """
@@ -136,11 +140,15 @@ def export_bundle(
         write_tokenizer_config(part, model.config.max_position_embeddings)
         write_pooling(part, model.config.hidden_size)
         make_readable(part)
+        (part / "README.md").write_text(card)
         write_manifest(part, record)  # without it encoder_core would not load the bundle
+        record = record | add_centring(part, Encoder.from_path(part), templates)
+        write_manifest(part, record)
         parity |= check_loaded(part, PooledEncoder(encoder), tokenizer, lines[:LOADED_LINES])
         shown = (f"{value:.6g}" if isinstance(value, float) else value for value in parity.values())
         figures = "\n".join(f"- {name}: {value}" for name, value in zip(parity, shown, strict=True))
-        (part / "README.md").write_text(card.replace("{parity}", figures))
+        whole = (part / "README.md").read_text()
+        (part / "README.md").write_text(whole.replace("{parity}", figures))
         write_manifest(part, record | {"parity": parity})
         swap(part, target)
 

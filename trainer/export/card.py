@@ -32,8 +32,8 @@ cosine schedule from {learning_rate}. {mask:.0%} of the tokens are predicted{del
 ## Measured
 
 On lines the model did not train on, {test_mask:.0%} of the content tokens masked, lines cut to {test_length:,} tokens;
-the unigram model is measured on the same masked tokens. "Unseen" forms leave out lines that equal a training line
-once numbers are masked.
+the unigram model is measured on the same masked tokens. "Unseen" forms are the lines whose template is that of
+no training line.
 
 {metrics}
 {replaced}
@@ -52,7 +52,7 @@ The folder also loads with `transformers.AutoModel` and `sentence_transformers.S
 
 ## Limits
 
-Vectors of a mean-pooled masked language model point in similar directions: a cosine of 0.8 is not yet similarity.
+Without the mean taken off, vectors point in similar directions: a cosine of 0.8 is not yet similarity then.
 Lines in natural language, and log formats unlike those of the corpus, are embedded less well (see the table).
 """
 

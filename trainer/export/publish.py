@@ -54,6 +54,7 @@ def write_bundle(work: Work, settings: ExportSettings, part: Path) -> dict[str, 
     """Writes the bundle in its own place, and its hash into ``part``; counts what the checks found."""
     from trainer.export.bundle import export_bundle
     from trainer.export.card import model_card
+    from trainer.export.centring import sample_templates
     from trainer.pretraining.pretrain import load_model
 
     model = load_model(work["pretrain"])
@@ -65,6 +66,7 @@ def write_bundle(work: Work, settings: ExportSettings, part: Path) -> dict[str, 
         work.bundle,
         lines=check_lines(work),
         calibration=calibration_lines(work),
+        templates=sample_templates(work.shards()),
         record=record,
         card=model_card(record, model.config.to_dict(), test_length=measured["max_length"]),
         keep_fp32=settings.keep_fp32,

@@ -14,10 +14,11 @@ class Script(NamedTuple):
     sha: str
 
 
-def read_script(name: str) -> Script:
-    """A script of this folder."""
-    text = (Path(__file__).parent / f"{name}.lua").read_text()
+def read_script(*names: str) -> Script:
+    """A script of this folder: its parts in their order."""
+    text = "".join((Path(__file__).parent / f"{name}.lua").read_text() for name in names)
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-APPLY, BEGIN, RESTART, CLAIM, STORED = map(read_script, ("apply", "begin", "restart", "claim", "stored"))
+APPLY = read_script("undo", "templates", "apply")
+BEGIN, RESTART, CLAIM, STORED = map(read_script, ("begin", "restart", "claim", "stored"))

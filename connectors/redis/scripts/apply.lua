@@ -4,17 +4,22 @@
 -- would count twice in the next try, and a snapshot or a window would be ahead of the applied offset.
 --
 -- KEYS: applied, names of the sources inside the topic. All other keys are in the same slot.
--- ARGV: partition, expected offset ('' for none), new offset, now, limit of patterns, of anomalies, of window parts,
--- of sources, seconds that a window lives, seconds that an hour of anomalies lives, what keys have before and after the
--- name of a source, then commands, each as its number of words followed by the words. SOURCE ('' for the topic itself),
--- PATTERN and RANK are commands of this script; the latter two are of the source that was named last.
--- Answers {'applied'}, {'fenced', offset found} or {'refused', command, key, the server's words}.
+-- ARGV: partition, expected offset ('' for none), new offset, now, limit of anomalies, of window parts, of sources,
+-- of templates, of news, seconds that a window lives, seconds that an hour of anomalies lives, what keys have
+-- before and after the name of a source, then commands, each as its number of words followed by the words. SOURCE ('' for
+-- the topic itself, and up to where decisions are known there, '' to be told none), TEMPLATE, MERGE and RANK are
+-- commands of this script; the others are of the source that was named last.
+-- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
+-- {template without a text, ...}, news}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
 local APPLIED, SOURCES = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local MOST = {patterns = ARGV[5], anomalies = ARGV[6], windows = ARGV[7], sources = ARGV[8]}
-local FIRST_COMMAND = 13
+local MOST = {anomalies = ARGV[5], windows = ARGV[6], sources = ARGV[7], templates = ARGV[8]}
+local MOST_NEWS, WINDOW_SECONDS, BUCKET_SECONDS = tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local BEFORE, AFTER = ARGV[12], ARGV[13]
+local FIRST_COMMAND = 14
 local HOUR = 3600
 local CHECKED = 50 -- index members looked at in a step, so that its length has a bound
+local OLD_PATTERNS = 5000 -- of an earlier version, that a step removes at most
 local FORGOTTEN = 5 -- sources that a step forgets at most, for the same reason
 
 local found = redis.call('HGET', APPLIED, PARTITION) or ''
@@ -22,85 +27,11 @@ if found ~= EXPECTED then
   return {'fenced', found}
 end
 
-local undo, unreachable, failure = {}, {}, nil
+local unreachable = {}
 
 -- What the keys of a source start with; '' is the topic's own.
 local function base_of(name)
-  return ARGV[11] .. (name == '' and '' or '/' .. name) .. ARGV[12]
-end
-
-local function run(...)
-  local reply = redis.pcall(...)
-  if type(reply) == 'table' and reply.err then
-    local words = {...}
-    failure = {'refused', words[1], words[2], reply.err}
-    error('refused')
-  end
-  return reply
-end
-
-local function note(...)
-  undo[#undo + 1] = {...}
-end
-
-local function change_fields(name, key, fields, ...)
-  local old = run('HMGET', key, unpack(fields))
-  run(name, key, ...)
-  for at, field in ipairs(fields) do
-    if old[at] then
-      note('HSET', key, field, old[at])
-    else
-      note('HDEL', key, field)
-    end
-  end
-end
-
--- Runs a command and notes what takes it back.
-local function change(name, key, ...)
-  local words = {...}
-  if name == 'HSET' then
-    local fields = {}
-    for at = 1, #words, 2 do
-      fields[#fields + 1] = words[at]
-    end
-    change_fields(name, key, fields, ...)
-  elseif name == 'HDEL' then
-    change_fields(name, key, words, ...)
-  elseif name == 'ZADD' then
-    local member = words[#words]
-    local old = run('ZSCORE', key, member)
-    run(name, key, ...)
-    if old then
-      note('ZADD', key, old, member)
-    else
-      note('ZREM', key, member)
-    end
-  elseif name == 'SET' or name == 'DEL' then
-    local old = run('GET', key)
-    run(name, key, ...)
-    if old then
-      note('SET', key, old)
-    else
-      note('DEL', key)
-    end
-  else
-    local reply = run(name, key, ...)
-    if name == 'HINCRBY' and reply == tonumber(words[2]) then
-      note('HDEL', key, words[1])
-    elseif name == 'HINCRBY' then
-      note('HINCRBY', key, words[1], -words[2])
-    elseif name == 'XADD' then
-      note('XDEL', key, reply)
-    end
-  end
-end
-
-local function remove(key, member)
-  local score = run('ZSCORE', key, member)
-  if score then
-    run('ZREM', key, member)
-    note('ZADD', key, score, member)
-  end
+  return BEFORE .. (name == '' and '' or '/' .. name) .. AFTER
 end
 
 local function by_score(base, time)
@@ -116,54 +47,38 @@ local function rank(base, member, time, score)
   end
   change('ZADD', by_time, time, member)
   change('ZADD', bucket, score, member)
-  run('EXPIRE', bucket, ARGV[10])
+  run('EXPIRE', bucket, BUCKET_SECONDS)
 end
 
--- Adds to a pattern, or founds it: example, vector and model are the founder's.
-local function add_pattern(base, id, count, first_seen, last_seen, ...)
-  local key, index = base .. 'pattern:' .. id, base .. 'patterns'
-  if run('HINCRBY', key, 'count', count) == tonumber(count) then
-    note('DEL', key)
-    run('HSET', key, 'first_seen', first_seen, ...)
-  else
-    note('HINCRBY', key, 'count', -count)
-    local earliest = run('HGET', key, 'first_seen')
-    if not earliest or tonumber(first_seen) < tonumber(earliest) then
-      change('HSET', key, 'first_seen', first_seen)
-    end
-  end
-  if run('ZADD', index, 'GT', last_seen, id) == 1 then
-    note('ZREM', index, id)
-  end
-end
-
--- Answers what the keys of every source that was named start with.
+-- Answers every source that was named.
 local function apply_commands()
-  local at, base, bases = FIRST_COMMAND, base_of(''), {}
+  local at, source, sources = FIRST_COMMAND, nil, {}
   while at <= #ARGV do
     local words = tonumber(ARGV[at])
     local name = ARGV[at + 1]
     if name == 'SOURCE' then
-      base = base_of(ARGV[at + 2])
-      bases[#bases + 1] = base
+      source = {
+        name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], now = NOW,
+        otherwise = {}, missing = {}, mine = {}, moved = {},
+      }
+      sources[#sources + 1] = source
     elseif name == 'RANK' then
-      rank(base, unpack(ARGV, at + 2, at + words))
-    elseif name == 'PATTERN' then
-      add_pattern(base, unpack(ARGV, at + 2, at + words))
+      rank(source.base, unpack(ARGV, at + 2, at + words))
+    elseif name == 'TEMPLATE' then
+      add_template(source, unpack(ARGV, at + 2, at + words))
+    elseif name == 'MERGE' then
+      merge(source, unpack(ARGV, at + 2, at + words))
     else
       change(unpack(ARGV, at + 1, at + words))
     end
     at = at + words + 1
   end
-  return bases
+  return sources
 end
 
 -- What earlier versions ranked in the future would stay for ever.
 local function pull_back(base)
-  local patterns, by_time = base .. 'patterns', base .. 'anomalies:by_time'
-  for _, id in ipairs(run('ZRANGEBYSCORE', patterns, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
-    run('ZADD', patterns, NOW, id)
-  end
+  local by_time = base .. 'anomalies:by_time'
   for _, member in ipairs(run('ZRANGEBYSCORE', by_time, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
     local score = run('ZSCORE', by_score(base, run('ZSCORE', by_time, member)), member)
     if score then
@@ -180,22 +95,23 @@ local function over(key, limit, most)
 end
 
 local function trim(base)
-  local patterns, by_time, windows = base .. 'patterns', base .. 'anomalies:by_time', base .. 'windows'
-  -- The patterns unused for longest go; their lines stay counted.
-  for _, id in ipairs(over(patterns, MOST.patterns)) do
+  local by_time, windows = base .. 'anomalies:by_time', base .. 'windows'
+  -- Earlier versions kept what they counted under patterns of their own.
+  local patterns = base .. 'patterns'
+  for _, id in ipairs(over(patterns, 0, OLD_PATTERNS)) do
     local key = base .. 'pattern:' .. id
-    change('HINCRBY', base .. 'stats', 'forgotten_pattern_lines', run('HGET', key, 'count') or 0)
+    change('HINCRBY', base .. 'stats', 'forgotten_template_lines', run('HGET', key, 'count') or 0)
     remove(patterns, id)
     unreachable[#unreachable + 1] = key
   end
-  -- So do the oldest anomalies, with their details.
+  -- The oldest anomalies go with their details.
   for _, member in ipairs(over(by_time, MOST.anomalies)) do
     remove(by_score(base, run('ZSCORE', by_time, member)), member)
     remove(by_time, member)
     unreachable[#unreachable + 1] = base .. 'line:' .. member
   end
   -- Window parts go by the clock, not by the latest window: a line of another time must not remove them.
-  local old = run('ZRANGEBYSCORE', windows, '-inf', '(' .. (NOW - ARGV[9]), 'LIMIT', 0, CHECKED)
+  local old = run('ZRANGEBYSCORE', windows, '-inf', '(' .. (NOW - WINDOW_SECONDS), 'LIMIT', 0, CHECKED)
   local future = run('ZRANGEBYSCORE', windows, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)
   for _, members in ipairs({old, future}) do
     for _, member in ipairs(members) do
@@ -227,28 +143,36 @@ local function forget_sources()
     for _, id in ipairs(run('ZRANGE', base .. 'patterns', 0, -1)) do
       unreachable[#unreachable + 1] = base .. 'pattern:' .. id
     end
-    for _, key in ipairs({'patterns', 'windows', 'anomalies:by_time', 'feed', 'stats'}) do
+    for _, id in ipairs(run('ZRANGE', base .. 'templates', 0, -1)) do
+      unreachable[#unreachable + 1] = base .. 'template:' .. id
+    end
+    for _, key in ipairs({
+      'patterns', 'templates', 'decisions', 'log', 'merged', 'merges', 'windows', 'anomalies:by_time', 'feed', 'stats',
+    }) do
       unreachable[#unreachable + 1] = base .. key
     end
     remove(SOURCES, name)
   end
 end
 
+local answer = {'applied'}
 local done, problem = pcall(function()
-  for _, base in ipairs(apply_commands()) do
-    pull_back(base)
-    trim(base)
+  for _, source in ipairs(apply_commands()) do
+    follow_merges(source)
+    pull_back(source.base)
+    trim(source.base)
+    trim_templates(source, over, MOST.templates, unreachable)
+    local told = source.seen ~= '' and news(source, MOST_NEWS)
+    answer[#answer + 1] = {source.name, source.otherwise, source.missing, told}
   end
   forget_sources()
   run('HSET', APPLIED, PARTITION, NEW)
 end)
 if not done then
-  for step = #undo, 1, -1 do
-    redis.pcall(unpack(undo[step]))
-  end
+  take_back()
   return failure or redis.error_reply('ERR ' .. tostring(problem))
 end
 for _, key in ipairs(unreachable) do
   redis.pcall('DEL', key)
 end
-return {'applied'}
+return answer

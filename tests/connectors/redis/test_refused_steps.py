@@ -6,14 +6,31 @@ from dataclasses import replace
 
 import pytest
 
+from connectors.findings import Merge
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS, bucket
 from connectors.store import StoreRefused
-from tests.connectors.steps import NOW, anomaly, everything, full_step, of_topic, pattern, step, window
+from tests.connectors.steps import (
+    MINUTE,
+    NOW,
+    SLOTS,
+    anomaly,
+    everything,
+    full_step,
+    known,
+    of_topic,
+    step,
+    template,
+    window,
+)
 
 BROKEN = (
-    ("patterns",),
-    ("pattern", "p1"),
+    ("templates",),
+    ("template", "t2"),
+    ("decisions",),
+    ("log",),
+    ("merged",),
+    ("merges",),
     ("windows",),
     ("window", 60, 0, 7),
     ("line", "0:9:0"),
@@ -24,7 +41,8 @@ BROKEN = (
     ("/api", "state", 0),
     ("/api", "stats"),
     ("/api", "line", "0:8:5"),
-    ("/api", "pattern", "p1"),
+    ("/api", "template", "t1"),
+    ("/api", "decisions"),
     ("sources",),
     ("owner",),
     ("topic_ids",),
@@ -34,7 +52,7 @@ BROKEN = (
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda name: ":".join(map(str, name)))
 def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(redis_store, client, broken):
-    store, clean = redis_store(group="g"), redis_store(group="g")
+    store, clean = (redis_store(group="g", clock=lambda: NOW) for _ in range(2))
     clean.apply(of_topic(full_step(None, 10), "clean"))
     inside, name = (broken[0], broken[1:]) if broken[0].startswith("/") else ("", broken)
     key = store.key(f"logs{inside}", *name)
@@ -59,26 +77,33 @@ def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(red
 
 
 def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
-    store = redis_store(patterns=2, anomalies=2)
-    known = [pattern(f"p{n}", count=3, seen=NOW + n) for n in range(2)]
-    store.apply(step(None, 2, lines=6, patterns=known, anomalies=[anomaly(0), anomaly(1)]))
+    store = redis_store(templates=2, anomalies=2)
+    first = step(None, 2, lines=6, anomalies=[anomaly(0), anomaly(1)])
+    first.templates = [template(f"t{n}", count=3, seen=NOW + n) for n in range(2)]
+    first.merges = [Merge("t1", "t0", NOW, "the same")]
+    store.apply(first)
     before = everything(store)
     more = step(
         2,
         4,
-        lines=6,
-        patterns=[pattern("p2", count=3, seen=NOW + 9)],
+        lines=7,
         anomalies=[anomaly(2, timestamp=NOW + 1)],
+        templates=[
+            replace(template("t2", count=3, seen=NOW - 9), last_seen=NOW + 9),
+            known("t0", seen=NOW + 5),
+        ],
+        merges=[Merge(one, two, NOW, "the same") for one, two in (("t2", "t1"), ("x", "y"))],
     )
-    client.set(store.key("logs", "windows"), "of another type")  # looked at after the others were trimmed
-    with pytest.raises(StoreRefused, match="windows"):
+    client.set(store.key("logs", "sources"), "of another type")  # looked at after the others were trimmed
+    with pytest.raises(StoreRefused, match="sources"):
         store.apply(more)
-    client.delete(store.key("logs", "windows"))
+    client.delete(store.key("logs", "sources"))
     assert everything(store) == before
     store.apply(more)
-    assert {p.id for p in store.patterns("logs")} == {"p1", "p2"}
+    assert {(found.id, found.pattern) for found in store.templates("logs")} == {("t0", "t2"), ("t2", "t2")}
+    assert [merge.pattern for merge in store.merges("logs")] == ["x", "t0"], "the oldest merge is gone"
     stats = store.stats("logs")
-    assert (stats.lines, stats.forgotten_pattern_lines) == (12, 3)
+    assert (stats.lines, stats.forgotten_template_lines) == (13, 3)
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2, 1]
 
 
@@ -89,7 +114,7 @@ def test_a_user_without_a_permission_loses_nothing(redis_store, limited):
     assert everything(store) == everything(MemoryStore())
     store.apply(full_step(None, 10))
     assert store.stats("logs").lines == 7
-    assert store.patterns("logs") == [pattern("p1", count=7)]
+    assert [found.count for found in store.templates("logs")] == [5, 2]
 
 
 def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client):
@@ -102,7 +127,12 @@ def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client
     later = anomaly(9, timestamp=NOW - 3 * BUCKET_SECONDS)
     refused = replace(
         full_step(10, 30),
-        patterns=[pattern("p1", count=9, seen=NOW - 9), pattern("p2")],
+        templates=[
+            template("t1", count=9, seen=NOW - 9, model="m2", minutes=((MINUTE - 60, 9),)),
+            known("t2", seen=NOW, minutes=((MINUTE, 1), (MINUTE - 24 * 60, 1)), parameters=SLOTS),
+            template("t0", seen=NOW - 10),
+        ],
+        merges=[Merge("t1", "t0", NOW, "the same")],
         windows=[window(60, count=99), window(120)],
         waiting_from=None,
         topic_id="topic-2",

@@ -5,17 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from connectors.findings import Changes, Pattern, SourceStats, WindowPart
+from connectors.findings import Changes, SourceStats, Template, WindowPart
 from connectors.memory import MemoryStore
-from stream_processors.answers.queries import PartitionLag, partition_lags, samples, similar
+from stream_processors.answers.queries import PartitionLag, partition_lags, patterns, samples, similar
 from stream_processors.detection.windows import WindowSampler
-from tests.fakes import unit
+from tests.fakes import batch_with, unit
 
 DIM = 8
 
 
-def pattern(name: str, vector: np.ndarray, *, model: str = "m1") -> Pattern:
-    return Pattern(name, 1, 0.0, 0.0, name, vector.astype("<f2").tobytes(), model)
+def template(
+    name: str, vector: np.ndarray, *, model: str = "m1", pattern: str = "", text: str = ""
+) -> Template:
+    made = vector.astype("<f2").tobytes(), model
+    return Template(name, text or f"text of {name}", pattern or name, 1, 0.0, 0.0, name, *made)
 
 
 def parts(partition: int, starts: list[int], *, lines: int = 20, model: str = "m1") -> list[WindowPart]:
@@ -24,9 +27,9 @@ def parts(partition: int, starts: list[int], *, lines: int = 20, model: str = "m
     found = []
     for start in starts:
         texts = [f"line {n}" for n in range(lines)]
-        found += sampler.add(
-            np.full(lines, start), vectors, texts.__getitem__, [(n, 0) for n in range(lines)]
-        )
+        places = [(n, 0) for n in range(lines)]
+        batch = batch_with(vectors, np.full(lines, start), texts, places)
+        found += sampler.add(batch, texts.__getitem__)
     return found
 
 
@@ -99,19 +102,31 @@ def test_parts_of_one_partition_that_were_opened_one_after_the_other_are_one_win
 def test_the_most_similar_pattern_comes_first():
     axes = np.eye(DIM, dtype=np.float32)
     store = MemoryStore()
-    known = [pattern("x", axes[0]), pattern("y", axes[1]), pattern("between", unit(axes[:1] + axes[1:2])[0])]
-    store.apply(Changes("logs", 0, None, 1, patterns=known))
+    between = template("between", unit(axes[:1] + axes[1:2])[0])
+    far = template("far", axes[2], pattern="y")
+    known = [far, template("x", axes[0]), template("y", axes[1]), between]
+    store.apply(Changes("logs", 0, None, 1, templates=known))
     found = similar(store, "logs", 7 * axes[0], model="m1")
     assert [match.pattern.id for match in found] == ["x", "between", "y"]
     assert [match.cosine for match in found] == pytest.approx([1, np.sqrt(0.5), 0], abs=1e-3)
-    assert [match.pattern.id for match in similar(store, "logs", axes[1], model="m1", limit=1)] == ["y"]
+    (nearest,) = similar(store, "logs", axes[1], model="m1", limit=1)
+    assert (nearest.pattern.id, nearest.pattern.members) == ("y", ("far", "y"))
 
 
-def test_patterns_of_another_model_are_not_compared():
+def test_a_pattern_is_as_near_as_the_nearest_of_its_templates():
     axes = np.eye(DIM, dtype=np.float32)
     store = MemoryStore()
-    other = replace(pattern("other", axes[0], model="m2"), vector=b"\x00\x3c" * (2 * DIM))
-    store.apply(Changes("logs", 0, None, 1, patterns=[pattern("x", axes[0]), other]))
+    known = [template("a", axes[0]), template("b", axes[1], pattern="a"), template("c", axes[2])]
+    store.apply(Changes("logs", 0, None, 1, templates=known))
+    found = similar(store, "logs", axes[1], model="m1")
+    assert [(match.pattern.id, match.cosine) for match in found] == [("a", 1.0), ("c", 0.0)]
+
+
+def test_templates_of_another_model_are_not_compared():
+    axes = np.eye(DIM, dtype=np.float32)
+    store = MemoryStore()
+    other = replace(template("other", axes[0], model="m2"), vector=b"\x00\x3c" * (2 * DIM))
+    store.apply(Changes("logs", 0, None, 1, templates=[template("x", axes[0]), other]))
     assert [match.pattern.id for match in similar(store, "logs", axes[0], model="m1")] == ["x"]
     assert similar(store, "logs", axes[0], model="m3") == []
     assert similar(MemoryStore(), "logs", axes[0], model="m1") == []
@@ -119,9 +134,27 @@ def test_patterns_of_another_model_are_not_compared():
 
 def test_a_vector_of_another_length_is_not_compared():
     store = MemoryStore()
-    found = [pattern("x", np.eye(DIM)[0]), pattern("wide", np.eye(DIM + 1)[0])]
-    store.apply(Changes("logs", 0, None, 1, patterns=found))
+    found = [template("x", np.eye(DIM)[0]), template("wide", np.eye(DIM + 1)[0])]
+    store.apply(Changes("logs", 0, None, 1, templates=found))
     assert [match.pattern.id for match in similar(store, "logs", np.eye(DIM)[0], model="m1")] == ["x"]
+
+
+def test_a_pattern_reads_as_what_its_templates_have_in_common():
+    axis, store = np.eye(DIM)[0], MemoryStore()
+    texts = {"a": "session opened for user ada", "b": "session opened for user bob", "c": "disk <num> full"}
+    known = [
+        template(name, axis, text=text, pattern="a" if name == "b" else "") for name, text in texts.items()
+    ]
+    unknown = Template("d", "", "", 9, 0.0, 0.0)
+    store.apply(Changes("logs", 0, None, 1, templates=[*known, unknown]))
+    found, total = patterns(store, "logs")
+    assert [(pattern.id, pattern.template) for pattern in found] == [
+        ("d", ""),
+        ("a", "session opened for user <*>"),
+        ("c", "disk <num> full"),
+    ]
+    assert (patterns(store, "logs", limit=2), total) == ((found[:2], 3), 3)
+    assert patterns(store, "nothing") == ([], 0)
 
 
 def test_lag_is_told_for_every_partition_of_the_topic_applied_or_not():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
 
-from connectors.findings import SourceStats, Warmup
+from connectors.findings import Merge, SourceStats, Warmup
 from stream_processors.cli import main
 from stream_processors.cli.report import warming_up
 from tests.connectors.conftest import redis_store  # noqa: F401
-from tests.connectors.steps import NOW, anomaly, full_step, step
+from tests.connectors.steps import MINUTE, NOW, SLOTS, anomaly, full_step, step, template
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 ENDS = int(NOW) + 60  # 2023-11-14 22:14:20 UTC
@@ -112,3 +113,77 @@ def test_of_many_sources_those_of_most_lines_are_shown(store, ask):
     shown = json.loads(ask("sources", "--json", "--limit", "2")[1])
     assert [source["source"] for source in shown] == ["logs/a", "logs/b"]
     assert "Sources (2 of 4)" in ask("sources", "--limit", "2")[1]
+
+
+def filled(store) -> None:
+    """Two templates that became one pattern, and one beside them."""
+    hours = tuple((MINUTE - 60 * hour, hour + 1) for hour in range(3))
+    store.apply(
+        step(
+            None,
+            20,
+            lines=20,
+            templates=[
+                template("a", count=6, text="login of ada from <ip>", minutes=hours, parameters=SLOTS),
+                template("b", count=4, text="login of bob from <ip>", minutes=((MINUTE, 4),)),
+                template("c", count=10, text="disk <num> is full", seen=NOW + 5),
+            ],
+            merges=[Merge("b", "a", NOW, "a name in one place")],
+        )
+    )
+
+
+def test_templates_are_told_with_their_counts_and_what_stood_in_their_slots(store, ask):
+    filled(store)
+    found = {one["id"]: one for one in json.loads(ask("templates", "--json")[1])}
+    assert list(found) == ["c", "a", "b"]
+    assert found["a"] | {"text": "login of ada from <ip>", "pattern": "a", "count": 6} == found["a"]
+    assert found["a"]["minutes"] == [[MINUTE - 120, 3], [MINUTE - 60, 2], [MINUTE, 1]]
+    assert found["a"]["parameters"][0] == {
+        "slot": "0",
+        "type": "num",
+        "examples": ["7", "22"],
+        "least": 7.0,
+        "most": 22.0,
+    }
+    assert "vector" not in found["a"]
+    assert [one["id"] for one in json.loads(ask("templates", "--json", "--limit", "1")[1])] == ["c"]
+    table = ask("templates", "--limit", "2")[1]
+    assert "Templates (2 of 3)" in table
+    assert "█▆▃  2023-11-14 22:13:20" in table
+    assert "login of ada from <ip>  [0 <num> 7 to 22: 7, 22; user <*> ada]" in table
+
+
+def test_patterns_are_told_with_what_their_templates_have_in_common(store, ask):
+    filled(store)
+    one, other = json.loads(ask("patterns", "--json")[1])
+    assert (one["id"], one["template"], one["members"]) == ("a", "login of <*> from <ip>", ["a", "b"])
+    assert (one["count"], one["templates"], one["minutes"][-1]) == (10, 2, [MINUTE, 5])
+    assert other["template"] == "disk <num> is full"
+    table = ask("patterns", "--limit", "1")[1]
+    assert "Patterns (1 of 2)" in table
+    assert "login of <*> from <ip>" in table
+
+
+def test_merges_are_told_with_their_time_and_reason(store, ask):
+    filled(store)
+    merged = {"pattern": "b", "into": "a", "time": NOW, "reason": "a name in one place"}
+    assert json.loads(ask("patterns", "--merges", "--json")[1]) == [merged]
+    table = ask("patterns", "--merges")[1].splitlines()
+    assert table[0].startswith("Merges (1 of 1)")
+    assert table[2].split() == ["2023-11-14", "22:13:20", "b", "a", "a", "name", "in", "one", "place"]
+
+
+def test_a_query_needs_no_compiler():
+    done = subprocess.run(
+        [sys.executable, "-c", NO_COMPILER], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["False"]
+
+
+NO_COMPILER = """
+import sys
+import stream_processors.cli.query
+import stream_processors.answers.queries
+print("numba" in sys.modules)
+"""

@@ -7,10 +7,13 @@ import pytest
 
 from connectors.findings import Changes
 from connectors.formats import parse
+from stream_processors.detection.batch import LineBatch, Matching
+from stream_processors.detection.embedding import embed_rows
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.pipeline import CHUNK_LINES, Pipeline, TooManyFailed, embed_lines
+from stream_processors.detection.pipeline import CHUNK_LINES, Pipeline, TooManyFailed
 from stream_processors.detection.reading import Failed
 from stream_processors.detection.settings import DetectionSettings
+from stream_processors.detection.table import TemplateTable
 from tests.fakes import TrigramEmbedder, make_lines
 
 POISON = "poison"
@@ -45,7 +48,15 @@ def changes():
 
 
 def texts_with_poison(*places: int, count: int = 100) -> list[str]:
-    return [f"{POISON} {n}" if n in places else f"a good line of number {n % 9}" for n in range(count)]
+    """Every tenth or so another template."""
+    return [
+        f"{POISON} {letters(n)}" if n in places else f"a good line of kind {letters(n % 9)}"
+        for n in range(count)
+    ]
+
+
+def letters(number: int) -> str:
+    return "".join(chr(97 + int(digit)) for digit in str(number))
 
 
 @pytest.mark.parametrize("how", ["raises", "nan", "inf"])
@@ -57,7 +68,7 @@ def test_a_line_the_encoder_cannot_take_fails_alone(detector, changes, how, plac
     assert [failure.line.offset for failure in failed] == list(places)
     assert changes.dead_letters == len(places)
     assert changes.lines == 100 - len(places)
-    assert sum(pattern.count for pattern in changes.patterns) == changes.lines
+    assert sum(template.count for template in changes.templates) == changes.lines
     assert sum(part.count for part in changes.windows) == changes.lines
 
 
@@ -83,9 +94,9 @@ def test_a_step_of_very_many_lines_is_looked_at_in_parts(changes, embedder):
     seen: list[int] = []
 
     class Noting(PartitionDetector):
-        def process(self, lines, vectors, changes, refinement=None) -> None:
-            seen.append(len(lines))
-            super().process(lines, vectors, changes, refinement)
+        def process(self, batch, changes, **options) -> None:
+            seen.append(len(batch))
+            super().process(batch, changes, **options)
 
     noting = Noting("logs", 0, embedder.dim, DetectionSettings(warmup=16))
     Pipeline(embedder).process(make_lines(["equal"] * (CHUNK_LINES + 5)), noting, changes)
@@ -97,7 +108,7 @@ def test_a_failure_keeps_the_line_and_the_reason(detector, changes):
     (failure,) = Pipeline(PoisonedEmbedder("raises")).process(
         make_lines(texts_with_poison(3)), detector, changes
     )
-    assert failure.line.value == b"poison 3"
+    assert failure.line.value == b"poison d"
     assert isinstance(failure.error, RuntimeError)
     assert str(failure.error) == "the model choked"
 
@@ -120,17 +131,51 @@ def test_an_empty_batch_is_no_work(detector, changes, embedder):
     assert (changes.lines, changes.dead_letters) == (0, 0)
 
 
-def test_one_poison_line_is_found_in_a_logarithmic_number_of_calls():
-    encoder = PoisonedEmbedder("raises")
-    lines, vectors, failed = embed_lines(make_lines(texts_with_poison(77, count=128)), encoder)
-    assert (len(lines), len(vectors), len(failed)) == (127, 127, 1)
+def test_one_poison_text_is_found_in_a_logarithmic_number_of_calls():
+    encoder, table = PoisonedEmbedder("raises"), TemplateTable(64)
+    texts = [f"{POISON if n == 77 else 'good'} {letters(n)}" for n in range(128)]
+    batch = LineBatch.of(make_lines(texts), table)
+    failed = embed_rows(batch.rows, batch.rows.missing(batch.templates), table, encoder)
+    assert [batch.rows.texts[row] for row in failed] == ["poison hh"]
     assert encoder.calls <= 2 * 7 + 1
 
 
-def test_every_line_keeps_its_own_vector_around_poison(embedder):
-    lines, vectors, _ = embed_lines(make_lines(texts_with_poison(3, 40)), PoisonedEmbedder("raises"))
-    assert [line.offset for line in lines] == [n for n in range(100) if n not in (3, 40)]
-    np.testing.assert_array_equal(vectors, embedder.embed([line.record.text for line in lines]))
+def test_every_text_keeps_its_own_vector_around_poison(embedder):
+    texts, table = texts_with_poison(3, 40), TemplateTable(64)
+    batch = LineBatch.of(make_lines(texts), table)
+    failed = embed_rows(batch.rows, batch.rows.missing(batch.templates), table, PoisonedEmbedder("raises"))
+    good = np.flatnonzero(~np.isin(batch.templates, list(failed)))
+    assert good.tolist() == [n for n in range(100) if n not in (3, 40)]
+    expected = embedder.embed([texts[n] for n in good])
+    np.testing.assert_allclose(batch.rows.vectors[batch.templates[good]], expected, atol=1e-6)
+
+
+def test_a_template_is_embedded_once_for_all_its_lines_and_partitions(changes):
+    encoder = PoisonedEmbedder("raises")
+    pipeline, asked = Pipeline(encoder), []
+    encoder.embed_and_flag = lambda lines: asked.extend(lines) or TrigramEmbedder().embed_and_flag(lines)
+    for partition in range(2):
+        detector = PartitionDetector("logs", partition, 64, DetectionSettings(warmup=16))
+        pipeline.process(make_lines(f"took {n} ms" for n in range(30)), detector, changes)
+    assert len(asked) == 1
+
+
+def test_a_template_that_the_encoder_can_not_take_fails_all_its_lines(detector, changes):
+    texts = [f"{POISON} {n}" if n % 20 == 0 else "good" for n in range(100)]
+    failed = Pipeline(PoisonedEmbedder("raises")).process(make_lines(texts), detector, changes)
+    assert [failure.line.offset for failure in failed] == [0, 20, 40, 60, 80]
+    assert changes.lines == 95
+
+
+def test_with_lines_as_input_every_distinct_line_is_embedded(changes, detector):
+    asked: list[str] = []
+    encoder = TrigramEmbedder()
+    encoder.embed_and_flag = lambda lines: asked.extend(lines) or TrigramEmbedder().embed_and_flag(lines)
+    Pipeline(encoder, Matching(by_line=True)).process(
+        make_lines(["took 1 ms", "took 2 ms"] * 9), detector, changes
+    )
+    assert sorted(asked) == ["took 1 ms", "took 2 ms"]
+    assert [template.count for template in changes.templates] == [18]
 
 
 def test_relearning_changes_nothing_but_memory(detector, changes, embedder):
@@ -140,7 +185,7 @@ def test_relearning_changes_nothing_but_memory(detector, changes, embedder):
     assert detector.warm
     pipeline.process([replace(lines[0], offset=100)], detector, changes)
     assert changes.lines == 1
-    assert sum(pattern.count for pattern in changes.patterns) == 1
+    assert sum(template.count for template in changes.templates) == 1
 
 
 def test_poison_does_not_stop_relearning(detector):
@@ -162,10 +207,11 @@ def test_lines_longer_than_the_encoder_reads_are_marked_around_poison():
             return super().embed(lines)
 
     texts = ["short", "long" * 10, POISON, "short again", "longer" * 10]
-    lines, _, failed = embed_lines(make_lines(texts), Choking(longest=20))
-    assert [line.offset for line in lines if line.cut] == [1, 4]
-    assert [line.record.text for line in lines] == [text for text in texts if text != POISON]
-    assert len(failed) == 1
+    table = TemplateTable(64)
+    batch = LineBatch.of(make_lines(texts), table)
+    failed = embed_rows(batch.rows, batch.rows.missing(batch.templates), table, Choking(longest=20))
+    assert [batch.line(n).offset for n in range(5) if batch.line(n).cut] == [1, 4]
+    assert [batch.rows.texts[row] for row in failed] == [POISON]
 
 
 def test_cut_lines_are_counted_as_lines(detector, changes):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import ClassVar
 
 import pytest
 
 from connectors.envelopes import ReadingSettings
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import MOST_LINES, MOST_SECONDS, Joiner
+from connectors.envelopes.late import LateRecord
 from connectors.records import Message
 from stream_processors.detection import reading
 from stream_processors.detection.reading import LineReader
@@ -200,3 +202,35 @@ def test_a_joiner_without_traces_and_partial_lines_remembers_nothing():
     reader = added(*TRACE)
     assert read_all(reader)
     assert (joiner.first, joiner.until) == (None, None)
+
+
+class TestManyAtOnce:
+    VALUES: ClassVar[list[str]] = [
+        '{"log":"half of ","stream":"stdout","time":"2026-11-25T10:00:00Z","attrs":{"tag":"a"}}',
+        '{"n":1,"level":"error","time":"2026-11-25T10:00:00Z"}',
+        "2026-11-25T10:00:00.000000000Z stdout P one ",
+        "2026-11-25T10:00:00.000000000Z stdout F line",
+        "#Fields: date time cs-method sc-status",
+        "2026-11-25 10:00:00 GET 200",
+        "java.lang.IllegalStateException: closed",
+        "\tat com.example.A.b(A.java:7)",
+        '{"log":"java.lang.IllegalStateException: closed\\n","stream":"stderr","time":"2026-11-25T10:00:00Z"}',
+        '{"log":"\\tat com.example.A.b(A.java:7)\\n","stream":"stderr","time":"2026-11-25T10:00:01Z"}',
+        "",
+    ]
+
+    @pytest.mark.parametrize("settings", [ReadingSettings(), JOIN])
+    def test_they_become_the_lines_that_each_by_itself_becomes(self, monkeypatch, settings):
+        sent = messages(*self.VALUES * 10)
+        steps = []
+        for few in (1, len(sent) + 1):
+            monkeypatch.setattr(reading, "FEW", few)
+            reader = LineReader(settings)
+            reader.add(sent, end=len(sent))
+            reader.close()
+            steps.append(read_all(reader, 25))
+        assert [(step.end, step.lines, step.joined, step.failed) for step in steps[0]] == [
+            (step.end, step.lines, step.joined, step.failed) for step in steps[1]
+        ]
+        assert any(isinstance(line.record, LateRecord) for step in steps[0] for line in step.lines)
+        assert not any(isinstance(line.record, LateRecord) for step in steps[1] for line in step.lines)

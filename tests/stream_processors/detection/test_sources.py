@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +10,10 @@ from connectors.memory import MemoryStore
 from connectors.records import SERVICE, Record
 from connectors.store import Stored
 from stream_processors.detection.partition import PartitionDetector
-from stream_processors.detection.refinement import Refinement
 from stream_processors.detection.seats import RARE
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
-from tests.fakes import TrigramEmbedder, make_line
+from tests.fakes import TrigramEmbedder, batch_of, make_line
 from tests.stream_processors.detection.test_partition import OUTLIER, crowd
 
 EMBEDDER = TrigramEmbedder()
@@ -38,10 +36,6 @@ def lines_of(services, texts=None, *, first: int = 0):
     return lines
 
 
-def vectors_of(lines) -> np.ndarray:
-    return EMBEDDER.embed([line.record.text for line in lines])
-
-
 class Partition:
     """A partition as a worker runs it: steps into a store, and restarts from it."""
 
@@ -60,7 +54,7 @@ class Partition:
         for start in range(0, len(lines), self.batch):
             part = lines[start : start + self.batch]
             changes = self.step(part[-1].offset + 1, now)
-            self.sources.process(part, vectors_of(part), changes)
+            self.sources.process(batch_of(part), changes)
             if self.sources.snapshot_due(self.every):
                 self.sources.snapshot(changes.end, changes, reader=b"of the reader")
             self.apply(changes)
@@ -86,7 +80,7 @@ class Partition:
         again = [line for line in lines if at <= line.offset < stored.applied]
         for start in range(0, len(again), batch):
             part = again[start : start + batch]
-            self.sources.relearn(part, vectors_of(part))
+            self.sources.relearn(batch_of(part))
         return at
 
     def flagged(self) -> list[tuple[str, int]]:
@@ -105,8 +99,8 @@ def test_a_topic_that_is_one_source_is_what_its_detector_finds():
     lines = lines_of(["a", "b"] * 100, [*crowd(199), OUTLIER])
     alone = PartitionDetector("logs", 0, EMBEDDER.dim, DetectionSettings(**OPTIONS), model="m1")
     expected, found = (Changes("logs", 0, None, 200) for _ in range(2))
-    alone.process(lines, vectors_of(lines), expected)
-    make("topic").process(lines, vectors_of(lines), found)
+    alone.process(batch_of(lines), expected)
+    make("topic").process(batch_of(lines), found)
     assert found == expected
     assert found.lines == found.all_lines == 200
 
@@ -115,17 +109,17 @@ def test_each_source_has_a_detector_patterns_and_windows_of_its_own():
     services = ["a", "b", "a", None] * 50
     lines = lines_of(services)
     changes = Changes("logs", 0, None, 200)
-    make().process(lines, vectors_of(lines), changes)
+    make().process(batch_of(lines), changes)
     assert (changes.lines, changes.all_lines) == (0, 200)
     assert {name: part.lines for name, part in changes.parts.items()} == {"a": 100, "b": 50, "-none": 50}
     alone = PartitionDetector("logs/a", 0, EMBEDDER.dim, DetectionSettings(**OPTIONS), model="m1")
     own = [line for line, service in zip(lines, services, strict=True) if service == "a"]
     expected = Changes("logs/a", 0, None, 200)
-    alone.process(own, vectors_of(own), expected)
+    alone.process(batch_of(own), expected)
     found = changes.parts["a"]
-    assert (found.anomalies, found.patterns, found.windows) == (
+    assert (found.anomalies, found.templates, found.windows) == (
         expected.anomalies,
-        expected.patterns,
+        expected.templates,
         expected.windows,
     )
     assert changes.parts["b"].warmup == Warmup(50, 64, least=32)
@@ -337,27 +331,5 @@ def test_a_source_that_the_store_forgot_begins_anew():
     sources.restore(replace(stored, sources={"a": stored.sources["a"]}))
     changes = Changes("logs", 0, 200, 300)
     more = lines_of(["a", "b"] * 50, first=200)
-    sources.process(more, vectors_of(more), changes)
+    sources.process(batch_of(more), changes)
     assert (changes.parts["a"].warmup, changes.parts["b"].warming_up) == (None, 50)
-
-
-def test_better_vectors_are_asked_for_by_the_place_in_the_whole_batch():
-    sources = make(warmup=32)
-    lines = lines_of(["a", "b"] * 100, [*crowd(199), OUTLIER])
-    vectors, asked = vectors_of(lines), Counter()
-
-    def better(rows):
-        asked.update(rows.tolist())
-        return vectors[rows]
-
-    sources.process(lines[:100], vectors[:100], Changes("logs", 0, None, 100))
-    again = Changes("logs", 0, 100, 200)
-    sources.process(lines[100:], vectors[100:], again, Refinement(1, lambda rows: better(rows + 100)))
-    assert asked[199] == 1
-    assert all(row % 2 == 1 or "a" in again.parts for row in asked)
-
-
-def test_another_number_of_vectors_is_refused():
-    lines = lines_of(["a"] * 3)
-    with pytest.raises(ValueError, match="3 lines but 2 vectors"):
-        make().process(lines, vectors_of(lines)[:2], Changes("logs", 0, None, 3))

@@ -17,13 +17,18 @@ from stream_processors.detection.windows import (
     WindowSampler,
     merge,
 )
-from tests.fakes import unit
+from tests.fakes import batch_with, unit
 
 DIM = 3
 
 
 def vectors_of(rows: int, *, seed: int = 0) -> np.ndarray:
     return unit(np.random.default_rng(seed).normal(size=(rows, DIM)))
+
+
+def add(sampler, times, vectors, texts, places) -> list[WindowPart]:
+    """The parts that changed with lines of vectors of their own."""
+    return sampler.add(batch_with(vectors, times, texts, places), texts.__getitem__)
 
 
 class Kept:
@@ -43,8 +48,7 @@ class Kept:
         vectors = vectors_of(len(timestamps), seed=first) if vectors is None else vectors
         texts = [f"line {n}" for n in offsets]
         places = [(offset, 0) for offset in offsets]
-        times = np.array(timestamps, dtype=np.float64)
-        return self.take(self.sampler.add(times, vectors, texts.__getitem__, places))
+        return self.take(add(self.sampler, timestamps, vectors, texts, places))
 
     def take(self, changed: list[WindowPart]) -> list[int]:
         for part in changed:
@@ -107,9 +111,9 @@ def test_one_batch_is_cut_to_the_max_min_choice():
 
 
 def test_texts_stay_with_their_offsets_and_are_cut():
-    (part,) = WindowSampler(DIM, seconds=60, k=5).add(
-        np.zeros(2), np.eye(2, DIM, dtype=np.float32), ["short", "x" * 10_000].__getitem__, [(7, 0), (7, 4)]
-    )
+    texts, places = ["short", "x" * 10_000], [(7, 0), (7, 4)]
+    sampler = WindowSampler(DIM, seconds=60, k=5)
+    (part,) = add(sampler, [0.0, 0.0], np.eye(2, DIM, dtype=np.float32), texts, places)
     assert dict(zip(part.places, part.texts, strict=True)) == {(7, 0): "short", (7, 4): "x" * TEXT_CHARACTERS}
 
 
@@ -260,12 +264,8 @@ def test_merged_partitions_keep_a_constant_factor_of_the_best_choice_of_all_line
     parts = []
     for partition, rows in enumerate(np.split(np.arange(12), [split])):
         sampler = WindowSampler(DIM, seconds=1_000, k=k, partition=partition)
-        parts += sampler.add(
-            np.zeros(len(rows)),
-            vectors[rows],
-            [str(row) for row in rows].__getitem__,
-            [(row, 0) for row in rows.tolist()],
-        )
+        texts, places = [str(row) for row in rows], [(row, 0) for row in rows.tolist()]
+        parts += add(sampler, [0.0] * len(rows), vectors[rows], texts, places)
     sample = merge(parts, k)
     chosen = vectors[[offset for _, offset, _, _ in sample.lines]]
     optimum = max(smallest_distance(vectors[list(choice)]) for choice in combinations(range(12), k))
@@ -289,8 +289,8 @@ def test_a_merge_counts_all_partitions_and_says_where_each_line_is():
 def test_a_merge_starts_at_the_line_nearest_the_centre_of_all_lines():
     crowd, stranger = WindowSampler(2, k=3), WindowSampler(2, k=3, partition=1)
     east = np.tile(np.array([[1, 0]], dtype=np.float32), (50, 1))
-    parts = crowd.add(np.zeros(50), east, lambda _: "crowd", [(n, 0) for n in range(50)])
-    parts += stranger.add(np.zeros(1), np.array([[0, 1]], dtype=np.float32), lambda _: "stranger", [(0, 0)])
+    parts = add(crowd, [0.0] * 50, east, ["crowd"] * 50, [(n, 0) for n in range(50)])
+    parts += add(stranger, [0.0], np.array([[0, 1]], dtype=np.float32), ["stranger"], [(0, 0)])
     sample = merge(parts[::-1], 2)
     assert [text for *_, text in sample.lines] == ["crowd", "stranger"]
 
@@ -299,9 +299,7 @@ def test_equal_lines_of_two_partitions_are_sampled_once():
     parts = []
     for partition in range(2):
         sampler = WindowSampler(DIM, k=3, partition=partition)
-        parts += sampler.add(
-            np.zeros(1), np.eye(1, DIM, dtype=np.float32), ["the same"].__getitem__, [(partition, 0)]
-        )
+        parts += add(sampler, [0.0], np.eye(1, DIM, dtype=np.float32), ["the same"], [(partition, 0)])
     assert len(merge(parts, 3).lines) == 1
 
 
@@ -330,8 +328,18 @@ def test_a_long_message_that_comes_back_to_a_window_loses_no_line_of_it():
     for part in range(3):
         times = np.arange(0.0, 600.0, 60.0)
         places = [(7, 10 * part + n) for n in range(10)]
-        for found in sampler.add(times, vectors_of(10), lambda _: "line", places):
+        for found in add(sampler, times, vectors_of(10), ["line"] * 10, places):
             kept[found.start, found.opened] = found
     assert sum(found.count for found in kept.values()) == 30
-    sampler.add(np.array([0.0]), vectors_of(1), lambda _: "line", [(8, 0)])
+    add(sampler, [0.0], vectors_of(1), ["line"], [(8, 0)])
     assert len(sampler._open) == OPEN_WINDOWS
+
+
+def test_a_text_is_a_candidate_of_a_window_once():
+    asked = []
+    sampler = WindowSampler(DIM, seconds=60, k=2)
+    for first in (0, 2):
+        batch = batch_with(vectors_of(2), [0.0, 0.0], ["a", "b"], [(first, 0), (first + 1, 0)])
+        (part,) = sampler.add(batch, lambda place: asked.append(place) or "shown")
+    assert (part.count, len(asked)) == (4, 2)
+    assert part.places == ((0, 0), (1, 0)) or part.places == ((1, 0), (0, 0))

@@ -14,7 +14,7 @@ import zstandard
 
 import trainer.evaluation.evaluate
 from trainer.data.corpus import CorpusError
-from trainer.evaluation.evaluate import Unigram, evaluate, evaluate_lines, load_test_lines, number_masked
+from trainer.evaluation.evaluate import Unigram, evaluate, evaluate_lines, load_test_lines
 from trainer.evaluation.results import COLUMNS, append_rows, markdown_table
 from trainer.pretraining.masking import IGNORED
 from trainer.stages.manifest import StageError
@@ -212,11 +212,6 @@ def test_models_stand_below_each_other_as_in_table_2(tmp_path):
     assert "| m 2 | 2,000,000 | 2.0 | 50.0% | - | - |" in whole
     assert "| m 1 | 1,000 | 7.0 | 50.0% | - | - |" in unseen
     assert "m 2" not in unseen
-
-
-def test_lines_that_differ_in_numbers_only_are_one_form():
-    assert number_masked("port 80 of 10.0.0.1") == number_masked("port 65535 of 192.168.100.250")
-    assert number_masked("port 80") != number_masked("porta 80")
 
 
 def test_lines_of_plain_and_packed_jsonl_are_read_whole(tmp_path, lines):

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
 
-from stream_processors.detection.detectors.forest import FlatTrees, OnlineIsolationForest
+from stream_processors.detection.detectors.forest import OnlineIsolationForest
 
 WIDTH = 4
 
@@ -20,36 +19,18 @@ def grown(rows: np.ndarray, **options) -> OnlineIsolationForest:
     return forest
 
 
-def flat_scores(forest: IsolationForest, rows: np.ndarray) -> np.ndarray:
-    return np.exp2(-FlatTrees(forest).mean_path_length(rows))
+@pytest.fixture
+def growths(monkeypatch) -> list[int]:
+    """How many trees were grown, one entry each time."""
+    grown: list[int] = []
+    plain = OnlineIsolationForest._grow
 
+    def counted(self, trees: int) -> None:
+        grown.append(trees)
+        plain(self, trees)
 
-@pytest.mark.parametrize("sample", [2, 3, 64, 256])
-def test_flattened_trees_score_as_scikit_learn_does(sample):
-    rows = crowd(600)
-    forest = IsolationForest(n_estimators=20, max_samples=sample, random_state=1).fit(rows)
-    asked = np.concatenate([rows[:200], crowd(50, centre=8.0, seed=1)])
-    np.testing.assert_allclose(flat_scores(forest, asked), -forest.score_samples(asked), atol=1e-6)
-
-
-def test_neighbouring_float32_values_fall_on_the_side_scikit_learn_puts_them():
-    value = np.float32(3.0)
-    steps = [value]
-    for _ in range(3):
-        steps.append(np.nextafter(steps[-1], np.float32(np.inf)))
-    rows = np.random.default_rng(0).choice(np.array(steps), size=(400, WIDTH))
-    forest = IsolationForest(n_estimators=50, max_samples=256, random_state=2).fit(rows)
-    np.testing.assert_allclose(flat_scores(forest, rows), -forest.score_samples(rows), atol=1e-6)
-
-
-def test_the_online_score_is_scikit_learns_while_nothing_was_forgotten():
-    rows = crowd(500)
-    forest = OnlineIsolationForest(WIDTH, trees=30, warmup=500, reservoir=1_000, refit_every=500, seed=3)
-    forest.learn(rows)
-    seed = int(np.random.default_rng(3).integers(2**31))
-    reference = IsolationForest(n_estimators=30, max_samples=256, random_state=seed).fit(rows)
-    asked = crowd(2_500, seed=9)  # more rows than are walked together
-    np.testing.assert_allclose(forest.score(asked), -reference.score_samples(asked), atol=1e-6)
+    monkeypatch.setattr(OnlineIsolationForest, "_grow", counted)
+    return grown
 
 
 def test_an_outlier_scores_higher_than_the_whole_crowd():
@@ -137,11 +118,15 @@ def test_the_reservoir_is_bounded_and_prefers_the_recent():
     assert (kept == 1).all(axis=1).mean() > 0.9
 
 
-def test_the_number_of_trees_stays_the_same():
+def test_a_tenth_of_the_trees_is_grown_anew_every_so_many_rows(growths):
     forest = grown(crowd(500), trees=20, refit_every=50)
-    for seed in range(15):
-        forest.learn(crowd(50, seed=seed))
-    assert len(forest._flat.depth) == 20
+    growths.clear()
+    forest.learn(crowd(49))
+    assert growths == []
+    forest.learn(crowd(1))
+    assert growths == [2]
+    forest.learn(crowd(500))
+    assert growths == [2] * 11
 
 
 def test_a_restored_forest_scores_like_the_saved_one():
@@ -156,18 +141,13 @@ def test_a_restored_forest_scores_like_the_saved_one():
     assert set(np.argsort(restored.score(asked))[-5:]) == set(range(300, 305))
 
 
-@pytest.fixture
-def growths(monkeypatch) -> list[int]:
-    """How many trees were grown, one entry each time."""
-    grown: list[int] = []
-    plain = OnlineIsolationForest._grow
-
-    def counted(self, trees: int) -> FlatTrees:
-        grown.append(trees)
-        return plain(self, trees)
-
-    monkeypatch.setattr(OnlineIsolationForest, "_grow", counted)
-    return grown
+def test_a_restored_forest_scores_exactly_as_the_saved_one_when_it_had_grown_all_its_trees_at_once():
+    saved = OnlineIsolationForest(WIDTH, warmup=500, blur=0.02, one_sided=True)
+    saved.learn(crowd(500))
+    restored = OnlineIsolationForest(WIDTH, warmup=500, blur=0.02, one_sided=True)
+    restored.restore(saved.state())
+    asked = crowd(300, seed=2)
+    np.testing.assert_array_equal(restored.score(asked), saved.score(asked))
 
 
 @pytest.mark.parametrize("use", ["score", "learn"])
