@@ -11,12 +11,12 @@ from threadpoolctl import threadpool_limits
 from stream_processors.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from stream_processors.detection.batch import Matching
     from connectors.records import Record
     from connectors.redis import RedisStore
     from encoder_core import Bundle, Encoder
     from encoder_core.cascade import Cascade
     from encoder_core.templates import Templates
+    from stream_processors.detection.batch import Matching
 
 
 def limit_blas() -> None:
