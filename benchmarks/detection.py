@@ -1,9 +1,8 @@
 """How well planted attack lines are found: our detector against plain forests, our encoder against other vectors.
 
 Every method sees the same lines of the scenario generator, in order, and scores each with what it learnt from the
-lines before (plain forests: refit every 500 lines on the last 4,096). Choices during development, the pattern
-thresholds below among them, were made on seeds 101 to 103 (``--seeds 101 102 103 --thresholds``); the defaults are
-other seeds. Run: python -m benchmarks.detection
+lines before (plain forests: refit every 500 lines on the last 4,096). Choices during development were made on other
+seeds than the defaults. Run: python -m benchmarks.detection
 """
 
 from __future__ import annotations
@@ -26,7 +25,10 @@ from connectors.formats import parse
 from connectors.records import Line
 from encoder_core import Encoder, static_bundle_path
 from encoder_core.cascade import Cascade
+from encoder_core.encoder import Embedded
+from encoder_core.templates import Templates
 from stream_processors.demo.scenario import LabelledLine, scenario
+from stream_processors.detection.matching import match_record
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.settings import DetectionSettings
@@ -39,9 +41,6 @@ WARMUP = 512
 MAX_TOKENS = 128
 TOP = 20
 OURS, STATIC, CASCADE = "SecEncoder", "SecEncoder static", "SecEncoder cascade"
-THRESHOLDS = {OURS: 0.95, STATIC: 0.95, "MiniLM": 0.8, "TF-IDF": 0.9}
-"""Pattern threshold by kind of vector: the workers' default for ours, for the others the best on development seeds."""
-GRID = (0.6, 0.7, 0.8, 0.9, 0.95, 0.97)
 RESULTS = Path(__file__).parent / "results" / "detection.csv"
 Rows = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -58,13 +57,27 @@ def plain_forest(rows: Rows) -> Scores:
     return scores
 
 
-def streaming_detector(lines: Sequence[Line], vectors: Rows, threshold: float) -> Scores:
-    """Scores of the detector that workers run."""
-    settings = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP, pattern_threshold=threshold)
-    detector = PartitionDetector("bench", 0, vectors.shape[1], settings)
+class Given:
+    """An embedder that has the vectors of all texts already."""
+
+    def __init__(self, texts: Sequence[str], vectors: Rows) -> None:
+        self._vectors = dict(zip(texts, vectors, strict=True))
+        self.dim = vectors.shape[1]
+
+    def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
+        return Embedded(np.stack([self._vectors[line] for line in lines]), np.zeros(len(lines), dtype=bool))
+
+
+def streaming_detector(lines: Sequence[Line], texts: Sequence[str], vectors: Rows) -> Scores:
+    """Scores of the detector that workers run, with the vectors of each line's template."""
+    settings = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
+    detector, pipeline = (
+        PartitionDetector("bench", 0, vectors.shape[1], settings),
+        Pipeline(Given(texts, vectors)),
+    )
     changes = Changes("bench", 0, None, len(lines))
     for start in range(0, len(lines), BATCH_LINES):
-        detector.process(lines[start : start + BATCH_LINES], vectors[start : start + BATCH_LINES], changes)
+        pipeline.process(lines[start : start + BATCH_LINES], detector, changes)
     scores = np.zeros(len(lines))
     for anomaly in changes.anomalies:
         scores[anomaly.offset] = anomaly.score
@@ -76,9 +89,9 @@ def cascade_detector(lines: Sequence[Line], full: Encoder) -> tuple[Scores, floa
     all_scores = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
     static = Encoder.from_path(static_bundle_path(), max_tokens=MAX_TOKENS)
     full = Encoder(full.bundle, max_tokens=MAX_TOKENS)
-    usual, rate = EncoderSettings(), DetectionSettings.model_fields["alert_rate"].default
-    band = usual.cascade_band * rate / all_scores.alert_rate
-    pipeline = Pipeline(Cascade(static, full, similarity=usual.cascade_similarity, band=band))
+    usual = EncoderSettings()
+    cascade = Cascade(static, full, similarity=usual.cascade_similarity, band=usual.cascade_band)
+    pipeline = Pipeline(cascade)
     detector = PartitionDetector("bench", 0, full.dim, all_scores)
     changes = Changes("bench", 0, None, len(lines))
     for start in range(0, len(lines), BATCH_LINES):
@@ -149,16 +162,13 @@ def measure(scores: Scores, labelled: Sequence[LabelledLine]) -> dict[str, float
     }
 
 
-def methods(lines: Sequence[Line], vectors: dict[str, Rows], grid: bool) -> dict[str, Scores]:
-    """Scores by method; with ``grid`` the detector at every pattern threshold."""
+def methods(lines: Sequence[Line], texts: Sequence[str], vectors: dict[str, Rows]) -> dict[str, Scores]:
+    """Scores by method; texts and vectors are those of each line's template."""
     found = {}
     for kind, rows in vectors.items():
-        for threshold in GRID if grid else (THRESHOLDS[kind],):
-            name = f"our detector, {kind}" + (f" at {threshold}" if grid else "")
-            found[name] = streaming_detector(lines, rows, threshold)
-    if not grid:
-        found |= {f"plain forest, {kind}": plain_forest(rows) for kind, rows in vectors.items()}
-        found["plain forest, label codes"] = plain_forest(label_codes(lines))
+        found[f"our detector, {kind}"] = streaming_detector(lines, texts, rows)
+        found[f"plain forest, {kind}"] = plain_forest(rows)
+    found["plain forest, label codes"] = plain_forest(label_codes(lines))
     return found
 
 
@@ -166,16 +176,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-    parser.add_argument("--thresholds", action="store_true", help="try pattern thresholds; writes no file")
+    parser.add_argument("--dry", action="store_true", help="write no file")
     options = parser.parse_args(arguments)
-    vectors = Vectors()
+    vectors, templates = Vectors(), Templates()
     found: dict[str, list[dict[str, float]]] = {}
     for seed in options.seeds:
         labelled = list(scenario(lines=options.lines, seed=seed))
         lines = [Line(n, one.time, parse(one.line.encode())) for n, one in enumerate(labelled)]
-        by_kind = vectors.of([line.record.text for line in lines])
-        scored = methods(lines, by_kind, options.thresholds)
-        if vectors.static is not None and not options.thresholds:
+        texts = [match_record(line.record, templates).template for line in lines]
+        scored = methods(lines, texts, vectors.of(texts))
+        if vectors.static is not None:
             scored[f"our detector, {CASCADE}"], share = cascade_detector(lines, vectors.encoder)
             print(
                 f"seed {seed}: the cascade's full encoder computed {share:.1%} of the lines", file=sys.stderr
@@ -193,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, mean in means.items():
         ap, auc, planted, steps = mean.values()
         print(f"| {name} | {ap:.3f} | {auc:.3f} | {planted:.1f} | {steps:.1f} |")
-    if not options.thresholds:
+    if not options.dry:
         write_csv(means, vectors.encoder.bundle.version, options.seeds, options.lines)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from benchmarks.detection import BATCH_LINES, LINES, MAX_TOKENS, THRESHOLDS, WARMUP
+from benchmarks.detection import BATCH_LINES, LINES, MAX_TOKENS, WARMUP
 from connectors.envelopes import Reader, ReadingSettings
 from connectors.findings import Changes
 from connectors.records import Line, Record
@@ -28,6 +28,7 @@ from encoder_core.tokenizer import Tokenizer
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.demo.scenario.envelopes import ENVELOPES, Message, wrap
 from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.settings import DetectionSettings
 
 SEEDS = (1, 2, 3)
@@ -61,15 +62,13 @@ class Bench:
 
     def detect(self, records: Sequence[Record], times: Sequence[float]) -> tuple[np.ndarray, list[str]]:
         """Every record's score and pattern."""
-        settings = DetectionSettings(
-            alert_rate=1 - 1e-9, warmup=WARMUP, pattern_threshold=THRESHOLDS["SecEncoder"]
-        )
+        settings = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
         detector = PartitionDetector("bench", 0, self.encoder.dim, settings)
         changes = Changes("bench", 0, None, len(records))
         lines = [Line(n, time, record) for n, (time, record) in enumerate(zip(times, records, strict=True))]
+        pipeline = Pipeline(self.encoder)
         for start in range(0, len(lines), BATCH_LINES):
-            part = lines[start : start + BATCH_LINES]
-            detector.process(part, self.encoder.embed([line.record.text for line in part]), changes)
+            pipeline.process(lines[start : start + BATCH_LINES], detector, changes)
         detector.finish(changes)
         scores, patterns = np.zeros(len(lines)), [""] * len(lines)
         for anomaly in changes.anomalies:

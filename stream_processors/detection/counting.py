@@ -10,6 +10,7 @@ Both tables are sets of ``WAYS`` places, chosen by the hash; in a full one what 
 from __future__ import annotations
 
 from math import exp
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -115,7 +116,7 @@ def count_in(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, line: i
 
 
 @njit(cache=True, nogil=True)
-def next_line(group: NDArray, fresh: int) -> None:
+def next_line(group: Any, fresh: int) -> None:
     """Counts a line of a group, of which so many values were new."""
     group.total = (group.total + 1.0) * FADE
     group.fresh = (group.fresh + fresh) * FADE

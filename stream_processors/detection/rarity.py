@@ -24,7 +24,7 @@ def count_patterns(
 class PatternCounts:
     """Lines by pattern, at most ``limit`` of them: those unused for longest are forgotten."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = 1_000) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
         self._limit = limit

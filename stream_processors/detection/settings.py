@@ -7,7 +7,7 @@ from typing_extensions import Self
 
 
 class DetectionSettings(BaseModel):
-    """What counts as unusual, as one pattern, and as one window."""
+    """What counts as unusual, and as one window."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,14 +24,11 @@ class DetectionSettings(BaseModel):
         description="Seconds from its first line after which a warm-up ends with fewer",
     )
     refit_every: int = Field(512, ge=16, description="Lines between renewals of a tenth of the trees")
-    pattern_threshold: float = Field(
-        0.95, ge=-1, le=1, description="Cosine from which a line joins a pattern"
-    )
     pattern_limit: int = Field(
         1_000,
         ge=1,
         le=100_000,
-        description="Patterns that a partition remembers; the store keeps retention.patterns",
+        description="Patterns that a partition remembers; the store keeps retention.templates",
     )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -115,7 +116,7 @@ def word_surprises(
 def known_words(
     entries: NDArray,
     taken: NDArray[np.int64],
-    own: NDArray,
+    own: Any,
     kind: np.uint64,
     lists: tuple[NDArray[np.uint64], NDArray[np.uint64]],
     now: int,

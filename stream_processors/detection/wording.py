@@ -17,7 +17,7 @@ MOST_WORDS = 256
 
 
 @njit(cache=True, nogil=True)
-def _is_part(byte: np.uint8) -> bool:
+def _is_part(byte: int) -> bool:
     """Whether a byte is part of a word: letters, digits, all beyond ASCII, and ``_ . -``."""
     return (
         (97 <= byte <= 122) or (65 <= byte <= 90) or (48 <= byte <= 57) or byte >= 128 or byte in (45, 46, 95)

@@ -196,45 +196,6 @@ def processed(
     return done
 
 
-def test_of_known_lines_those_near_an_alert_reach_the_full_encoder_and_few_others(make, detector):
-    """The odd line is near enough to a leader to be known, but its words are new: its score is high."""
-    odd = KINDS[1].format("666 exfil")
-    cascade = make(similarity=0.6, band=1)
-    changes = processed(Pipeline(cascade), detector, [*crowd(424), odd, *crowd(25)])
-    assert odd in cascade.full.given
-    assert odd in [anomaly.text for anomaly in changes[-1].anomalies]
-    assert len(cascade.full.given) < 45
-
-
-def test_a_wider_band_lets_more_lines_reach_the_full_encoder(make):
-    reached = []
-    for band in (1, 4, 16):
-        cascade = make(similarity=0.6, band=band)
-        detection = DetectionSettings(warmup=64, reservoir=512, trees=20, alert_rate=0.01)
-        processed(Pipeline(cascade), PartitionDetector("logs", 0, 64, detection), crowd(400))
-        reached.append(len(cascade.full.given))
-    assert reached == sorted(reached)
-    assert reached[0] < reached[2]
-
-
-def test_a_line_that_only_the_full_encoder_can_not_take_keeps_the_vector_of_its_kind(make, detector):
-    cascade, odd = make(similarity=0.6), KINDS[1].format("666 exfil")
-    pipeline = Pipeline(cascade)
-    processed(pipeline, detector, crowd(400))
-    embed = cascade.full.embed
-
-    def choking(lines):
-        if odd in lines:
-            raise RuntimeError("choked")
-        return embed(lines)
-
-    cascade.full.embed = choking
-    lines = make_lines([*crowd(10), odd], first=400)
-    changes = changes_of(lines, expected=400)
-    assert pipeline.process(lines, detector, changes) == []
-    assert (changes.lines, changes.dead_letters) == (11, 0)
-
-
 def test_a_new_line_that_the_full_encoder_can_not_take_is_a_dead_letter(make, detector):
     cascade = make()
     embed = cascade.full.embed

@@ -8,7 +8,7 @@ import pytest
 from connectors.redis import RedisStore
 from encoder_core import Encoder
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
-from stream_processors.detection.patterns import PatternTable
+from stream_processors.detection.rarity import PatternCounts
 from stream_processors.detection.windows import WindowSampler
 from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings, SettingsError, known_names, load_settings, section_fields
@@ -205,7 +205,7 @@ def test_a_name_like_nothing_known_is_still_named():
         ("encoder.input", "lines"),
         ("encoder.cascade_similarity", "2"),
         ("encoder.cascade_band", "0.5"),
-        ("retention.patterns", "0"),
+        ("retention.templates", "0"),
         ("kafka.bootstrap_servers", "nowhere"),
         ("kafka.security_protocol", "TLS"),
         ("redis.url", f"http://:{SECRET}@localhost"),
@@ -290,7 +290,7 @@ def test_every_setting_is_described():
     [
         ("encoder", Encoder.__init__, {}),
         ("detection", OnlineIsolationForest.__init__, {}),
-        ("detection", PatternTable.__init__, {"pattern_threshold": "threshold", "pattern_limit": "limit"}),
+        ("detection", PatternCounts.__init__, {"pattern_limit": "limit"}),
         ("detection", WindowSampler.__init__, {"window_seconds": "seconds", "window_lines": "k"}),
         ("health", Watchdog.__init__, {}),
         ("redis", RedisStore.__init__, {}),

@@ -10,7 +10,7 @@ from stream_processors.delivery.batches import Partition
 from stream_processors.detection.reading import LineReader
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
-from tests.fakes import TrigramEmbedder, make_lines
+from tests.fakes import TrigramEmbedder, batch_of, make_lines
 
 AT = TopicPartition("logs", 0)
 
@@ -20,8 +20,7 @@ def waiting_since(began: float, *, applied: int | None, position: int) -> Partit
     embedder = TrigramEmbedder()
     detector = Sources("logs", 0, embedder.dim, DetectionSettings(warmup_seconds=60))
     lines = make_lines([f"line {n}" for n in range(40)])
-    vectors = embedder.embed([line.record.text for line in lines])
-    detector.process(lines, vectors, Changes("logs", 0, None, 40, now=began))
+    detector.process(batch_of(lines, embedder), Changes("logs", 0, None, 40, now=began))
     return Partition(AT, detector, applied, position=position, reader=LineReader(start=position))
 
 

@@ -23,10 +23,14 @@ BAD = "a line that detection can't take"
 class FailingDetector(PartitionDetector):
     """Raises for one text."""
 
-    def process(self, lines, vectors, changes, refinement=None) -> None:
-        if any(line.record.text == BAD for line in lines):
+    def process(self, batch, changes, **options) -> None:
+        if BAD in texts_of(batch):
             raise ZeroDivisionError("in detection")
-        super().process(lines, vectors, changes, refinement)
+        super().process(batch, changes, **options)
+
+
+def texts_of(batch) -> list[str]:
+    return [batch.line(place).record.text for place in range(len(batch))]
 
 
 def new_detector(at: TopicPartition, kind: type[PartitionDetector] = PartitionDetector) -> PartitionDetector:
@@ -137,10 +141,10 @@ def test_lines_that_are_learnt_again_leave_out_what_detection_cannot_take(embedd
     learnt: list[str] = []
 
     class Noting(PartitionDetector):
-        def relearn(self, lines, vectors, refinement=None, **options) -> None:
-            if any(line.record.text == BAD for line in lines):
+        def relearn(self, batch, **options) -> None:
+            if BAD in texts_of(batch):
                 raise ZeroDivisionError
-            learnt.extend(line.record.text for line in lines)
+            learnt.extend(texts_of(batch))
 
     Pipeline(embedder).relearn(make_lines(["one", BAD, "two"]), new_detector(AT, Noting))
     assert learnt == ["one", "two"]

@@ -63,11 +63,11 @@ def anomalies_of(batches: list[Changes]):
     return [anomaly for changes in batches for anomaly in changes.anomalies]
 
 
-def pattern_counts(batches: list[Changes]) -> Counter:
+def template_counts(batches: list[Changes]) -> Counter:
     counts: Counter = Counter()
     for changes in batches:
-        for pattern in changes.patterns:
-            counts[pattern.id] += pattern.count
+        for template in changes.templates:
+            counts[template.id] += template.count
     return counts
 
 
@@ -110,40 +110,27 @@ def test_every_line_of_a_batch_is_scored_once(make, process):
     assert sorted(offsets)[:64] == list(range(64))  # at this rate every warm-up line is reported
 
 
-def test_every_line_is_counted_in_exactly_one_pattern(make, process):
+def test_every_line_is_counted_in_exactly_one_template(make, process):
     batches = process(make(), make_lines(crowd(333)), batch=20)
-    counts = pattern_counts(batches)
+    counts = template_counts(batches)
     assert sum(counts.values()) == sum(changes.lines for changes in batches) == 333
     assert len(counts) == len(KINDS)
 
 
-def test_counts_stay_with_their_pattern_when_the_table_is_too_small(make, process):
-    texts = ["aaaa bbbb cccc", "zzzz yyyy xxxx"] * 20
-    counts = pattern_counts(process(make(pattern_limit=1), make_lines(texts), batch=40))
-    assert sorted(counts.values()) == [20, 20]
-
-
-def test_a_pattern_carries_its_founders_vector_also_when_it_is_forgotten_in_its_batch(
-    make, process, embedder
-):
-    (changes,) = process(make(pattern_limit=1), make_lines(["aaaa bbbb cccc", "zzzz yyyy xxxx"]))
-    for pattern in changes.patterns:
-        vector = np.frombuffer(pattern.vector, dtype="<f2").astype(np.float32)
-        assert vector @ embedder.embed([pattern.example])[0] == pytest.approx(1, abs=1e-2)
-
-
-def test_a_pattern_says_when_it_was_seen_its_example_and_its_model(make, process):
+def test_a_template_says_when_it_was_seen_its_example_and_its_model(make, process):
     (changes,) = process(make(), make_lines(crowd(8)))
-    first = changes.patterns[0]
+    first = changes.templates[0]
     assert (first.first_seen, first.last_seen, first.count, first.model) == (0.0, 4.0, 2, "m1")
-    assert first.example == crowd(1)[0]
+    assert (first.example, first.minutes) == (crowd(1)[0], ((0, 2),))
+    assert first.parameters[0].examples == ("100",)
 
 
 def test_an_anomaly_names_the_pattern_of_its_line(make, process):
     texts = [*crowd(200), OUTLIER]
     batches = process(make(), make_lines(texts))
     (outlier,) = [anomaly for anomaly in anomalies_of(batches) if anomaly.text == OUTLIER]
-    assert pattern_counts(batches)[outlier.pattern] == 1
+    (template,) = [t for changes in batches for t in changes.templates if t.example == OUTLIER]
+    assert (template.pattern, template.count) == (outlier.pattern, 1)
 
 
 def test_windows_count_every_line_once(make, process):
@@ -178,7 +165,7 @@ def test_a_batch_without_lines_changes_nothing_and_keeps_those_that_wait(make, p
     process(detector, make_lines(crowd(10)))
     changes = Changes("logs", 0, expected=10, end=12)
     detector.process(batch_of([]), changes)
-    waiting = {"warming_up": 10, "waiting_from": 0, "warmup": Warmup(10, 64, least=32)}
+    waiting = {"warming_up": 10, "waiting_from": 0, "warmup": Warmup(10, 64, least=32), "seen": 0}
     assert changes == Changes("logs", 0, expected=10, end=12, model="m1", **waiting)
 
 
@@ -207,22 +194,22 @@ def test_a_restored_detector_that_relearns_goes_on_like_one_never_interrupted(ma
     varied = [f"{text} ok" for text in crowd(200)]  # near the patterns' founders, but not of their text
     texts = [*crowd(200), "a wholly new kind of thing 1", *varied, OUTLIER, *varied]
     lines = make_lines(texts)
-    whole = make(pattern_threshold=0.8)
+    whole = make()
     process(whole, lines[:200])
     snapshot = whole.snapshot(200)
     process(whole, lines[200:400])
     expected = process(whole, lines[400:])
 
-    restored = make(pattern_threshold=0.8)
+    restored = make()
     assert restored.restore(snapshot) == 200
     assert restored.warm
     for start in range(200, 400, 50):
         part = lines[start : start + 50]
         restored.relearn(batch_of(part, embedder))
     found = process(restored, lines[400:])
-    assert pattern_counts(found) == pattern_counts(expected)
-    assert [[p.id for p in changes.patterns] for changes in found] == [
-        [p.id for p in changes.patterns] for changes in expected
+    assert template_counts(found) == template_counts(expected)
+    assert [[p.id for p in changes.templates] for changes in found] == [
+        [p.id for p in changes.templates] for changes in expected
     ]
     for batches in (found, expected):
         assert max(anomalies_of(batches), key=lambda anomaly: anomaly.score).text == OUTLIER
@@ -532,15 +519,17 @@ def test_no_record_makes_detection_raise_or_is_lost(drawn):
     odd = [Line(20 + n, time, record, value=value) for n, (record, time, value) in enumerate(drawn)]
     for part in (odd[: len(odd) // 2], odd[len(odd) // 2 :]):
         detector.process(batch_of(part, embedder), found)
-    assert found.lines == sum(pattern.count for pattern in found.patterns) == 20 + len(odd)
+    assert found.lines == sum(template.count for template in found.templates) == 20 + len(odd)
     latest = {(part.start, part.opened): part.count for part in found.windows}
     assert sum(latest.values()) == found.lines
     for anomaly in found.anomalies:
         assert np.isfinite(anomaly.score)
         anomaly.text.encode()
-    for pattern in found.patterns:
-        pattern.example.encode()
-        assert np.isfinite(np.frombuffer(pattern.vector, "<f2")).all()
+    for template in found.templates:
+        " ".join(
+            [template.text, template.example, *(v for s in template.parameters for v in s.examples)]
+        ).encode()
+        assert np.isfinite(np.frombuffer(template.vector, "<f2")).all()
     for window in found.windows:
         " ".join(window.texts).encode()
         assert np.isfinite(np.frombuffer(window.total, "<f4")).all()

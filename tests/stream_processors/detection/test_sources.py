@@ -117,9 +117,9 @@ def test_each_source_has_a_detector_patterns_and_windows_of_its_own():
     expected = Changes("logs/a", 0, None, 200)
     alone.process(batch_of(own), expected)
     found = changes.parts["a"]
-    assert (found.anomalies, found.patterns, found.windows) == (
+    assert (found.anomalies, found.templates, found.windows) == (
         expected.anomalies,
-        expected.patterns,
+        expected.templates,
         expected.windows,
     )
     assert changes.parts["b"].warmup == Warmup(50, 64, least=32)
