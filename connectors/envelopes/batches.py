@@ -25,7 +25,7 @@ from connectors.envelopes.spans import Spans
 from connectors.envelopes.split import BEGINS
 from connectors.envelopes.unread import Late, Unread
 from connectors.formats.clock import clock_of
-from connectors.formats.json_scan import ESCAPED, REAL
+from connectors.formats.json_bytes import ESCAPED, REAL
 from connectors.formats.times import parse_time
 from connectors.records import INFO
 

@@ -8,7 +8,8 @@ import numpy as np
 import orjson
 
 from connectors.envelopes.planning import Columns
-from connectors.formats.json_scan import ESCAPED, scanned
+from connectors.formats.json_bytes import ESCAPED
+from connectors.formats.json_scan import scanned
 
 
 class Spans:
