@@ -56,6 +56,7 @@ bench: $(VENV)/.bench  ## Measure speed and detection side by side with named al
 	$(BIN)/python -m benchmarks.dedup
 	$(BIN)/python -m benchmarks.tokenizer
 	$(BIN)/python -m benchmarks.parsing
+	$(BIN)/python -m benchmarks.patterns
 	$(BIN)/python -m benchmarks.pretraining
 
 clean:  ## Remove the virtual environment and caches

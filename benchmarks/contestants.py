@@ -79,9 +79,15 @@ class TemplateEncoder:
 
     def __init__(self, **options: int) -> None:
         self._encoder, self._templates = Encoder.from_path(**options), Templates()
+        self._known: dict[int, str] = {}
 
     def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
-        return self._encoder.embed([self._templates.of_text(line).template for line in lines])
+        batch = self._templates.batch(lines)
+        ids, rows, places = np.unique(batch.ids, return_index=True, return_inverse=True)
+        for key, row in zip(ids.tolist(), rows.tolist(), strict=True):
+            if key not in self._known:
+                self._known[key] = batch.text(row)
+        return self._encoder.embed([self._known[key] for key in ids.tolist()])[places]
 
 
 CACHED: dict[str, MakeEncoder] = {

@@ -24,7 +24,8 @@ from pathlib import Path
 from encoder_core import Encoder, default_bundle_path
 from encoder_core.tokenizer import Tokenizer
 from stream_processors.demo.scenario import scenario
-from trainer.data.templates import stream_templates
+from trainer.data.lsh import batches
+from trainer.data.templates import templates_of
 
 RESULTS = Path(__file__).parent / "results" / "memory.csv"
 LIMIT = 12 << 30
@@ -68,7 +69,7 @@ def measure_stream(templates: bool, options: argparse.Namespace) -> dict[str, fl
     encoder = Encoder.from_path(threads=options.threads, max_tokens=512)
     lines = mixed_lines(options.lines)
     if templates:
-        lines = stream_templates(lines)
+        lines = (text for some in batches(lines) for text in templates_of(some))
     loaded, started = rss_mb(), time.perf_counter()
     first = embed_lines(encoder, lines, options.first)
     first_cached = encoder.cache.bytes / 1e6

@@ -169,8 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for envelope in () if options.no_envelopes else ENVELOPES:
             same = _places(in_envelope(log, envelope, templates)) == _places(found["patterns"])
             astray.setdefault(envelope, []).extend([] if same else [log.name])
-    for system, figures in means.items():
-        ga, fga = (mean(column) for column in zip(*figures, strict=True))
+    for system, measured in means.items():
+        ga, fga = (mean(column) for column in zip(*measured, strict=True))
         print(f"{'mean':12} {system:20} GA {ga:.3f}  FGA {fga:.3f}")
         rows.append(("mean", system, *_shown((ga, fga)), "", ""))
     for envelope, names in astray.items():

@@ -106,7 +106,6 @@ class Findings:
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
-    patterns: list[Pattern] = field(default_factory=list)
     templates: list[Template] = field(default_factory=list)
     """One a template that the step has lines of."""
     merges: list[Merge] = field(default_factory=list)
@@ -165,10 +164,8 @@ class SourceStats:
     warming_up: int = 0
     templates: int = 0
     patterns: int = 0
-    forgotten_pattern_lines: int = 0
-    """Lines counted under patterns that were since forgotten: pattern counts and this sum to ``lines``."""
     forgotten_template_lines: int = 0
-    """Lines counted under templates that were since forgotten: template counts and this sum to ``lines``."""
+    """Lines counted under templates that were since forgotten: the counts of templates and this sum to ``lines``."""
     forgotten_source_lines: int = 0
     """Of a topic: lines of sources inside it that were since forgotten."""
     expired: int = 0

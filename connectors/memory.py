@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,7 +44,6 @@ class MemoryStore:
         self._clock = clock
         self._stats: dict[str, SourceStats] = {}
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
-        self._patterns: dict[str, dict[str, Pattern]] = {}
         self._templates: dict[str, SourceTemplates] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._topic_ids: dict[tuple[str, int], str | None] = {}
@@ -144,15 +142,6 @@ class MemoryStore:
 
     def _apply(self, changes: Findings, partition: int) -> SourceApplied:
         source, now = changes.source, self._clock()
-        patterns = self._patterns.setdefault(source, {})
-        for new in changes.patterns:
-            old = patterns.get(new.id)
-            patterns[new.id] = replace(
-                old or new,
-                count=new.count + (old.count if old else 0),
-                first_seen=min(new.first_seen, old.first_seen) if old else new.first_seen,
-                last_seen=max(min(new.last_seen, now), old.last_seen if old else -math.inf),
-            )
         anomalies = self._anomalies.setdefault(source, {})
         for anomaly in changes.anomalies:
             place = anomaly.partition, anomaly.offset, anomaly.index
@@ -202,7 +191,7 @@ class MemoryStore:
             },
             warming_up=sum(count for (name, _), count in self._warming.items() if name == source),
             templates=len(self._of(source).read()),
-            patterns=self._of(source).patterns or len(self._patterns.get(source, {})),
+            patterns=self._of(source).patterns,
             group=self._owners.get(topic_of(source), ("", 0.0))[0],
         )
 
@@ -221,10 +210,8 @@ class MemoryStore:
     def _of(self, source: str) -> SourceTemplates:
         return self._templates.get(source) or SourceTemplates()
 
-    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
-        known = patterns_of(self.templates(source)) or self._patterns.get(source, {}).values()
-        found = [p for p in known if model in (None, p.model)]
-        return sorted(found, key=lambda p: p.count, reverse=True)[:limit]
+    def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
+        return patterns_of(self.templates(source))[:limit]
 
     def windows(
         self, source: str, partition: int | None = None, *, model: str | None = None, limit: int | None = None

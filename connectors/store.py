@@ -61,9 +61,6 @@ class RetentionSettings(BaseModel):
         20_000, ge=1, le=MOST_ENTRIES, description="Window parts kept per source, one a window and partition"
     )
     feed: int = Field(10_000, ge=1, le=MOST_ENTRIES, description="Entries of the live feed, about")
-    patterns: int = Field(
-        2_000, ge=1, le=MOST_ENTRIES, description="Patterns kept per source, the most recently used"
-    )
     templates: int = Field(
         4_096, ge=1, le=MOST_ENTRIES, description="Templates kept per source, the most recently used"
     )
@@ -174,8 +171,8 @@ class Store(Protocol):
     def merges(self, source: str) -> list[Merge]:
         """How patterns merged, latest first."""
 
-    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
-        """Patterns, the most lines first."""
+    def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
+        """The patterns that templates form, the most lines first."""
 
     def windows(
         self, source: str, partition: int | None = None, *, model: str | None = None, limit: int | None = None

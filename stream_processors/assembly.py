@@ -61,10 +61,9 @@ def make_reading(settings: Settings) -> Callable[[Record], str]:
     """What the encoder reads of a record, by ``encoder.input``: its template, or its text."""
     if settings.encoder.input == "line":
         return lambda record: record.text
-    from encoder_core.templates import Templates
     from stream_processors.detection.matching import match_record
 
-    templates = Templates()
+    templates = make_templates(settings)
     return lambda record: match_record(record, templates).template
 
 

@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     repeats = options.repeats or (1 if options.quick else 3)
     with servers() as system:
         results = options.results or (system.folder if options.quick else RESULTS)
-        bench = Bench(system, lines, (50_000, 1_000) if options.quick else (200_000, 5_000))
+        bench = Bench(system, lines, (50_000, 500) if options.quick else (200_000, 2_000))
         for repeat in range(repeats):
             bench.turn(repeat)
         found = {content: bench.stages(content) for content in ("mix", "syslog")}

@@ -1,7 +1,7 @@
 """A worker that does everything but understand its lines: what delivery alone would let through.
 
 Run as ``secencoder worker`` is, with its settings: ``python -m benchmarks.stream.delivery``. Messages are fetched,
-handed to a thread, applied to the store with their offsets and committed; nothing is parsed, embedded, detected or kept.
+handed to a thread, applied to the store with their offsets and committed; nothing is parsed, embedded or kept.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def shares(before: dict[str, int], after: dict[str, int]) -> dict[str, float]:
 def main() -> None:
     path = Path(sys.argv[1])
     threading.Thread(target=watch, args=(path,), daemon=True).start()
-    from stream_processors.cli.__main__ import main as cli
+    from stream_processors.cli import main as cli
 
     sys.argv[1:] = ["worker", "--log-level", "warning"]
     cli()

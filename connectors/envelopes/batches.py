@@ -25,7 +25,7 @@ from connectors.envelopes.spans import Spans
 from connectors.envelopes.split import BEGINS
 from connectors.envelopes.unread import Late, Unread
 from connectors.formats.clock import clock_of
-from connectors.formats.json_scan import ESCAPED, REAL
+from connectors.formats.json_bytes import ESCAPED, REAL
 from connectors.formats.times import parse_time
 from connectors.records import INFO
 
@@ -77,6 +77,8 @@ class BatchReader:
         held: list[tuple[bytes, Place]] = []
         for row, value in enumerate(values):
             if value is None or value[:2] != b'{"':
+                if value and (line := self._reader.line_alone(value)):
+                    self._found[row].append(Unread(line, None, ""))
                 continue
             if self._split is not None and value.startswith(BEGINS):
                 records = self._split.of(value) or ()
@@ -111,7 +113,7 @@ class BatchReader:
         self._alive.append(spans)
         inside, knowns = [], []
         for row, shape in enumerate(spans.shapes):
-            if not shape or (spans.scan.wide[row] and not is_utf8(objects[row])):
+            if not shape or (spans.wide[row] and not is_utf8(objects[row])):
                 continue
             known = memory.shape(shape)
             if known is None:

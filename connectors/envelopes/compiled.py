@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from connectors.formats.json_scan import ESCAPED, KEY, Scan, hashed, hex_digit, mixed
+from connectors.formats.json_bytes import ESCAPED, KEY, hashed, hex_digit, mixed
+from connectors.formats.json_scan import Scan
 
 Array = NDArray[Any]
 

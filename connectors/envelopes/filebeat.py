@@ -46,10 +46,10 @@ class Filebeat:
 
     def passing(self, event: dict[str, Any]) -> Passing | None:
         """A line as it was read and what is counted beside it."""
-        log = event.get("log")
-        is_plain = _WITH_MESSAGE.issuperset(event) and (type(log) is not dict or _PLAIN_LOG.issuperset(log))
-        beside = (("log", "offset"), ("@metadata",), ("agent",), ("ecs",), ("input",))
-        return Passing(("message",), time=("@timestamp",), beside=beside) if is_plain else None
+        beside = (("log", "offset"), ("offset",), ("@metadata",), ("agent",), ("ecs",), ("input",))
+        if type(event.get("message")) is not str:
+            return None
+        return Passing(("message",), time=("@timestamp",), beside=beside)
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; None for what no Beat made."""

@@ -30,8 +30,15 @@ class LateRecord(Record):
     def of(cls, record: Record, reader: Reader, value: bytes, index: int) -> LateRecord:
         """A record that has all but the shipper's word."""
         late = cls(reader, value, index)
-        for name in _ALL_BUT_SHIPPER:
-            setattr(late, name, getattr(record, name))
+        late.text, late.format, late.fields, late.time = (
+            record.text,
+            record.format,
+            record.fields,
+            record.time,
+        )
+        late.severity, late.parse_error, late.cut = record.severity, record.parse_error, record.cut
+        late.message, late.line, late.envelope = record.message, record.line, record.envelope
+        late.given = record.given
         return late
 
     def scanned(self, spans: ReferenceType[Spans], row: int, columns: Columns, around: Inner | None) -> None:
@@ -78,4 +85,3 @@ class LateRecord(Record):
 
 
 _ALL = tuple(Record.__dataclass_fields__)
-_ALL_BUT_SHIPPER = tuple(name for name in _ALL if name != "shipper")

@@ -134,6 +134,13 @@ class Reader:
         self._envelopes.undo(envelope, event, lines)
         return lines
 
+    def line_alone(self, value: bytes) -> str | None:
+        """The text of a value that is a line in no envelope for sure; None for any other."""
+        if not value.isascii() or len(value) > MAX_MESSAGE_BYTES or self._envelopes.may_be_encoded(value):
+            return None
+        text = value.decode()
+        return text if text.isprintable() and self._envelopes.is_line(text) else None
+
     def is_line(self, text: str) -> bool:
         """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
         return self._envelopes.is_line(text)

@@ -8,13 +8,27 @@ import numpy as np
 import orjson
 
 from connectors.envelopes.planning import Columns
-from connectors.formats.json_scan import ESCAPED, scanned
+from connectors.formats.json_bytes import ESCAPED
+from connectors.formats.json_scan import scanned
 
 
 class Spans:
     """Objects that were scanned together."""
 
-    __slots__ = ("__weakref__", "array", "data", "ends", "kinds", "scan", "shapes", "starts", "text")
+    __slots__ = (
+        "__weakref__",
+        "array",
+        "begins",
+        "data",
+        "ends",
+        "kinds",
+        "leaf_ends",
+        "scan",
+        "shapes",
+        "starts",
+        "text",
+        "wide",
+    )
 
     def __init__(self, objects: Sequence[bytes]) -> None:
         self.data = b"".join(objects)
@@ -25,8 +39,10 @@ class Spans:
         self.text = self.data.decode("latin-1")
         """One character a byte: right for objects that are ASCII."""
         self.shapes: list[int] = self.scan.shapes.tolist()
+        self.wide: list[bool] = self.scan.wide.tolist()
         self.starts: list[int] = self.scan.starts.tolist()
         self.kinds = self.scan.kinds.tobytes()
+        self.begins, self.leaf_ends = self.scan.begins.data, self.scan.ends.data
 
     def bytes_of(self, row: int) -> bytes:
         """One of them."""
@@ -39,13 +55,13 @@ class Spans:
     def size(self, row: int, place: int) -> int:
         """Bytes of a leaf."""
         at = self.starts[row] + place
-        return int(self.scan.ends[at] - self.scan.begins[at])
+        return self.leaf_ends[at] - self.begins[at]
 
     def leaf(self, row: int, place: int) -> str:
         """A leaf as text, numbers as they are spelled."""
         at = self.starts[row] + place
-        begin, end = int(self.scan.begins[at]), int(self.scan.ends[at])
-        text = self.data[begin:end].decode() if self.scan.wide[row] else self.text[begin:end]
+        begin, end = self.begins[at], self.leaf_ends[at]
+        text = self.data[begin:end].decode() if self.wide[row] else self.text[begin:end]
         return orjson.loads(f'"{text}"') if self.kinds[at] == ESCAPED else text
 
     def part(self, row: int, place: int, columns: Columns) -> str:
@@ -58,8 +74,8 @@ class Spans:
     def parts(self, row: int, columns: Columns) -> list[object]:
         """All of them."""
         first, end = self.starts[row], self.starts[row + 1]
-        begins, ends = self.scan.begins[first:end].tolist(), self.scan.ends[first:end].tolist()
-        if self.scan.wide[row]:
+        begins, ends = self.begins[first:end].tolist(), self.leaf_ends[first:end].tolist()
+        if self.wide[row]:
             data = self.data
             parts: list[object] = [data[at:to].decode() for at, to in zip(begins, ends, strict=True)]
         else:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from connectors.envelopes import levels
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.journald import add_entry, entry_time
+from connectors.envelopes.passing import Passing
 from connectors.envelopes.paths import add_columns, string, text
 from connectors.envelopes.pods import PodNames, add_pod
 from connectors.envelopes.programs import without_header
@@ -75,6 +76,12 @@ class Vector:
     def matches(self, names: frozenset[str]) -> bool:
         """A source and a time; or nothing but ``log``."""
         return names.issuperset(("source_type", "timestamp")) or names == {"log"}
+
+    def passing(self, event: dict[str, Any]) -> Passing | None:
+        """A line as it was read and its place in the file."""
+        if "source_type" not in event or type(event.get("message")) is not str:
+            return None
+        return Passing(("message",), time=("timestamp",), beside=(("offset",),))
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; an object of what a decoder made when there is no message."""

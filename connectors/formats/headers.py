@@ -22,8 +22,6 @@ class Header(NamedTuple):
     names: tuple[str, ...]
     words: Mapping[str, str]
     """What the header lines before the names said, e.g. ``{"path": "conn"}``."""
-    types: tuple[str, ...] = ()
-    """Zeek's type of each column; empty when none is known."""
 
 
 class HeaderLines:
@@ -63,19 +61,13 @@ class HeaderLines:
         if len(names) <= MAX_FIELDS and sum(map(len, names)) <= MAX_NAMES:
             self._set((stream, kind, len(names)), Header(names, dict(self._words.get((stream, kind), {}))))
 
-    def type(self, stream: str, kind: str, types: tuple[str, ...]) -> None:
-        """Notes the types of the columns that were named before."""
-        header = self._named.get((stream, kind, len(types)))
-        if header is not None and sum(map(len, types)) <= MAX_NAMES:
-            self._set((stream, kind, len(types)), header._replace(types=types))
-
     def named(self, stream: str, kind: str, count: int) -> Header | None:
         """The table named last that has as many columns; None when none was."""
         return self._named.get((stream, kind, count))
 
     def state(self) -> bytes:
         """All of it, as JSON."""
-        named = [[*key, header.names, header.words, header.types] for key, header in self._named.items()]
+        named = [[*key, header.names, header.words] for key, header in self._named.items()]
         words = [[*key, said] for key, said in self._words.items()]
         return json.dumps({"named": named, "words": words}).encode()
 
@@ -83,8 +75,8 @@ class HeaderLines:
         """Takes up what ``state`` gave."""
         saved = json.loads(state)
         self._named = {
-            (stream, kind, count): Header(tuple(names), words, tuple(types))
-            for stream, kind, count, names, words, types in saved["named"]
+            (stream, kind, count): Header(tuple(names), words)
+            for stream, kind, count, names, words in saved["named"]
         }
         self._words = {(stream, kind): words for stream, kind, words in saved["words"]}
         self._tables = Counter((stream, kind) for stream, kind, _ in self._named)

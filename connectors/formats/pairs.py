@@ -1,8 +1,4 @@
-"""How structured fields become the text that the encoder reads: ``key=value`` without volatile values.
-
-A value that is new in nearly every line (a time, an identifier, a counter) makes equal lines look
-different, so it stays in ``Record.fields`` and out of ``Record.text``.
-"""
+"""How structured fields become one text: ``key=value`` of all but the times."""
 
 from __future__ import annotations
 
@@ -34,18 +30,6 @@ _OTHER_TIME_KEYS = frozenset(
     | {"ingestiontime", "expirationdate"}
 )
 
-_VOLATILE = re.compile(
-    r"[+-]?[0-9]{5,}"
-    r"|(?:0[xX])?[0-9a-fA-F]{16,}"
-    r"|\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?"
-    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}[0-9:.,]*(?: ?(?:Z|UTC|[+-][0-9:]{2,6}))?)?"
-    # The two other spellings that CEF allows and spreadsheets export.
-    r"|[A-Z][a-z]{2} [0-9]{1,2} [0-9]{4} [0-9:.]{8,15}(?: [A-Z]{3,4})?"
-    r"|[0-9]{1,2}/[0-9]{1,2}/[0-9]{4},? [0-9:.]{7,15}(?: [AP]M)?"
-)
-_SHORTEST_VOLATILE = 5
-
-
 Leaves = dict[str, "str | list[str]"]
 """Fields under their dotted names; a list where one name has several values."""
 
@@ -67,9 +51,9 @@ class Slot(dict["str | tuple[str, ...]", str]):
 
     def __missing__(self, value: str | tuple[str, ...]) -> str:
         if type(value) is str:
-            kept, length = "" if is_volatile(value) else value, len(value)
+            kept, length = value, len(value)
         else:
-            kept = ",".join([item for item in value if item and not is_volatile(item)])
+            kept = ",".join(filter(None, value))
             length = sum(map(len, value)) + len(value)
         text = f" {self.key}={kept[:MAX_VALUE]}" if kept else ""
         if len(self) < self.VALUES and length <= self.LONGEST:
@@ -145,11 +129,6 @@ def joined(leaves: Leaves) -> dict[str, str]:
     return {name: leaf if isinstance(leaf, str) else ",".join(leaf) for name, leaf in leaves.items()}
 
 
-def is_volatile(value: str) -> bool:
-    """True for times, UUIDs, hex of 16 digits or more and integers of 5 digits or more."""
-    return len(value) >= _SHORTEST_VOLATILE and _VOLATILE.fullmatch(value) is not None
-
-
 def short_key(name: str) -> str:
     """The last dotted component, ``type`` of ``userIdentity.type``."""
     return name.rpartition(".")[2] or name
@@ -163,7 +142,7 @@ def event_times(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def render(fields: Mapping[str, str | list[str]]) -> str:
-    """``key=value`` pairs in the order of ``fields``, volatile and empty values left out.
+    """``key=value`` pairs in the order of ``fields``, times and empty values left out.
 
     When nothing is left the names alone are given, which still tell one kind of record from another.
     """
@@ -172,7 +151,7 @@ def render(fields: Mapping[str, str | list[str]]) -> str:
 
 
 def bare(names: Iterable[str]) -> str:
-    """The text of a record that has nothing but volatile values."""
+    """The text of a record that has nothing but times and empty values."""
     return " ".join([f"{short_key(name)}=" for name in names])
 
 

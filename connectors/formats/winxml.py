@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from connectors.formats.pairs import Leaves, add_leaf, joined, render
@@ -12,9 +11,9 @@ from connectors.formats.times import parse_time
 from connectors.records import DEBUG, ERROR, FATAL, HOST, INFO, LEVEL, PID, UNSTATED, WARN, Record
 
 BEGINS = ("<Event ", "<Event>", "<?xml")
+"""What such an event begins with."""
 LONGEST = 256 << 10
 """Characters of an event that takes a tree of its elements; Windows writes 64 kilobytes at most."""
-"""What such an event begins with."""
 
 # The root follows at once: a document type, whose entities could grow without end, has no place before it.
 _ROOT = re.compile(r"(?:<\?xml[^<>]{0,200}\?>\s{0,100})?<Event[\s>]").match
@@ -79,11 +78,6 @@ _ATTRIBUTES = {
     ("Security", "UserID"): "UserID",
 }
 _SHOWN = ("Provider", "EventID", "Channel")
-_VOLATILE = re.compile(
-    r"(?:logonid|processid|threadid|guid|activityid|recordid|transactionid|handleid|ipport|sourceport|binary|hashes"
-    r"|usersid|luid|sessionid|eventreceivedtime|created?time|utctime)$",
-    re.IGNORECASE,
-)
 
 
 def parse_winxml(line: str) -> Record | None:
@@ -126,7 +120,7 @@ def _record(fields: dict[str, str], leaves: Leaves, rendered: str) -> Record:
     for name, value in joined(leaves).items():
         name = f"Data.{name}" if name in fields else name
         fields[name] = value
-        if value not in ("", "-") and not _is_volatile(name) and not value.startswith("S-1-5-21-"):
+        if value not in ("", "-"):
             shown[name] = value
     message = rendered.partition("\n")[0].strip()
     text = render(shown or fields)
@@ -166,15 +160,6 @@ def _data(root: Element) -> Leaves:
                 if value and len(element) == 0:
                     add_leaf(leaves, element.get("Name") or element.tag.rpartition("}")[2], value)
     return leaves
-
-
-def _is_volatile(name: str) -> bool:
-    return len(name) <= 128 and _known_volatile(name)
-
-
-@lru_cache(maxsize=8192)
-def _known_volatile(name: str) -> bool:
-    return _VOLATILE.search(name) is not None
 
 
 def _severity(level: str, keywords: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from connectors.formats.headers import HeaderLines
 from connectors.formats.pairs import MAX_FIELDS, render
@@ -19,8 +18,6 @@ _TIME = re.compile(r"[0-9]{9,10}\.[0-9]{6}").fullmatch
 _UID = re.compile(r"[A-Za-z][A-Za-z0-9]{9,18}").fullmatch
 _ADDRESS = re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*").fullmatch
 _NUMBER = re.compile(r"[0-9]{1,5}").fullmatch
-_NO_WORD = re.compile(r"[CF][A-Za-z0-9]{14,18}|[0-9.]+")
-"""Values of columns without a name that stay out of the text: identifiers and numbers."""
 
 _CONNECTION = ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")
 _CONN = (
@@ -80,44 +77,6 @@ _METHOD = re.compile(r"[0-9]{1,5}\t(?:[A-Z_-]{1,32})\t").match
 _LAYOUTS = {21: ("conn", _CONN), 22: ("conn", (*_CONN, "ip_proto")), 24: ("dns", _DNS), 30: ("http", _HTTP)}
 """Kind and columns after the connection's, by the number of all: for rows whose header was not seen."""
 
-_VOLATILE_TYPES = ("time", "interval", "count", "double")
-_KEPT_COUNTS = frozenset(["status_code", "code", "ip_proto"])
-_VOLATILE = frozenset(
-    (
-        *(
-            "uid",
-            "fuid",
-            "id.orig_p",
-            "duration",
-            "rtt",
-            "trans_id",
-            "missed_bytes",
-            "TTLs",
-            "tunnel_parents",
-            "uids",
-        ),
-        *(
-            "orig_bytes",
-            "resp_bytes",
-            "orig_pkts",
-            "orig_ip_bytes",
-            "resp_pkts",
-            "resp_ip_bytes",
-            "seen_bytes",
-        ),
-        *("fuids", "conn_uids", "orig_fuids", "resp_fuids", "cert_chain_fuids", "client_cert_chain_fuids"),
-        *(
-            "request_body_len",
-            "response_body_len",
-            "trans_depth",
-            "id",
-            "total_bytes",
-            "overflow_bytes",
-            "ts",
-        ),
-    )
-)
-
 
 def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     """Whether the line is a header line of this format; what it says is remembered."""
@@ -135,8 +94,6 @@ def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
         return False
     if word == "fields":
         headers.name(stream, "zeek", tuple(value.split(separator)))
-    elif word == "types":
-        headers.type(stream, "zeek", tuple(value.split(separator)))
     elif word in _REMEMBERED:
         headers.note(stream, "zeek", word, value)
     return True
@@ -157,7 +114,7 @@ def parse_zeek(line: str, headers: HeaderLines | None, stream: str) -> Record | 
             if header.names[0] != "ts" or _TIME(values[0]) or parse_time(values[0]) is not None:
                 empty = ("", header.words.get("unset_field", "-"), header.words.get("empty_field", "(empty)"))
                 path = header.words.get("path", "")
-                return _record(header.names, header.types, values, path, empty)
+                return _record(header.names, values, path, empty)
     return _guessed(line)
 
 
@@ -172,36 +129,17 @@ def _guessed(line: str) -> Record | None:
     is_path = _METHOD("\t".join(others[:2]) + "\t") if path == "http" else _PROTOCOL(others[0])
     if not (names and is_path):
         path, names = "", tuple(f"column{number}" for number in range(7, len(values) + 1))
-    return _record(_CONNECTION + names, (), values, path, ("", "-", "(empty)"))
+    return _record(_CONNECTION + names, values, path, ("", "-", "(empty)"))
 
 
-def _record(
-    names: tuple[str, ...], types: tuple[str, ...], values: list[str], path: str, empty: tuple[str, ...]
-) -> Record:
+def _record(names: tuple[str, ...], values: list[str], path: str, empty: tuple[str, ...]) -> Record:
     fields = {"_path": path} if path else {}
     for name, value in zip(names, values, strict=True):
         if value not in empty:
             fields[name] = _unescaped(value) if "\\x" in value else value
-    volatile = _volatile(names, types)
-    shown = {
-        name: value
-        for name, value in fields.items()
-        if name not in volatile and not (name.startswith("column") and _NO_WORD.fullmatch(value))
-    }
     stated = fields.get("ts", "")
     time = float(stated) if _TIME(stated) else parse_time(stated)
-    return Record(text=render(shown or fields), format="zeek", fields=fields, time=time)
-
-
-@lru_cache(maxsize=256)
-def _volatile(names: tuple[str, ...], types: tuple[str, ...]) -> frozenset[str]:
-    """Columns that are new in nearly every row."""
-    typed = {
-        name
-        for name, kind in zip(names, types, strict=False)
-        if kind.startswith(_VOLATILE_TYPES) and name not in _KEPT_COUNTS
-    }
-    return _VOLATILE | typed
+    return Record(text=render(fields), format="zeek", fields=fields, time=time)
 
 
 def _separator(headers: HeaderLines, stream: str) -> str:

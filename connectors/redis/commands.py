@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from connectors.findings import Anomaly, Changes, Findings, Pattern, Template, WindowPart
-from connectors.redis.fields import anomaly_fields, flatten, founder_fields, waiting_fields, window_fields
+from connectors.findings import Anomaly, Changes, Findings, Template, WindowPart
+from connectors.redis.fields import anomaly_fields, flatten, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
 from connectors.redis.kinds import founder_words, merge_words, slot_words
 from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
 """Its words, of which the second is the key, but for the commands of the script itself."""
-OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "PATTERN", "RANK")
+OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "RANK")
 
 
 class Commands:
@@ -49,7 +49,6 @@ class Commands:
         commands: list[Command] = [["SOURCE", name, seen], *self._stats_commands(findings, partition)]
         commands += [template_command(template, now) for template in findings.templates]
         commands += [["MERGE", *merge_words(merge)] for merge in findings.merges]
-        commands += [self._pattern_command(pattern, now) for pattern in findings.patterns]
         for anomaly in findings.anomalies:
             commands += self._anomaly_commands(source, anomaly, now)
         for part in findings.windows:
@@ -86,10 +85,6 @@ class Commands:
             ["RANK", member, ranked_time(anomaly.timestamp, now), anomaly.score],
             ["XADD", self._key(source, "feed"), "MAXLEN", "~", self._feed, "*", *fields],
         ]
-
-    def _pattern_command(self, pattern: Pattern, now: float) -> Command:
-        seen = pattern.first_seen, min(pattern.last_seen, now)
-        return ["PATTERN", pattern.id, pattern.count, *seen, *flatten(founder_fields(pattern))]
 
     def _window_commands(self, source: str, part: WindowPart) -> list[Command]:
         member = f"{part.start}:{part.partition}:{part.opened}"

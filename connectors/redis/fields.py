@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.findings import Anomaly, Findings, Pattern, Warmup, WindowPart
+from connectors.findings import Anomaly, Findings, Warmup, WindowPart
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
@@ -70,28 +70,6 @@ def warmups_from(fields: Mapping[str, int]) -> dict[int, Warmup]:
                 least=fields.get(f"warmup_least:{partition}", 0),
             )
     return dict(sorted(found.items()))
-
-
-def founder_fields(pattern: Pattern) -> dict[str, Any]:
-    """What the first line of a pattern gives its hash; its counts and times are the script's."""
-    return {
-        "example": pattern.example.encode("utf-8", "replace"),
-        "vector": pattern.vector,
-        "model": pattern.model,
-    }
-
-
-def pattern_from(name: str, last_seen: float, fields: dict[bytes, bytes]) -> Pattern:
-    """A pattern from its hash and its place in the sorted set."""
-    return Pattern(
-        id=name,
-        count=int(fields[b"count"]),
-        first_seen=float(fields[b"first_seen"]),
-        last_seen=last_seen,
-        example=fields[b"example"].decode(),
-        vector=fields[b"vector"],
-        model=fields.get(b"model", b"").decode(),
-    )
 
 
 def window_fields(part: WindowPart) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from connectors.findings import (
     Changes,
     Findings,
     Merge,
-    Pattern,
     SlotSummary,
     Template,
     Warmup,
@@ -26,9 +25,7 @@ from connectors.redis.server import server_of
 from connectors.store import RetentionSettings, Store, StoreRefused
 
 GROUP = "probe"
-LIMITS = RetentionSettings(
-    anomalies=1, windows=1, patterns=1, templates=1, sources=1, anomaly_hours=1, window_hours=1
-)
+LIMITS = RetentionSettings(anomalies=1, windows=1, templates=1, sources=1, anomaly_hours=1, window_hours=1)
 """So small that a second step leaves the first one's behind, and forgets them."""
 
 
@@ -90,10 +87,8 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
 def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
-        ("patterns",),
         ("anomalies", "by_time"),
         *((name,) for name in ("templates", "decisions", "log", "merged", "merges")),
-        *(("pattern", pattern.id) for pattern in findings.patterns),
         *(("template", template.id) for template in findings.templates),
         *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),
     ]
@@ -117,7 +112,6 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         topic_id=name,
         model=name,
         anomalies=[Anomaly(0, end, now - 3_600 * (3 - end), 0.5, 0.5, name, "raw", name)],
-        patterns=[Pattern(name, 1, now, now, name, b"", name)],
         templates=[
             Template(name, name, name, 1, now, now, minutes=((0, 1),), parameters=(SlotSummary(name, name),))
         ],
@@ -127,7 +121,7 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         snapshot=b"",
     )
     part = changes.part(name)
-    part.lines, part.patterns, part.anomalies = 1, changes.patterns, changes.anomalies
+    part.lines, part.anomalies = 1, changes.anomalies
     part.templates, part.merges, part.seen = changes.templates, changes.merges, 0
     part.snapshot, part.forget = (b"", False) if end == 1 else (None, True)
     return changes

@@ -12,11 +12,13 @@ from connectors.decisions import News
 from connectors.findings import Anomaly, Merge, Pattern, SourceStats, Template, WindowPart, topic_of
 from connectors.patterns import of_a_day, patterns_of
 from connectors.redis.client import answered
-from connectors.redis.fields import anomaly_from, pattern_from, warmups_from, window_part_from
+from connectors.redis.fields import anomaly_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
 from connectors.redis.kinds import DECIDED, decided_from, merge_from, pattern_of_today, template_from
 from connectors.store import Order, is_living
 
+FORGOTTEN = ("forgotten_template_lines", "forgotten_pattern_lines")
+"""Totals of lines counted under what was forgotten; the latter is an earlier version's."""
 PAGE = 1_000
 """Members of an index that one read asks for."""
 
@@ -49,10 +51,9 @@ class RedisReads:
         pipeline.hgetall(self.key(source, "stats"))
         pipeline.hgetall(self.key(topic_of(source), "applied"))
         pipeline.hmget(self.key(topic_of(source), "owner"), "group", "model")
-        pipeline.zcard(self.key(source, "patterns"))
         pipeline.zcard(self.key(source, "templates"))
         pipeline.hgetall(self.key(source, "decisions"))
-        counts, applied, owner, patterns, templates, decisions = pipeline.execute()
+        counts, applied, owner, templates, decisions = pipeline.execute()
         found = {name.decode(): int(value) for name, value in counts.items()}
         group, model = ((value or b"").decode() for value in owner)
         return SourceStats(
@@ -63,9 +64,8 @@ class RedisReads:
             cut=found.get("cut", 0),
             warming_up=sum(value for name, value in found.items() if name.startswith("warming_up:")),
             templates=templates,
-            patterns=(templates - len(decisions) + len(set(decisions.values()))) or patterns,
-            forgotten_pattern_lines=found.get("forgotten_pattern_lines", 0),
-            forgotten_template_lines=found.get("forgotten_template_lines", 0),
+            patterns=templates - len(decisions) + len(set(decisions.values())),
+            forgotten_template_lines=sum(found.get(name, 0) for name in FORGOTTEN),
             forgotten_source_lines=found.get("forgotten_source_lines", 0),
             expired=found.get("expired", 0),
             warmups=warmups_from(found),
@@ -156,20 +156,8 @@ class RedisReads:
             int(position or 0),
         )
 
-    @answered
-    def patterns(self, source: str, *, limit: int | None = None, model: str | None = None) -> list[Pattern]:
-        entries = self._redis.zrange(self.key(source, "patterns"), 0, -1, withscores=True)
-        pipeline = self._redis.pipeline(transaction=False)
-        for name, _ in entries:
-            pipeline.hgetall(self.key(source, "pattern", name.decode()))
-        known = patterns_of(self.templates(source))
-        found = known or [
-            pattern_from(name.decode(), last_seen, fields)
-            for (name, last_seen), fields in zip(entries, pipeline.execute(), strict=True)
-            if fields
-        ]
-        asked = [pattern for pattern in found if model in (None, pattern.model)]
-        return sorted(asked, key=lambda pattern: pattern.count, reverse=True)[:limit]
+    def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
+        return patterns_of(self.templates(source))[:limit]
 
     @answered
     def windows(

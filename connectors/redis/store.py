@@ -170,7 +170,6 @@ class RedisStore(RedisReads):
                 "" if changes.expected is None else changes.expected,
                 changes.end,
                 now,
-                keep.patterns,
                 keep.anomalies,
                 keep.windows,
                 keep.sources,

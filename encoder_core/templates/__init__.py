@@ -6,7 +6,8 @@ every version that does not say otherwise.
 
 from __future__ import annotations
 
+from encoder_core.templates.batch import TemplateBatch
 from encoder_core.templates.match import TYPES, Match, Parameter
 from encoder_core.templates.templates import Templates
 
-__all__ = ["TYPES", "Match", "Parameter", "Templates"]
+__all__ = ["TYPES", "Match", "Parameter", "TemplateBatch", "Templates"]

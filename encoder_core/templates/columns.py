@@ -7,8 +7,8 @@ pure function of the record, whatever the order of its columns: ``action=login o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from encoder_core.templates.kinds import NOTHING, Kinds
 from encoder_core.templates.match import Match, Parameter
@@ -28,7 +28,7 @@ _LETTERS = re.compile(r"[^\W\d_]{2}").search
 _CLAUSE = re.compile(r"[:;.](?=\s|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Choice:
     """What the values of a record's columns come to: one object for all records that are alike in that."""
 
@@ -44,6 +44,21 @@ class Choice:
     """Column of a text that says what went wrong, empty for none."""
     parameters: tuple[str, ...]
     """Columns that are parameters, in the order of their names."""
+    bare: str
+    """The template of a record that says nothing at all."""
+    ids: dict[tuple[int, ...], int] = field(default_factory=dict)
+    """Ids of whole templates by those of the texts, as far as they are remembered."""
+
+    def note(self, texts: tuple[int, ...], whole: int) -> int:
+        """Remembers the id of a template, which it returns, by those of its texts."""
+        if len(self.ids) >= CHOICES:
+            self.ids.clear()
+        self.ids[texts] = whole
+        return whole
+
+    def template(self, said: Sequence[str]) -> str:
+        """The template of a record whose texts have these."""
+        return ": ".join([self.kind, *said] if self.kind else said) or self.bare
 
     def texts(self, columns: Mapping[str, str], message: str) -> tuple[str, str]:
         """The free text and what went wrong, as far as they count; empty for none."""
@@ -77,7 +92,7 @@ class Columns:
         """The same by the plan of the columns' names; columns: those that the plan was made of, and maybe others."""
         message = message if message and is_text(message) else ""
         choice = plan.choice(columns, message)
-        said = [choice.kind] if choice.kind else []
+        said: list[str] = []
         parameters: list[Parameter] = []
         for before, text in zip(("", "error "), choice.texts(columns, message), strict=True):
             if text:
@@ -92,7 +107,7 @@ class Columns:
             for name in choice.parameters
             if (value := columns[name]) not in NOTHING
         ]
-        template = ": ".join(said) or plan.format
+        template = choice.template(said)
         return Match(template, self._id_of(template), tuple(parameters))
 
     def plan(self, format: str, names: tuple[str, ...]) -> Plan:
@@ -111,7 +126,7 @@ class Plan:
     """How records with the same columns are read."""
 
     def __init__(self, format: str, kinds: Kinds) -> None:
-        self.format = format
+        self._format = format
         self._kinds = kinds
         self._choices: dict[tuple[object, ...], Choice] = {}
 
@@ -149,7 +164,9 @@ class Plan:
             said.insert(0, kinds.bare)
         used = {*events, *outcomes, text, error}
         rest = tuple(name for name in kinds.rest if name not in used)
-        return Choice(" ".join(said), text, beside, bool(rest) and kinds.has_code(events), error, rest)
+        return Choice(
+            " ".join(said), text, beside, bool(rest) and kinds.has_code(events), error, rest, self._format
+        )
 
 
 def is_text(value: str) -> bool:

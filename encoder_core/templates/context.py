@@ -18,6 +18,8 @@ from encoder_core.templates.bytewise import (
 )
 from encoder_core.templates.rules import (
     ACCESS,
+    AFTER_VALUE,
+    BEFORE_VALUE,
     CODE_DIGITS,
     CODE_NAMES,
     DIGIT,
@@ -37,8 +39,6 @@ from encoder_core.templates.rules import (
     ZERO_NAMES,
 )
 
-_BEFORE_VALUE = b"=:\"'([#`"
-_AFTER_VALUE = b",;)]}|\"'&`"
 NAME_BYTES = 32
 """A name before a value is read back so far."""
 QUOTED_BYTES = 64
@@ -52,7 +52,7 @@ def name_end(data: Bytes, begin: int, place: int) -> int:
     while at > begin:
         if has_class(data, at - 1, place, SPACE):
             at -= 1
-        elif marks < 4 and data[at - 1] in _BEFORE_VALUE:
+        elif marks < 4 and has_class(data, at - 1, place, BEFORE_VALUE):
             at, marks = at - 1, marks + 1
         else:
             break
@@ -67,6 +67,18 @@ def name_begin(data: Bytes, begin: int, end: int) -> int:
             break
         at -= 1
     return at
+
+
+def is_whole(data: Bytes, begin: int, place: int) -> bool:
+    """Whether the word of the name that begins at ``place`` has letters and ``_.-`` only before it: no digits."""
+    at = place
+    while at > begin and at > place - NAME_BYTES:
+        if has_class(data, at - 1, place, SEPARATOR):
+            return True
+        if not has_class(data, at - 1, place, HEX_LETTER | LETTER) and data[at - 1] not in (95, 46, 45):
+            return False
+        at -= 1
+    return at == begin
 
 
 def last_part(data: Bytes, begin: int, end: int) -> int:
@@ -87,10 +99,11 @@ def is_named(data: Bytes, begin: int, place: int, table: tuple[int, ...]) -> boo
     start = name_begin(data, begin, end)
     if start == end:
         return False
-    if member(table, packed_at(data, start, end)):
-        return True
-    part = last_part(data, start, end)
-    return part > start and member(table, packed_at(data, part, end))
+    found = member(table, packed_at(data, start, end))
+    if not found:
+        part = last_part(data, start, end)
+        found = part > start and member(table, packed_at(data, part, end))
+    return found and is_whole(data, begin, start)
 
 
 def is_second_word(data: Bytes, begin: int, place: int) -> bool:
@@ -101,7 +114,8 @@ def is_second_word(data: Bytes, begin: int, place: int) -> bool:
         return False
     first = name_begin(data, begin, start - 1)
     word, before = packed_at(data, start, end), packed_at(data, first, start - 1)
-    return (word == ID_WORD and before == EVENT) or (word == MASK_WORD and before == ACCESS)
+    known = (word == ID_WORD and before == EVENT) or (word == MASK_WORD and before == ACCESS)
+    return known and is_whole(data, begin, first)
 
 
 def is_code(data: Bytes, begin: int, place: int, stop: int) -> bool:
@@ -144,7 +158,7 @@ def key_at(data: Bytes, place: int, end: int) -> int:
 
 def value_ends(data: Bytes, place: int, end: int) -> bool:
     """Whether a value that ends at ``place`` is whole: the line, a list or a bracket ends, or the next key follows."""
-    if place >= end or data[place] in _AFTER_VALUE:
+    if place >= end or has_class(data, place, end, AFTER_VALUE):
         return True
     if not has_class(data, place, end, SPACE):
         return False

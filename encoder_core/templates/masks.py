@@ -41,22 +41,27 @@ class Masks:
             )
         ]
 
-    def apply(self, text: str) -> Masked:
-        """The text with every part that a mask matches, or that is a mask's placeholder already, filled."""
+    def apply(self, text: str, errors: str = "surrogatepass") -> Masked:
+        """The text with every part that a mask matches, or that is a mask's placeholder already, filled.
+
+        errors: how surrogates are encoded.
+        """
         found: list[tuple[int, int, int]] = []
         for kind, pattern in enumerate(self._patterns, len(TYPES) + 1):
             for match in pattern.finditer(text):
                 begin, end = match.span()
                 if begin < end:
                     found.append((begin, end, kind))
-        pieces, kinds, place = [], [], 0
+        pieces: list[str] = []
+        kinds: list[int] = []
+        place = 0
         for begin, end, kind in _apart(found):
-            length = len(text[begin:end].encode("utf-8", "surrogatepass"))
+            length = len(text[begin:end].encode("utf-8", errors))
             pieces += [text[place:begin].translate(_NOT_OURS), _FILLERS[len(kinds) % 2] * length]
             kinds.append(kind)
             place = end
         pieces.append(text[place:].translate(_NOT_OURS))
-        return Masked("".join(pieces).encode("utf-8", "surrogatepass"), kinds)
+        return Masked("".join(pieces).encode("utf-8", errors), kinds)
 
 
 def _apart(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

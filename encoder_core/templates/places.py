@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from encoder_core.templates.bytewise import Bytes, byte_at, has_class, is_edge, is_upper, is_word, skip
 from encoder_core.templates.rules import (
+    AFTER_URL,
     AT,
     BACKSLASH,
     DIGIT,
@@ -13,11 +14,9 @@ from encoder_core.templates.rules import (
     LETTER,
     OTHER,
     SLASH,
-    SPACE,
 )
 from encoder_core.templates.shapes import ipv4, port
 
-_URL_ENDS = b"\"'<>|`{})"
 _PART = DIGIT | HEX_LETTER | LETTER | HIGH | OTHER | DOT | AT
 _ANY = _PART | SLASH | BACKSLASH
 
@@ -34,7 +33,7 @@ def url(data: Bytes, place: int, colon: int, end: int) -> int:
     if byte_at(data, colon + 1, end) != 47 or byte_at(data, colon + 2, end) != 47 or colon - place < 2:
         return place
     at = colon + 3
-    while at < end and not has_class(data, at, end, SPACE) and data[at] not in _URL_ENDS:
+    while at < end and not has_class(data, at, end, AFTER_URL):
         at += 1
     at = without_stops(data, place, at)
     return at if at > colon + 3 else place
@@ -43,7 +42,7 @@ def url(data: Bytes, place: int, colon: int, end: int) -> int:
 def query(data: Bytes, place: int, end: int) -> int:
     """The end of ``?a=1&b=2`` that begins before ``place``: what no space, quote or bracket ends."""
     at = place
-    while at < end and not has_class(data, at, end, SPACE) and data[at] not in _URL_ENDS:
+    while at < end and not has_class(data, at, end, AFTER_URL):
         at += 1
     return without_stops(data, place, at)
 

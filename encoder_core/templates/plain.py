@@ -10,13 +10,9 @@ from encoder_core.templates.scan import scan
 Span = tuple[int, int, int]
 """Type, and where the value begins and ends."""
 
+FACTORS = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0x8CB92BA72F3D8DD7, 0xA24BAED4963EE407)
+"""Odd factors of the hash."""
 _BITS = (1 << 64) - 1
-_FIRST, _SECOND, _THIRD, _FOURTH = (
-    0x9E3779B97F4A7C15,
-    0xD1B54A32D192ED03,
-    0x8CB92BA72F3D8DD7,
-    0xA24BAED4963EE407,
-)
 
 
 def spans(data: bytes, fixed: bool = False) -> list[Span]:
@@ -40,13 +36,14 @@ def render(data: bytes, values: Sequence[Span], names: Sequence[str]) -> bytes:
 
 def hashed(text: bytes, salt: int) -> int:
     """64-bit hash: eight bytes at a time, little-endian, each multiplied into the state, and a final mix."""
-    state = (salt ^ len(text) * _FIRST) & _BITS
+    first, second, third, fourth = FACTORS
+    state = (salt ^ (len(text) + 1) * first) & _BITS
     for place in range(0, len(text), 8):
-        word = int.from_bytes(text[place : place + 8], "little") * _SECOND & _BITS
-        state = (state ^ word ^ word >> 32) * _THIRD & _BITS
+        word = int.from_bytes(text[place : place + 8], "little") * second & _BITS
+        state = (state ^ word ^ word >> 32) * third & _BITS
         state ^= state >> 29
-    state = (state ^ state >> 32) * _FOURTH & _BITS
-    state = (state ^ state >> 29) * _SECOND & _BITS
+    state = (state ^ state >> 32) * fourth & _BITS
+    state = (state ^ state >> 29) * second & _BITS
     return state ^ state >> 32
 
 

@@ -12,6 +12,8 @@ DIGIT, HEX_LETTER, LETTER, HIGH, SLASH, BACKSLASH, AT, DOT, OTHER, SEPARATOR, SP
     1 << n for n in range(11)
 )
 """Classes of bytes. ``HIGH`` are the bytes of characters that are not ASCII; ``SPACE`` are separators too."""
+BEFORE_VALUE, AFTER_VALUE, AFTER_URL, QUOTE = (1 << n for n in range(11, 15))
+"""Separators that may stand between a name and its value, that end a value, that end a URL, and quotes."""
 
 _SEPARATORS = b"=:,;()[]{}<>\"'|#`"
 _MEMBERS = {
@@ -26,6 +28,10 @@ _MEMBERS = {
     OTHER: b"-_+*%&$!?~^",
     SEPARATOR: _SEPARATORS + bytes(range(33)) + b"\x7f",
     SPACE: bytes(range(33)) + b"\x7f",
+    BEFORE_VALUE: b"=:\"'([#`",
+    AFTER_VALUE: b",;)]}|\"'&`",
+    QUOTE: b"\"'`",
+    AFTER_URL: bytes(range(33)) + b"\x7f\"'<>|`{})",
 }
 
 
@@ -98,14 +104,15 @@ OUTCOMES = _table(
 
 KNOWN = _table(
     """ipv4 ipv6 ip4 ip6 md4 md5 sha1 sha2 sha3 sha224 sha256 sha384 sha512 ext2 ext3 ext4 x86 x64 amd64 arm64
-    aarch64 armv7 i386 i486 i586 i686 utf8 utf16 utf32 http2 http3 h2 h2c http/1.0 http/1.1 http/2 http/2.0
-    http/3 base64 base32 base58 tls1 tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tls1.0 tls1.1 tls1.2 tls1.3 sslv2
-    sslv3 ssl3 ssh1 ssh2 log4j log4j2 slf4j k8s k3s s3 s3a s3n ec2 win32 win64 oauth2 oauth1 python2 python3 mp3
-    mp4 h264 h265 p2p i18n l10n x509 aes128 aes192 aes256 rsa1024 rsa2048 rsa4096 rc4 des3 3des crc16 crc32
-    crc32c adler32 fat16 fat32 usb2 usb3 i2c l2tp l2 l3 l4 l7 lz4 bz2 bzip2 krb5 imap4 pop3 nfs3 nfs4 nfsv3 nfsv4
-    ntlmv1 ntlmv2 smb1 smb2 smb3 smbv1 smbv2 ikev1 ikev2 dhcpv4 dhcpv6 dhcp4 dhcp6 icmpv6 icmp6 snmpv1 snmpv2
-    snmpv2c snmpv3 wpa2 wpa3 neo4j web3 db2 php5 php7 php8 apache2 int8 int16 int32 int64 uint8 uint16 uint32
-    uint64 float16 float32 float64 latin1 x11 jk2 e2fsck 2fa u2f fido2 argon2 pbkdf2 ed25519 curve255 blake2
+    aarch64 armv7 i386 i486 i586 i686 utf8 utf16 utf32 http2 http3 h2 h2c http/1.0 http/1.1 http/2
+    http/2.0 http/3 base64 base32 base58 tls1 tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tls1.0 tls1.1 tls1.2
+    tls1.3 sslv2 sslv3 ssl3 ssh1 ssh2 log4j log4j2 slf4j k8s k3s s3 s3a s3n ec2 win32 win64 oauth2
+    oauth1 python2 python3 mp3 mp4 h264 h265 p2p i18n l10n x509 aes128 aes192 aes256 rsa1024 rsa2048
+    rsa4096 rc4 des3 3des crc16 crc32 crc32c adler32 fat16 fat32 usb2 usb3 i2c l2tp l2 l3 l4 l7 lz4 bz2
+    bzip2 krb5 imap4 pop3 nfs3 nfs4 nfsv3 nfsv4 ntlmv1 ntlmv2 smb1 smb2 smb3 smbv1 smbv2 ikev1 ikev2
+    dhcpv4 dhcpv6 dhcp4 dhcp6 icmpv6 icmp6 snmpv1 snmpv2 snmpv2c snmpv3 wpa2 wpa3 neo4j web3 db2 php5
+    php7 php8 apache2 int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 latin1
+    x11 jk2 e2fsck 2fa u2f fido2 x86_64 utf-8 utf-16 utf-32 argon2 pbkdf2 ed25519 curve255 blake2
     poly1305 chacha20 murmur3 nistp256 b2b b2c a2dp"""
 )
 """Words with a digit that are names, also as a part of a word joined by ``-``, ``_`` or ``.``."""
@@ -137,6 +144,8 @@ SHORT_DOMAINS = _table("com net org edu gov mil local internal lan corp localdom
 REVERSED = _table("com org net io edu gov java javax jdk sun")
 """First labels of names of packages and classes."""
 
+RANDOM_BYTES = 24
+"""A word without digits is looked at for random letters from this length on."""
 NO_VOWELS = _table("https httpd dhcpd tftpd pptpd xfsqd bzflg ssldv")
 """Words of five consonants behind a hyphen that are no random suffix."""
 METHODS = _table("get post put delete head patch options connect trace propfind")

@@ -14,11 +14,21 @@ from encoder_core.templates.bytewise import (
     skip,
 )
 from encoder_core.templates.context import empty_value, is_assigned, null_value, quoted
-from encoder_core.templates.rules import CLASSES, DIGIT, DOT, HEX_LETTER, PLACEHOLDERS, SEPARATOR, SPACE
+from encoder_core.templates.rules import (
+    CLASSES,
+    DIGIT,
+    DOT,
+    HEX_LETTER,
+    HIGH,
+    LETTER,
+    PLACEHOLDERS,
+    QUOTE,
+    RANDOM_BYTES,
+    SEPARATOR,
+    SPACE,
+)
 from encoder_core.templates.shapes import ipv6, port
-from encoder_core.templates.words import ANY, FIXED, HEX, ID, IP, NONE, NUM, Found, word_value
-
-_FIXED_BYTES = (26, 27)
+from encoder_core.templates.words import ANY, FIXED, HEX, ID, IP, NONE, NUM, Found, digits_of_text, word_value
 
 
 def placeholder(data: Bytes, place: int, end: int) -> Found:
@@ -48,7 +58,7 @@ def at_separator(data: Bytes, begin: int, place: int, end: int) -> Found:
         stop = null_value(data, begin, place, end)
         if stop > place:
             return ANY, place, stop
-    if byte in (34, 39, 96):
+    if has_class(data, place, end, QUOTE):
         stop = quoted(data, begin, place, end)
         if stop > place:
             return ANY, place + 1, stop
@@ -97,7 +107,7 @@ def name_of_address(data: Bytes, place: int, begin: int, stop: int, end: int) ->
 
 
 def bare_hex(data: Bytes, begin: int, end: int) -> int:
-    """The length of the hash [begin, end) that no ``0x`` introduces, 0 if it is none."""
+    """The length of the hexadecimal digits [begin, end) that no ``0x`` introduces, 0 if there is anything else."""
     if end - begin < 8 or end - begin > 62 or data[begin + 1] in (120, 88):
         return 0
     return end - begin if skip(data, begin, end, DIGIT | HEX_LETTER, end - begin) == end else 0
@@ -119,12 +129,13 @@ def tidy(
     """
     lengths = 0
     for i in range(first, count):
-        if kinds[i] == HEX:
+        if kinds[i] == HEX and skip(data, begins[i], ends[i], DIGIT, ends[i] - begins[i]) < ends[i]:
             lengths |= 1 << bare_hex(data, begins[i], ends[i])
     if lengths > 1:
         for i in range(first, count):
-            if kinds[i] == NUM and lengths >> bare_hex(data, begins[i], ends[i]) & 1:
-                kinds[i] = HEX if bare_hex(data, begins[i], ends[i]) else NUM
+            length = bare_hex(data, begins[i], ends[i]) if kinds[i] == NUM else 0
+            if length > 0 and lengths >> length & 1 != 0:
+                kinds[i] = HEX
     kept = first
     for i in range(first, count):
         kind, begin, stop = kinds[i], begins[i], ends[i]
@@ -151,6 +162,18 @@ def tidy(
     return kept
 
 
+def is_plain(data: Bytes, begin: int, place: int, stop: int, end: int) -> bool:
+    """Whether the letters [place, stop) are a word that no rule takes for a value."""
+    length = stop - place
+    if (
+        length >= RANDOM_BYTES
+        or byte_at(data, stop, end) == 58
+        or (length == 3 and is_upper(data, place, end))
+    ):
+        return False
+    return place == begin or data[place - 1] != 61
+
+
 def scan(
     data: Bytes,
     begin: int,
@@ -166,12 +189,12 @@ def scan(
     fixed: whether runs of the bytes 26 and 27 stand for values that a user's masks found. There must be room for one
     entry a byte and one more.
     """
-    first, place, glued = count, begin, -1
+    first, place, glued, text_end = count, begin, -1, -1
     while place < end:
         classes = CLASSES[data[place]]
         kind, start, found = NONE, place, place + 1
         if classes & SEPARATOR:
-            if fixed and data[place] in _FIXED_BYTES:
+            if fixed and (data[place] == 26 or data[place] == 27):
                 kind, found = FIXED, place + 1
                 while found < end and data[found] == data[place]:
                     found += 1
@@ -179,6 +202,10 @@ def scan(
                 kind, start, found = at_separator(data, begin, place, end)
                 if kind == NONE:
                     found = place + 1
+        elif place < text_end:
+            kind, start, found = digits_of_text(data, place, text_end)
+            if kind == NONE:
+                found = text_end
         elif classes & DOT and byte_at(data, place + 1, end) == 46:
             found = skip(data, place, end, DOT, end - place)
         else:
@@ -189,11 +216,18 @@ def scan(
                     break
                 seen |= classes
                 found += 1
+            if seen & ~(HEX_LETTER | LETTER) == 0 and is_plain(data, begin, place, found, end):
+                place = found
+                continue
             stop = found
             while stop > place and data[stop - 1] in (46, 33, 63):
                 stop -= 1
+            if seen & DIGIT and seen & HIGH:
+                text_end = found
             if place == glued:
-                if seen & DIGIT and stop > place:
+                if text_end == found:
+                    kind, start, found = digits_of_text(data, place, text_end)
+                elif seen & DIGIT and stop > place:
                     kind, found = ID, stop
             elif stop > place:
                 kind, start, after = word_value(data, begin, place, stop, end, seen)

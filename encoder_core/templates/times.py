@@ -168,6 +168,17 @@ def behind_date(data: Bytes, place: int, end: int) -> int:
     return found if found > follows else place
 
 
+def may_be_time(data: Bytes, place: int, end: int) -> bool:
+    """Whether what begins at ``place`` is worth a closer look."""
+    count = digits(data, place, end)
+    if count == 0:
+        return is_name(data, place, end, MONTHS) or is_name(data, place, end, DAYS)
+    mark = byte_at(data, place + count, end)
+    if count in (1, 2, 4):
+        return 45 <= mark <= 47 or mark in (58, 32)
+    return count == 8
+
+
 def time_at(data: Bytes, place: int, end: int) -> int:
     """The end of the date, the time or both that begin at ``place``, or ``place``."""
     dated = date(data, place, end)

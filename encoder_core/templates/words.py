@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from encoder_core.templates.bytewise import Bytes, byte_at, has_class, is_edge, is_upper, skip
+from encoder_core.templates.bytewise import Bytes, byte_at, has_class, is_edge, skip
 from encoder_core.templates.context import is_code, is_value_word, key_at
 from encoder_core.templates.places import (
     host_with_address,
@@ -14,11 +14,23 @@ from encoder_core.templates.places import (
     url,
     windows_path,
 )
-from encoder_core.templates.rules import AT, BACKSLASH, DIGIT, DOT, HEX_LETTER, HIGH, LETTER, NO_VOWELS, SLASH
+from encoder_core.templates.rules import (
+    AT,
+    BACKSLASH,
+    DIGIT,
+    DOT,
+    HEX_LETTER,
+    HIGH,
+    LETTER,
+    NO_VOWELS,
+    RANDOM_BYTES,
+    SLASH,
+)
 from encoder_core.templates.shapes import (
     address,
     dotted_mac,
     has_random_suffix,
+    ipv4,
     ipv6,
     is_hex,
     is_host,
@@ -31,7 +43,7 @@ from encoder_core.templates.shapes import (
     port,
     spaced_unit,
 )
-from encoder_core.templates.times import time_at
+from encoder_core.templates.times import may_be_time, time_at
 
 NUM, HEX, IP, MAC, UUID, TIME, PATH, URL, EMAIL, ID, ANY, FIXED = range(12)
 """Types of values, as ``match.TYPES`` has them; ``FIXED`` are runs of the bytes that stand for a user's masks."""
@@ -96,13 +108,21 @@ def with_colon(data: Bytes, begin: int, place: int, stop: int, end: int, seen: i
     return NONE, place, place
 
 
+def digits_of_text(data: Bytes, place: int, stop: int) -> Found:
+    """The first number or IPv4 address in a text without spaces, as some languages are written."""
+    at = place
+    while at < stop and not has_class(data, at, stop, DIGIT):
+        at += 1
+    if at == stop:
+        return NONE, place, place
+    found = skip(data, at, stop, DIGIT | DOT, stop - at)
+    return (IP if ipv4(data, at, stop) == found else NUM), at, found
+
+
 def with_digit(data: Bytes, begin: int, place: int, stop: int, end: int, seen: int) -> Found:
     """What the word [place, stop) with a digit inside, and no slash or ``@``, is."""
     if seen & HIGH:
-        at = place
-        while not has_class(data, at, stop, DIGIT):
-            at += 1
-        return NUM, at, skip(data, at, stop, DIGIT | DOT, stop - at)
+        return digits_of_text(data, place, stop)
     if is_code(data, begin, place, stop) or is_known(data, place, stop):
         return NONE, place, place
     if is_message_code(data, place, stop, end):
@@ -134,7 +154,7 @@ def word_value(data: Bytes, begin: int, place: int, stop: int, end: int, seen: i
     if stop == place + 2 and byte_at(data, stop, end) == 58 and pairs(data, place, end) > place:
         found = pairs(data, place, end)
         return (MAC if found - place == 17 else HEX), place, found
-    if (seen & DIGIT or is_upper(data, place, end)) and not (place > begin and data[place - 1] == 58):
+    if may_be_time(data, place, end) and not (place > begin and data[place - 1] == 58):
         found = time_at(data, place, end)
         if found > place:
             return TIME, place, found
@@ -167,7 +187,7 @@ def word_value(data: Bytes, begin: int, place: int, stop: int, end: int, seen: i
         return with_digit(data, begin, place, stop, end, seen)
     elif seen & DOT and is_host(data, place, stop):
         return IP, place, port(data, stop, end)
-    elif (stop - place >= 24 and is_random(data, place, stop)) or has_random_suffix(
+    elif (stop - place >= RANDOM_BYTES and is_random(data, place, stop)) or has_random_suffix(
         data, place, stop, NO_VOWELS
     ):
         return ID, place, padded(data, stop, end)

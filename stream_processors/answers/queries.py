@@ -46,7 +46,7 @@ def of_one_model(parts: Sequence[WindowPart], newest: str) -> list[WindowPart]:
 def patterns(store: Store, source: str, *, limit: int | None = None) -> tuple[list[Pattern], int]:
     """Patterns, the most lines first, each with what its templates have in common; and how many there are in all."""
     templates = store.templates(source)
-    found = patterns_of(templates) or store.patterns(source)
+    found = patterns_of(templates)
     return readable(found[:limit], templates), len(found)
 
 

@@ -14,6 +14,8 @@ from encoder_core.session import LONG_TOKENS
 from stream_processors.detection.reading import LineReader
 from stream_processors.detection.sources import Sources
 
+COMMIT_SECONDS = 1.0
+"""Between commits of a partition whose next batch is at hand: a commit is a round trip to the broker."""
 LONG_BYTES = 4 * LONG_TOKENS
 """A longer message may take the encoder long. A token has 2.3 bytes on average, so most are over LONG_TOKENS."""
 
@@ -36,6 +38,8 @@ class Partition:
     """Why nothing more can be read of it; what was handed out before still takes effect."""
     committed: int | None = None
     """Offset that Kafka has of us, as far as this object committed it."""
+    committed_at: float = 0.0
+    """When that was last tried, on the monotonic clock."""
     reader: LineReader = field(default_factory=LineReader)
     """What was handed out on its way to lines; what it holds back is not applied."""
     unfinished: int = 0
@@ -70,6 +74,11 @@ class Partition:
     def uncommitted(self) -> bool:
         """Whether a commit failed, and no batch comes whose commit would make up for it."""
         return not self.unfinished and self.applied is not None and self.committed != self.applied
+
+    @property
+    def commit_due(self) -> bool:
+        """Whether the last commit is long enough ago."""
+        return time.monotonic() >= self.committed_at + COMMIT_SECONDS
 
     def next_batch(self, messages: Sequence[ConsumerRecord], end: int) -> Batch:
         """The batch that comes after all that were made before; ``end`` is the offset after it."""

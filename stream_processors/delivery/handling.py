@@ -59,37 +59,46 @@ class Handler:
         1. Read, embed and detect, off the event loop.
         2. Lines that failed go to the dead-letter topic; wait for the broker's acknowledgement.
         3. Everything the step changes and its applied offset go into the store in one atomic step.
-        4. Only then is the offset committed to Kafka, which is therefore never ahead of the store.
+        4. Only then is the offset committed to Kafka, which is therefore never ahead of the store: after the last batch
+           at hand, and once a second before.
 
         Lines that are held back, since they may be continued, are no part of a step yet: they come with a later batch.
         """
-        partition, step = batch.partition, None
-        now = time.time()
+        partition, now = batch.partition, time.time()
+        step: Step | None = None
+
+        def work() -> tuple[Changes | None, list[Failed]] | None:
+            nonlocal step
+            step = None
+            step = self._step(partition)
+            return None if step is None else self._process(partition, step)
+
         partition.reader.add([message_from(message, now) for message in batch.messages], batch.end)
         try:
-            # 1.
-            while (step := await asyncio.to_thread(self._step, partition)) is not None:
-                changes, failed = await asyncio.to_thread(self._process, partition, step)
-                # 2.
-                for failure in failed:
-                    await self._dead_letters.send(failure, partition.at)
-                # 3.
-                if changes is not None:
-                    applied = await self._applier.apply(changes)
-                    self._applied(partition, changes)
-                    if applied is not None:
-                        await asyncio.to_thread(partition.detector.decided, applied)
+            while (done := await asyncio.to_thread(work)) is not None:
+                await self._take_effect(partition, *done)
                 if not self._fetcher.owns(partition):
                     return  # its new owner, or what it was reopened as, goes on from the store, and commits
+                if partition.reader.done >= batch.end:
+                    break
         except Fenced as fenced:
             log.warning("%s; reopening the partition", fenced)
             self._fetcher.close(partition)
         except Exception as error:
             await self._failed(partition, step, error)
         else:
-            # 4.
-            if partition.committed != partition.applied:
+            if batch.last or partition.commit_due:
                 await self.commit(partition)
+
+    async def _take_effect(self, partition: Partition, changes: Changes | None, failed: list[Failed]) -> None:
+        """Steps 2 and 3."""
+        for failure in failed:
+            await self._dead_letters.send(failure, partition.at)
+        if changes is not None:
+            applied = await self._applier.apply(changes)
+            self._applied(partition, changes)
+            if applied is not None:
+                await asyncio.to_thread(partition.detector.decided, applied)
 
     def _step(self, partition: Partition) -> Step | None:
         """The next lines, or what the store is to learn without any: offsets, lost lines, the end of a warm-up."""
@@ -150,9 +159,9 @@ class Handler:
         self._troubles.add(partition.at, reason, narrow_to=max(1, fresh // 2) if fresh else None)
 
     async def commit(self, partition: Partition) -> None:
-        """Step 4. A failure is no loss: the store says where to go on."""
-        applied = partition.applied
-        if applied is None:
+        """Step 4, unless Kafka has the applied offset. A failure is no loss: the store says where to go on."""
+        applied, partition.committed_at = partition.applied, time.monotonic()
+        if applied is None or applied == partition.committed:
             return
         try:
             await self._consumer.commit({partition.at: (applied, start_text(partition.start))})

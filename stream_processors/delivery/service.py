@@ -120,7 +120,13 @@ class StreamService(Service):
     async def on_stop(self) -> None:
         """Leaves the group, so that others take the partitions at once."""
         self.log_metrics()
-        for stop in (self.consumer.stop, self.dead_letters.stop, self.opener.release, self.health.stop):
+        for stop in (
+            self.commit_all,
+            self.consumer.stop,
+            self.dead_letters.stop,
+            self.opener.release,
+            self.health.stop,
+        ):
             try:
                 await asyncio.wait_for(stop(), STOP_SECONDS)
             except Exception as error:
@@ -209,6 +215,11 @@ class StreamService(Service):
         )
         await self.handler.commit(partition)
         return partition
+
+    async def commit_all(self) -> None:
+        """Commits what is applied."""
+        for partition in list(self.fetcher.partitions.values()):
+            await self.handler.commit(partition)
 
     def forget_all(self, rebalancing: bool) -> None:
         """Which partitions are ours is being settled, or was."""

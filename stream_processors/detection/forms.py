@@ -1,31 +1,20 @@
-"""What templates are compared by: a template's form, and the frames that other words could fill.
+"""What templates are compared by: a template's form.
 
 A form is the template's tokens with one ``*`` for whatever varies: placeholders of any type, lists of them, units and
-empty brackets after them, and what follows the name of a user or a ``key=``. A frame is a form with the words of one or
-more places left out. Both are pure functions of one template; ``patternbook`` counts what the frames are filled with.
+empty brackets after them, and what neighbours or its own shape tell to be a value. A pure function of the template.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import combinations
-from typing import NamedTuple
 
 from encoder_core.templates import TYPES
-from stream_processors.detection.words import NAME, NOUN, SAID, kind_of
+from stream_processors.detection.words import NAME, SAID, kind_of
 
 ANY = "*"
 CHARACTERS = 2_048
 """Characters of a template that are taken apart; the rest is one token."""
-PLACES = 16
-"""Words of a form that may turn out to vary, at most."""
-PAIRED = 8
-"""Names of a form that are left out two at a time, and three in a row, at most."""
-RUN = 3
-"""Names in a row that can be one value, such as a person's, at most."""
-
 LABELLED = 2
 """Placeholders before their names in brackets after which a word there is a value too."""
 
@@ -61,6 +50,15 @@ _SUFFIXES = frozenset(
             "sh",
             "bat",
             "so",
+            "img",
+            "iso",
+            "rpm",
+            "deb",
+            "gz",
+            "zip",
+            "tar",
+        ),
+        *(
             "py",
             "js",
             "java",
@@ -70,10 +68,14 @@ _SUFFIXES = frozenset(
             "c",
             "go",
             "rs",
-        ),
-        *(
+            "html",
+            "php",
+            "css",
             "log",
             "txt",
+            "csv",
+        ),
+        *(
             "json",
             "xml",
             "yml",
@@ -83,31 +85,28 @@ _SUFFIXES = frozenset(
             "cfg",
             "ini",
             "properties",
-            "csv",
             "db",
             "dat",
             "tmp",
+            "pid",
         ),
         *(
-            "gz",
-            "zip",
-            "tar",
-            "rpm",
-            "deb",
-            "img",
-            "iso",
-            "pid",
             "sock",
             "lock",
             "key",
             "pem",
             "crt",
-            "html",
-            "php",
-            "css",
+            "service",
+            "socket",
+            "timer",
+            "mount",
+            "slice",
+            "scope",
+            "device",
         ),
-        *("service", "socket", "timer", "mount", "slice", "scope", "device", "target", "swap"),
         *(
+            "target",
+            "swap",
             "com",
             "net",
             "org",
@@ -119,9 +118,8 @@ _SUFFIXES = frozenset(
             "internal",
             "lan",
             "arpa",
-            "example",
-            "localdomain",
         ),
+        *("example", "localdomain"),
     )
 )
 """What names of files, units of systemd and hosts end in; hosts in any two letters as well."""
@@ -132,19 +130,6 @@ _EVENTS = frozenset(
         *("rule", "ruleid", "rule_id", "sid", "signature"),
     )
 )
-
-
-class Frame(NamedTuple):
-    """A form with places left out."""
-
-    key: int
-    """Hash of what is left, which is a form too."""
-    fillers: tuple[str, ...]
-    """What the form has in each of these places."""
-    words: int
-    """Words that are left."""
-    kind: int
-    """``NAME`` when all fillers are names, else ``NOUN``."""
 
 
 def key_of(form: Form) -> int:
@@ -187,7 +172,7 @@ def form_of(template: str) -> Form:
     for place, token in enumerate(tokens):
         if _is_value(tokens, place, token) or (labelled >= LABELLED and _is_labelled(tokens, place)):
             tokens[place] = ANY
-    return (head[0], *_collapsed(tokens)) if head else _collapsed(tokens)
+    return (head[0], *collapsed(tokens)) if head else collapsed(tokens)
 
 
 def _is_value(tokens: list[str], place: int, token: str) -> bool:
@@ -195,7 +180,7 @@ def _is_value(tokens: list[str], place: int, token: str) -> bool:
     before = tokens[place - 1].lower() if place else ""
     further = tokens[place - 2].lower() if place > 1 else ""
     after = tokens[place + 1] if place + 1 < len(tokens) else ""
-    if not _has_letter(token):
+    if not has_letter(token):
         named = further if before in _MARKS else before
         named = further if named == "id" else named
         return any(c.isdigit() for c in token) and named not in _EVENTS
@@ -214,7 +199,7 @@ def _is_value(tokens: list[str], place: int, token: str) -> bool:
 
 def _is_file_or_host(token: str) -> bool:
     name, _, last = token.rpartition(".")
-    if not name or not _has_letter(name):
+    if not name or not has_letter(name):
         return False
     return last in _SUFFIXES or (len(last) == 2 and last.islower() and kind_of(last) != SAID)
 
@@ -224,11 +209,12 @@ def _is_labelled(tokens: list[str], place: int) -> bool:
     return place > 0 and tokens[place - 1] in (",", ":") and tokens[place + 1 : place + 2] == ["("]
 
 
-def _has_letter(token: str) -> bool:
+def has_letter(token: str) -> bool:
+    """Whether a token is a word."""
     return any(character.isalpha() for character in token)
 
 
-def _collapsed(tokens: list[str]) -> Form:
+def collapsed(tokens: list[str]) -> Form:
     """The tokens with one ``*`` for a list of them, with its separators, units and empty brackets."""
     units = [t for n, t in enumerate(tokens) if not (n and tokens[n - 1] == ANY and t.lower() in _UNITS)]
     out: list[str] = []
@@ -255,59 +241,3 @@ def _collapsed(tokens: list[str]) -> Form:
             out.append(token)
             opened, marks = [], []
     return (*out, *marks)
-
-
-def frames_of(form: Form) -> Iterator[Frame]:
-    """The frames of a form: each word left out, two names, three in a row, all names, all runs of them."""
-    kinds = [_kind(form, place) for place in range(len(form))]
-    words = sum(map(_has_letter, form))
-    places = [place for place, kind in enumerate(kinds) if kind != SAID][:PLACES]
-    names = [place for place in places if kinds[place] == NAME]
-    left_out: list[tuple[int, ...]] = [(place,) for place in places]
-    if len(names) <= PAIRED:
-        left_out += combinations(names, 2)
-        left_out += [row for row in combinations(names, 3) if row[2] - row[0] == 2]
-    if len(names) > 2:
-        left_out.append(tuple(names))
-    seen: set[int] = set()
-    for chosen in left_out:
-        if left := words - len(chosen):
-            rest = list(form)
-            for place in chosen:
-                rest[place] = ANY
-            key = key_of(_collapsed(rest))
-            if key not in seen:
-                seen.add(key)
-                kind = NAME if all(kinds[place] == NAME for place in chosen) else NOUN
-                yield Frame(key, tuple(form[place] for place in chosen), left, kind)
-    runs = _runs(form, kinds)
-    if runs and (left := sum(_has_letter(token) for token in runs[0])):
-        key = key_of(_collapsed(runs[0]))
-        if key not in seen:
-            yield Frame(key, runs[1], left, NAME)
-
-
-def _kind(form: Form, place: int) -> int:
-    """The kind of a token as a filler: marks, ``*``, names of columns and what masks have left of values never vary."""
-    if not _has_letter(form[place]) or "=" in form[max(place - 1, 0) : place + 2]:
-        return SAID
-    return kind_of(form[place])
-
-
-def _runs(form: Form, kinds: list[int]) -> tuple[list[str], tuple[str, ...]] | None:
-    """The form with ``*`` for each run of names, and the runs; None where a run is too long or there is none."""
-    rest: list[str] = []
-    runs: list[list[str]] = []
-    inside = False
-    for token, kind in zip(form, kinds, strict=True):
-        if kind != NAME:
-            rest.append(token)
-        elif inside:
-            runs[-1].append(token)
-        else:
-            rest.append(ANY)
-            runs.append([token])
-        inside = kind == NAME
-    if not runs or max(map(len, runs)) > RUN:
-        return None
-    return rest, tuple(" ".join(run) for run in runs)

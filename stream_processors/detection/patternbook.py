@@ -1,9 +1,9 @@
 """Patterns: templates that say the same belong together.
 
-Two templates say the same when their forms are equal, or when both fit a frame whose places are known to vary. A place
-varies once ``NAMES`` different names, or ``NOUNS`` different words, have stood in it; where others have a placeholder,
-one name or half as many words will do. More templates only ever join more, so a set of templates ends in the
-same groups in any order and any split into batches, on any number of partitions that tell each other.
+Two templates say the same when their forms are equal, or when both fit a frame whose places are known to vary: enough
+different words have stood there (``places``), or a name where another template has a placeholder. More templates only
+ever join more, so a set of templates ends in the same groups in any order and any split into batches, on any number of
+partitions that tell each other.
 
 Words that say what happened (``words.SAID``) are never left out: failed and accepted, start and stop stay apart.
 """
@@ -20,22 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_processors.detection.alignment import aligned
-from stream_processors.detection.forms import Frame, form_of, frames_of, key_of
-from stream_processors.detection.words import NAME
+from stream_processors.detection.forms import form_of, key_of
+from stream_processors.detection.frames import frames_of
+from stream_processors.detection.places import FIXED, WORDS_VARY, Place
 
 TEMPLATES = 4_096
 """Templates of a source that are known at once; those unused for longest are forgotten."""
-NAMES = 4
-"""Different names in a place after which it is one that varies."""
-NOUNS = 8
-"""Different words of the language of logs in a place after which it is one that varies."""
-FEW_WORDS = 4
-"""Times as many are needed where only one word is left to tell what is said."""
 SHOWN = 256
 """Templates of a pattern that its readable form is made of, at most."""
 MERGES = 4_096
 """Patterns that have gone up in another whose ids are still followed, at most."""
-FIXED, NAMES_VARY, WORDS_VARY = 0, 1, 2
 
 
 class Known(NamedTuple):
@@ -78,64 +72,6 @@ class _Entry:
     frames: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Place:
-    """A frame, and the forms that fit it."""
-
-    words: int
-    """Words that are left in the frame."""
-    names: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """By key of the form, what it has in the places left out, where all of that are names."""
-    others: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """The same where it is another word."""
-    seen_names: list[set[str]] = field(default_factory=list)
-    """Different names of each place, no more than matter."""
-    seen: set[str] = field(default_factory=set)
-    """Different words of all places, no more than matter."""
-    varies: int = 0
-    """``FIXED``, ``NAMES_VARY`` or ``WORDS_VARY``."""
-
-    def take(self, key: int, frame: Frame) -> None:
-        """Adds a form that fits."""
-        needed = FEW_WORDS if self.words == 1 else 1
-        joined = " ".join(frame.fillers)
-        if len(self.seen) < NOUNS * needed:
-            self.seen.add(joined)
-        if frame.kind != NAME:
-            self.others[key] = frame.fillers
-            return
-        self.names[key] = frame.fillers
-        if not self.seen_names:
-            self.seen_names = [set() for _ in frame.fillers]
-        if len(self.seen_names) != len(frame.fillers):  # lists of varying length: one place
-            self.seen_names = [{" ".join(names) for names in self.names.values()}]
-        values = frame.fillers if len(self.seen_names) == len(frame.fillers) else (joined,)
-        for place, value in zip(self.seen_names, values, strict=True):
-            if len(place) < NAMES * needed:
-                place.add(value)
-
-    def forget(self, key: int) -> bool:
-        """Drops a form; true when none is left."""
-        self.names.pop(key, None)
-        self.others.pop(key, None)
-        return not self.names and not self.others
-
-    def evidence(self, placeholder: bool) -> tuple[int, str]:
-        """How much varies, and why. placeholder: a template has a placeholder in each of the places."""
-        needed = FEW_WORDS if self.words == 1 else 1
-        if len(self.seen) >= NOUNS * needed // (2 if placeholder else 1):
-            return WORDS_VARY, f"{len(self.seen)} words in one place: {_some(self.seen)}"
-        if self.seen_names and all(len(place) >= NAMES * needed for place in self.seen_names):
-            return NAMES_VARY, f"{len(self.seen_names[0])} names in one place: {_some(self.seen_names[0])}"
-        if placeholder and self.names and needed == 1:
-            return NAMES_VARY, f"a name where others have a placeholder: {_some(self.seen_names[0])}"
-        return FIXED, ""
-
-
-def _some(values: set[str]) -> str:
-    return ", ".join(sorted(value[:32] for value in values)[:4])
-
-
 class PatternBook:
     """The patterns of one source as one partition knows them. No I/O, one thread."""
 
@@ -147,7 +83,7 @@ class PatternBook:
             OrderedDict()
         )  # id -> text and key of the form, by use
         self._entries: dict[int, _Entry] = {}
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, Place] = {}
         self._founded: dict[str, float] = {}  # pattern -> when its founder was first seen
         self._members: dict[str, set[int]] = {}  # pattern -> keys of its forms
         self._into: OrderedDict[str, str] = OrderedDict()
@@ -262,7 +198,7 @@ class PatternBook:
         entry = self._entries[key] = _Entry(mine, {template.id: None})
         self._members.setdefault(mine, set()).add(key)
         for frame in frames_of(form):
-            place = self._places.setdefault(frame.key, _Place(frame.words))
+            place = self._places.setdefault(frame.key, Place(frame.words))
             place.varies = max(place.varies, varying.get(frame.key, FIXED))
             place.take(key, frame)
             entry.frames.append(frame.key)
@@ -277,14 +213,16 @@ class PatternBook:
         varies = max(varies, place.varies)
         if varies == FIXED:
             return
-        fitting = dict.fromkeys((*place.names, *(place.others if varies == WORDS_VARY else ())))
-        if frame in self._entries:
-            fitting[frame] = None
-        first = next(iter(fitting))
-        if varies == place.varies:  # all but the new one are together already
-            fitting = {key: None} if key in fitting else {}
+        fitting = [place.names, *([place.others] if varies == WORDS_VARY else [])]
+        first = next((name for names in fitting for name in names), frame)
+        if varies > place.varies:
+            joining = [name for names in fitting for name in names]
+        else:  # all but the new one are together already
+            joining = [key] if any(key in names for names in fitting) else []
+        if frame in self._entries and (varies > place.varies or frame == key):
+            joining.append(frame)
         place.varies = varies
-        for other in fitting:
+        for other in joining:
             self._join(self._entries[first].pattern, self._entries[other].pattern, reason)
 
     def _pattern(self, pattern: str, first_seen: float) -> str:

@@ -28,7 +28,7 @@ class DetectionSettings(BaseModel):
         1_000,
         ge=1,
         le=100_000,
-        description="Patterns that a partition remembers; the store keeps retention.patterns",
+        description="Patterns that a partition remembers; the store keeps retention.templates",
     )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")

@@ -8,7 +8,6 @@ from connectors.findings import (
     Anomaly,
     Changes,
     Merge,
-    Pattern,
     SlotSummary,
     Template,
     Warmup,
@@ -30,10 +29,6 @@ def anomaly(
     index: int = 0,
 ) -> Anomaly:
     return Anomaly(partition, offset, timestamp, score, 0.4, text, "raw", "p1", model="m1", index=index)
-
-
-def pattern(name: str, *, count: int = 1, seen: float = NOW) -> Pattern:
-    return Pattern(name, count, seen, seen, f"example of {name}", BINARY[:64], "m1")
 
 
 def template(
@@ -82,7 +77,6 @@ def full_step(expected: int | None, end: int) -> Changes:
         topic_id="topic-1",
         model="m1",
         anomalies=[anomaly(end - 1)],
-        patterns=[pattern("p1", count=7)],
         templates=[
             template("t1", count=5, minutes=((MINUTE, 5),), parameters=SLOTS),
             template("t2", count=2, seen=NOW + 1, minutes=((MINUTE, 2),)),
@@ -96,7 +90,7 @@ def full_step(expected: int | None, end: int) -> Changes:
     inside.lines, inside.parse_errors, inside.cut = 4, 1, 2
     inside.warming_up, inside.waiting_from, inside.warmup = 2, end - 2, Warmup(20, 64, int(NOW) + 60, 32)
     inside.anomalies = [anomaly(end - 2, index=5)]
-    inside.patterns, inside.windows = [pattern("p1", count=4)], [window(60, count=4)]
+    inside.windows = [window(60, count=4)]
     inside.templates, inside.seen = [template("t1", count=4, minutes=((MINUTE, 4),))], 0
     inside.snapshot = b"api" + str(end).encode()
     return changes

@@ -20,8 +20,8 @@ from tests.connectors.steps import (
     everything,
     full_step,
     of_topic,
-    pattern,
     step,
+    template,
     window,
 )
 
@@ -187,18 +187,6 @@ def test_two_sources_do_not_disturb_each_other(store):
     assert store.stats("other:source*{x}").lines == 7
 
 
-def test_pattern_counts_add_up_and_the_founder_stays(store):
-    store.apply(step(None, 1, patterns=[pattern("p1", count=3, seen=NOW), pattern("p2", count=4, seen=NOW)]))
-    later = replace(pattern("p1", count=5, seen=NOW + 9), example="another", vector=BINARY[64:128])
-    store.apply(step(1, 2, patterns=[later]))
-    store.apply(step(2, 3, patterns=[pattern("p1", count=2, seen=NOW - 1.5)]))
-    first, second = store.patterns("logs")
-    assert (first.id, first.count, first.first_seen, first.last_seen) == ("p1", 10, NOW - 1.5, NOW + 9)
-    assert (first.example, first.vector, first.model) == ("example of p1", BINARY[:64], "m1")
-    assert (second.id, second.count) == ("p2", 4)
-    assert store.patterns("logs", limit=1) == [first]
-
-
 def test_anomalies_come_by_score_or_by_time(store):
     flagged = [
         anomaly(1, score=0.5, timestamp=NOW),
@@ -249,8 +237,8 @@ def test_a_step_without_a_snapshot_keeps_the_last_one(store):
 
 def test_a_step_of_many_changes_is_one_step(store):
     flagged = [anomaly(n, score=n / 2_000) for n in range(2_000)]
-    known = [pattern(f"p{n}") for n in range(1_000)]
-    store.apply(step(None, 2_000, lines=2_000, anomalies=flagged, patterns=known))
+    known = [template(f"t{n}") for n in range(1_000)]
+    store.apply(step(None, 2_000, lines=2_000, anomalies=flagged, templates=known))
     assert len(store.anomalies("logs", limit=5_000)) == 2_000
     assert store.stats("logs").patterns == 1_000
 
@@ -375,11 +363,8 @@ def test_a_window_without_lines_is_left_out(store):
 
 
 def test_what_another_model_left_is_left_out_when_a_model_is_asked_for(store):
-    other = replace(pattern("p2", count=9), model="m2")
     parts = [window(60), window(120, model="m2"), window(60, model="m2", opened=8)]
-    store.apply(step(None, 1, patterns=[pattern("p1"), other], windows=parts))
-    assert [found.id for found in store.patterns("logs", model="m1")] == ["p1"]
-    assert [found.id for found in store.patterns("logs")] == ["p2", "p1"]
+    store.apply(step(None, 1, windows=parts))
     assert store.windows("logs", model="m1") == [60]
     assert store.windows("logs", model="m2", limit=1) == [120]
     assert store.window("logs", 60, model="m1") == [window(60)]
@@ -402,8 +387,8 @@ def test_a_line_without_a_time_counts_as_seen_now_and_none_as_seen_later(store):
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2, 1]
     assert store.anomalies("logs", order="time")[0].timestamp == 0.0
     began = time.time()
-    store.apply(step(3, 4, patterns=[pattern("p1", seen=began + 1e6)]))
-    assert began <= store.patterns("logs")[0].last_seen <= time.time()
+    store.apply(step(3, 4, templates=[template("t1", seen=began + 1e6)]))
+    assert began <= store.templates("logs")[0].last_seen <= time.time()
 
 
 def test_a_line_that_is_flagged_again_is_one_anomaly(store):

@@ -217,7 +217,7 @@ class Stream:
 
     def pattern_lines(self) -> int:
         """Lines counted under patterns, those of forgotten patterns included."""
-        forgotten = self.store.stats(self.topic).forgotten_pattern_lines
+        forgotten = self.store.stats(self.topic).forgotten_template_lines
         return sum(pattern.count for pattern in self.store.patterns(self.topic)) + forgotten
 
     def state(self) -> str:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from encoder_core.templates import Templates
-
-CHUNK_LINES = 4_096
-"""Lines of a stream that are looked at together."""
 
 
 def templates_of(lines: Sequence[str]) -> list[str]:
     """The template of each line as it is in its file, header included where no rule leaves it out."""
-    templates = Templates()
-    return [templates.of_text(line).template for line in lines]
+    batch = Templates().batch(lines)
+    return [batch.text(row) for row in range(len(lines))]
 
 
-def stream_templates(lines: Iterable[str]) -> Iterator[str]:
-    """``templates_of`` lines that stream by."""
-    lines = iter(lines)
-    while chunk := list(islice(lines, CHUNK_LINES)):
-        yield from templates_of(chunk)
+def template_ids(lines: Sequence[str]) -> NDArray[np.uint64]:
+    """The ids of ``templates_of`` lines, uint64 (lines,)."""
+    return Templates().batch(lines).ids

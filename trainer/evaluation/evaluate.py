@@ -13,7 +13,6 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,8 @@ from transformers import DebertaV2ForMaskedLM
 
 from encoder_core.batching import pad_rows, token_budget_batches
 from trainer.data.corpus import CorpusError
-from trainer.data.templates import stream_templates, templates_of
+from trainer.data.lsh import batches
+from trainer.data.templates import template_ids
 from trainer.pretraining.masking import IGNORED, mask_tokens
 from trainer.pretraining.model import masked_logits
 from trainer.vocabulary.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, content_tokens, special_id
@@ -154,11 +154,12 @@ def evaluate(
 
     tests: lines by the set's name. training_lines: streamed once; only the tests' own forms are kept in memory.
     """
-    forms_of = {name: templates_of(lines) for name, lines in tests.items()}
-    unseen = set(chain.from_iterable(forms_of.values())).difference(stream_templates(training_lines))
+    unseen = np.concatenate([template_ids(lines) for lines in tests.values()])
+    for batch in batches(iter(training_lines)):
+        unseen = np.setdiff1d(unseen, template_ids(batch))
     rows = []
     for name, lines in tests.items():
-        new = [line for line, form in zip(lines, forms_of[name], strict=True) if form in unseen]
+        new = [lines[row] for row in np.flatnonzero(np.isin(template_ids(lines), unseen)).tolist()]
         subsets = {"all": lines} | ({"unseen": new} if 0 < len(new) < len(lines) else {})
         for forms, chosen in subsets.items():
             ours, baseline = evaluate_lines(model, tokenizer, unigram, chosen, max_length=max_length)

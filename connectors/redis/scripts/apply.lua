@@ -4,21 +4,22 @@
 -- would count twice in the next try, and a snapshot or a window would be ahead of the applied offset.
 --
 -- KEYS: applied, names of the sources inside the topic. All other keys are in the same slot.
--- ARGV: partition, expected offset ('' for none), new offset, now, limit of patterns, of anomalies, of window parts,
--- of sources, of templates, of news, seconds that a window lives, seconds that an hour of anomalies lives, what keys have
+-- ARGV: partition, expected offset ('' for none), new offset, now, limit of anomalies, of window parts, of sources,
+-- of templates, of news, seconds that a window lives, seconds that an hour of anomalies lives, what keys have
 -- before and after the name of a source, then commands, each as its number of words followed by the words. SOURCE ('' for
--- the topic itself, and up to where decisions are known there, '' to be told none), TEMPLATE, MERGE, PATTERN and RANK are
+-- the topic itself, and up to where decisions are known there, '' to be told none), TEMPLATE, MERGE and RANK are
 -- commands of this script; the others are of the source that was named last.
 -- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
 -- {template without a text, ...}, news}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
 local APPLIED, SOURCES = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local MOST = {patterns = ARGV[5], anomalies = ARGV[6], windows = ARGV[7], sources = ARGV[8], templates = ARGV[9]}
-local MOST_NEWS, WINDOW_SECONDS, BUCKET_SECONDS = tonumber(ARGV[10]), ARGV[11], ARGV[12]
-local BEFORE, AFTER = ARGV[13], ARGV[14]
-local FIRST_COMMAND = 15
+local MOST = {anomalies = ARGV[5], windows = ARGV[6], sources = ARGV[7], templates = ARGV[8]}
+local MOST_NEWS, WINDOW_SECONDS, BUCKET_SECONDS = tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local BEFORE, AFTER = ARGV[12], ARGV[13]
+local FIRST_COMMAND = 14
 local HOUR = 3600
 local CHECKED = 50 -- index members looked at in a step, so that its length has a bound
+local OLD_PATTERNS = 5000 -- of an earlier version, that a step removes at most
 local FORGOTTEN = 5 -- sources that a step forgets at most, for the same reason
 
 local found = redis.call('HGET', APPLIED, PARTITION) or ''
@@ -49,24 +50,6 @@ local function rank(base, member, time, score)
   run('EXPIRE', bucket, BUCKET_SECONDS)
 end
 
--- Adds to a pattern, or founds it: example, vector and model are the founder's.
-local function add_pattern(base, id, count, first_seen, last_seen, ...)
-  local key, index = base .. 'pattern:' .. id, base .. 'patterns'
-  if run('HINCRBY', key, 'count', count) == tonumber(count) then
-    note('DEL', key)
-    run('HSET', key, 'first_seen', first_seen, ...)
-  else
-    note('HINCRBY', key, 'count', -count)
-    local earliest = run('HGET', key, 'first_seen')
-    if not earliest or tonumber(first_seen) < tonumber(earliest) then
-      change('HSET', key, 'first_seen', first_seen)
-    end
-  end
-  if run('ZADD', index, 'GT', last_seen, id) == 1 then
-    note('ZREM', index, id)
-  end
-end
-
 -- Answers every source that was named.
 local function apply_commands()
   local at, source, sources = FIRST_COMMAND, nil, {}
@@ -85,8 +68,6 @@ local function apply_commands()
       add_template(source, unpack(ARGV, at + 2, at + words))
     elseif name == 'MERGE' then
       merge(source, unpack(ARGV, at + 2, at + words))
-    elseif name == 'PATTERN' then
-      add_pattern(source.base, unpack(ARGV, at + 2, at + words))
     else
       change(unpack(ARGV, at + 1, at + words))
     end
@@ -97,10 +78,7 @@ end
 
 -- What earlier versions ranked in the future would stay for ever.
 local function pull_back(base)
-  local patterns, by_time = base .. 'patterns', base .. 'anomalies:by_time'
-  for _, id in ipairs(run('ZRANGEBYSCORE', patterns, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
-    run('ZADD', patterns, NOW, id)
-  end
+  local by_time = base .. 'anomalies:by_time'
   for _, member in ipairs(run('ZRANGEBYSCORE', by_time, '(' .. NOW, '+inf', 'LIMIT', 0, CHECKED)) do
     local score = run('ZSCORE', by_score(base, run('ZSCORE', by_time, member)), member)
     if score then
@@ -117,15 +95,16 @@ local function over(key, limit, most)
 end
 
 local function trim(base)
-  local patterns, by_time, windows = base .. 'patterns', base .. 'anomalies:by_time', base .. 'windows'
-  -- The patterns unused for longest go; their lines stay counted.
-  for _, id in ipairs(over(patterns, MOST.patterns)) do
+  local by_time, windows = base .. 'anomalies:by_time', base .. 'windows'
+  -- Earlier versions kept what they counted under patterns of their own.
+  local patterns = base .. 'patterns'
+  for _, id in ipairs(over(patterns, 0, OLD_PATTERNS)) do
     local key = base .. 'pattern:' .. id
-    change('HINCRBY', base .. 'stats', 'forgotten_pattern_lines', run('HGET', key, 'count') or 0)
+    change('HINCRBY', base .. 'stats', 'forgotten_template_lines', run('HGET', key, 'count') or 0)
     remove(patterns, id)
     unreachable[#unreachable + 1] = key
   end
-  -- So do the oldest anomalies, with their details.
+  -- The oldest anomalies go with their details.
   for _, member in ipairs(over(by_time, MOST.anomalies)) do
     remove(by_score(base, run('ZSCORE', by_time, member)), member)
     remove(by_time, member)

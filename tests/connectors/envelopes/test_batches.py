@@ -22,7 +22,7 @@ from connectors.records import Record
 from stream_processors.demo.scenario import scenario
 from stream_processors.demo.scenario.envelopes import ENVELOPES, wrap
 
-LINES = list(scenario(lines=600))
+LINES = list(scenario(lines=300))
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 NAMES = [field.name for field in fields(Record)]
 
@@ -49,9 +49,11 @@ def test_messages_of_every_shipper_are_read_as_each_by_itself(envelope):
     check([message.value for message in wrap(LINES, envelope)])
 
 
-@pytest.mark.parametrize(
-    ("envelope", "share"), [("filebeat", 0.95), ("fluentbit", 0.95), ("docker", 0.95), ("otlp_json", 0.9)]
-)
+QUICK = {"filebeat": 0.95, "elastic_agent": 0.95, "fluentbit": 0.95, "docker": 0.95, "otlp_json": 0.9}
+QUICK |= {"vector": 0.95, "vector_kubernetes": 0.95}
+
+
+@pytest.mark.parametrize(("envelope", "share"), QUICK.items())
 def test_lines_in_the_usual_envelopes_go_the_quick_way(envelope, share):
     values = [message.value for message in wrap(LINES, envelope)]
     assert check(values) >= share * len(values)
@@ -105,7 +107,7 @@ for _ in range(3):
     READER.read_batch(SAMPLES)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(SAMPLES).flatmap(mutations))
 def test_damaged_messages_are_read_as_each_by_itself(value):
     check([value], READER)
@@ -121,7 +123,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(
         st.sampled_from(["a", "a.b", "message", "log", "time", "level", "@timestamp", "ü"]), JSON, min_size=1

@@ -31,7 +31,6 @@ class TestTables:
         headers = HeaderLines()
         headers.note("a", "zeek", "path", "conn")
         headers.name("a", "zeek", ("ts", "uid"))
-        headers.type("a", "zeek", ("time", "string"))
         again = HeaderLines()
         again.restore(headers.state())
         assert again.named("a", "zeek", 2) == headers.named("a", "zeek", 2)
@@ -54,7 +53,6 @@ class TestLimits:
         headers = HeaderLines()
         headers.name("a", "w3c", ("x",) * (MAX_FIELDS + 1))
         headers.name("a", "w3c", ("x" * 5_000,))
-        headers.type("a", "w3c", ("x",))
         assert not headers.has("a", "w3c")
         for number in range(1_000):
             headers.note("a", "w3c", f"word{number}", "v" * 10_000)

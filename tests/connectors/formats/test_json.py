@@ -35,32 +35,23 @@ class TestJson:
             '"eventTime":"x"',
             '"ts":1.5',
             '"date":"today"',
-            '"x":"2024-01-02"',
-            '"x":"2024-01-02T03:04:05.123Z"',
-            '"x":"2024-01-02 03:04:05"',
-            '"x":"5f0c7a52-1b7e-4d7e-9f3c-0a1b2c3d4e5f"',
-            '"x":"{5F0C7A52-1B7E-4D7E-9F3C-0A1B2C3D4E5F}"',
-            '"x":"0123456789abcdef"',
-            '"x":12345',
-            '"x":"-98765"',
             '"x":""',
             '"x":null',
-            '"x":["12345","67890"]',
         ],
     )
-    def test_volatile_and_empty_values_are_fields_but_not_text(self, pair):
+    def test_times_and_empty_values_are_fields_but_not_text(self, pair):
         record = parse(f'{{"event":"login",{pair}}}'.encode())
         assert record.text == "event=login"
         assert len(record.fields) == 2
 
     @pytest.mark.parametrize(
-        "value", ["1234", "0123456789abcde", "4.5", "v2024-01-02", "runtime", "12345 bytes"]
+        "value", ["1234", "0123456789abcdef", "4.5", "2024-01-02", "-98765", "runtime", "12345 bytes"]
     )
-    def test_stable_values_stay_in_the_text(self, value):
+    def test_any_other_value_is_in_the_text(self, value):
         assert parse(orjson.dumps({"x": value})).text == f"x={value}"
 
-    def test_a_record_of_volatile_values_only_shows_its_names(self):
-        assert parse(b'{"uptime":123456,"host":{"id":9876543}}').text == "uptime= id="
+    def test_a_record_of_nothing_else_shows_its_names(self):
+        assert parse(b'{"time":123456,"host":{"id":null}}').text == "time= id="
 
     def test_text_values_are_cut_to_256_characters_and_fields_are_whole(self):
         record = parse(orjson.dumps({"m": "é" * 300}))

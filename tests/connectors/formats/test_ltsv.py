@@ -24,7 +24,7 @@ class TestLtsv:
 
     def test_any_other_record_keeps_all_its_values(self):
         record = parse_text("time:2026-11-25T10:00:00Z\tmsg:sold: a hat\tcount:2\tseen:123456")
-        assert record.text == "msg=sold: a hat count=2" and record.time == 1795600800
+        assert record.text == "msg=sold: a hat count=2 seen=123456" and record.time == 1795600800
         assert record.fields["seen"] == "123456"
 
     def test_level_and_local_time(self):

@@ -155,7 +155,7 @@ class TestRfc5424:
         assert record.fields == {"facility": "user", "severity": "info"}
 
     def test_without_a_message_the_structured_data_is_the_text(self):
-        assert parse(b'<14>1 - fw1 app - - [s a="drop" n="123456"]').text == "app: a=drop"
+        assert parse(b'<14>1 - fw1 app - - [s a="drop" n="123456"]').text == "app: a=drop n=123456"
 
     def test_broken_structured_data_stays_in_the_message(self):
         assert parse(b'<14>1 - fw1 app - - [s a="drop').text == 'app: [s a="drop'
@@ -164,7 +164,7 @@ class TestRfc5424:
 class TestPayloadInSyslog:
     def test_json_gives_its_fields_beside_the_headers(self):
         record = parse(b'<14>Jun 14 15:16:01 gate1 app[5]: {"event":"login","host":"inner","id":123456}')
-        assert (record.format, record.text) == ("json", "app: event=login host=inner")
+        assert (record.format, record.text) == ("json", "app: event=login host=inner id=123456")
         assert record.fields == {
             "host.name": "gate1",
             "service.name": "app",

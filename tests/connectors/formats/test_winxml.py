@@ -20,7 +20,10 @@ DATA = (
     "<Data Name='TargetLogonId'>0x3e7</Data><Data Name='LogonType'>3</Data><Data Name='Reason'>-</Data>"
 )
 EVENT = f"<Event xmlns='http://schemas.example.com/event'>{SYSTEM}<EventData>{DATA}</EventData></Event>"
-TEXT = "Provider=Shop-Auditing EventID=4625 Channel=Security TargetUserName=ana LogonType=3"
+TEXT = (
+    "Provider=Shop-Auditing EventID=4625 Channel=Security TargetUserName=ana MemberSid=S-1-5-21-1-2-3 "
+    "TargetLogonId=0x3e7 LogonType=3"
+)
 
 
 def with_data(data):

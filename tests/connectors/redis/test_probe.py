@@ -11,7 +11,7 @@ import pytest
 from connectors.findings import Merge
 from connectors.redis.keys import BUCKET_SECONDS
 from connectors.store import StoreRefused
-from tests.connectors.steps import NOW, anomaly, everything, full_step, pattern, template, window
+from tests.connectors.steps import NOW, anomaly, everything, full_step, template, window
 
 
 def commands_run(client) -> set[str]:
@@ -21,14 +21,13 @@ def commands_run(client) -> set[str]:
 
 
 def test_the_check_tries_every_command_that_the_store_uses(redis_store, client):
-    store = redis_store(patterns=1, templates=1, anomalies=1, windows=1, sources=1, group="g")
+    store = redis_store(templates=1, anomalies=1, windows=1, sources=1, group="g")
     client.config_resetstat()
     store.claim("logs", "g", NOW)
     store.begin("logs", {0: 0})
     for end in range(1, 4):
         more = {
             "anomalies": [anomaly(end, timestamp=NOW + end * BUCKET_SECONDS)],
-            "patterns": [pattern(f"p{end}", seen=NOW + end)],
             "templates": [template(f"t{end}", seen=NOW + end)],
             "merges": [Merge(f"t{end}", "t0", NOW, "the same")],
             "windows": [window(end * 60)],

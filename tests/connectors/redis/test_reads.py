@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.redis.keys import BUCKET_SECONDS, bucket
-from tests.connectors.steps import NOW, anomaly, full_step, step, window
+from tests.connectors.steps import NOW, anomaly, full_step, step, template, window
 
 
 def test_an_expired_anomaly_is_left_out(redis_store, client):
@@ -83,3 +83,19 @@ def test_what_earlier_versions_kept_names_no_model(redis_store, client):
     client.hdel(store.key("logs", "window", 60, 0, 7), "model")
     assert store.anomalies("logs")[0].model == ""
     assert store.window("logs", 60)[0].model == ""
+
+
+def test_what_an_earlier_version_counted_under_patterns_of_its_own_is_counted_as_forgotten(
+    redis_store, client
+):
+    store = redis_store()
+    store.begin("logs", {0: 0})
+    client.hset(store.key("logs", "stats"), mapping={"lines": 19, "forgotten_pattern_lines": 4})
+    for name, count in (("p1", 10), ("p2", 5)):
+        client.zadd(store.key("logs", "patterns"), {name: NOW})
+        client.hset(store.key("logs", "pattern", name), mapping={"count": count, "first_seen": NOW})
+    store.apply(step(0, 3, lines=3, templates=[template("t1", count=3)]))
+    stats = store.stats("logs")
+    assert (stats.lines, stats.forgotten_template_lines) == (22, 19)
+    assert [(found.id, found.count) for found in store.patterns("logs")] == [("t1", 3)]
+    assert not client.keys(store.key("logs", "pattern*"))

@@ -19,15 +19,12 @@ from tests.connectors.steps import (
     full_step,
     known,
     of_topic,
-    pattern,
     step,
     template,
     window,
 )
 
 BROKEN = (
-    ("patterns",),
-    ("pattern", "p1"),
     ("templates",),
     ("template", "t2"),
     ("decisions",),
@@ -44,7 +41,6 @@ BROKEN = (
     ("/api", "state", 0),
     ("/api", "stats"),
     ("/api", "line", "0:8:5"),
-    ("/api", "pattern", "p1"),
     ("/api", "template", "t1"),
     ("/api", "decisions"),
     ("sources",),
@@ -81,9 +77,8 @@ def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(red
 
 
 def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
-    store = redis_store(patterns=2, templates=2, anomalies=2)
-    known = [pattern(f"p{n}", count=3, seen=NOW + n) for n in range(2)]
-    first = step(None, 2, lines=6, patterns=known, anomalies=[anomaly(0), anomaly(1)])
+    store = redis_store(templates=2, anomalies=2)
+    first = step(None, 2, lines=6, anomalies=[anomaly(0), anomaly(1)])
     first.templates = [template(f"t{n}", count=3, seen=NOW + n) for n in range(2)]
     first.merges = [Merge("t1", "t0", NOW, "the same")]
     store.apply(first)
@@ -91,10 +86,12 @@ def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
     more = step(
         2,
         4,
-        lines=6,
-        patterns=[pattern("p2", count=3, seen=NOW + 9)],
+        lines=7,
         anomalies=[anomaly(2, timestamp=NOW + 1)],
-        templates=[template("t2", count=3, seen=NOW + 9)],
+        templates=[
+            replace(template("t2", count=3, seen=NOW - 9), last_seen=NOW + 9),
+            known("t0", seen=NOW + 5),
+        ],
         merges=[Merge(one, two, NOW, "the same") for one, two in (("t2", "t1"), ("x", "y"))],
     )
     client.set(store.key("logs", "sources"), "of another type")  # looked at after the others were trimmed
@@ -103,10 +100,10 @@ def test_what_a_refused_step_trimmed_comes_back(redis_store, client):
     client.delete(store.key("logs", "sources"))
     assert everything(store) == before
     store.apply(more)
-    assert {p.id for p in store.templates("logs")} == {"t1", "t2"}
-    assert [merge.pattern for merge in store.merges("logs")] == ["x", "t2"], "the oldest merge is gone"
+    assert {(found.id, found.pattern) for found in store.templates("logs")} == {("t0", "t2"), ("t2", "t2")}
+    assert [merge.pattern for merge in store.merges("logs")] == ["x", "t0"], "the oldest merge is gone"
     stats = store.stats("logs")
-    assert (stats.lines, stats.forgotten_template_lines) == (12, 3)
+    assert (stats.lines, stats.forgotten_template_lines) == (13, 3)
     assert [a.offset for a in store.anomalies("logs", order="time")] == [2, 1]
 
 
@@ -130,7 +127,6 @@ def test_a_refused_step_leaves_what_it_had_changed_as_it_was(redis_store, client
     later = anomaly(9, timestamp=NOW - 3 * BUCKET_SECONDS)
     refused = replace(
         full_step(10, 30),
-        patterns=[pattern("p1", count=9, seen=NOW - 9), pattern("p2")],
         templates=[
             template("t1", count=9, seen=NOW - 9, model="m2", minutes=((MINUTE - 60, 9),)),
             known("t2", seen=NOW, minutes=((MINUTE, 1), (MINUTE - 24 * 60, 1)), parameters=SLOTS),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from connectors.findings import Merge
 from connectors.redis.keys import BUCKET_SECONDS, bucket
-from tests.connectors.steps import NOW, anomaly, full_step, pattern, step, template, window
+from tests.connectors.steps import NOW, anomaly, full_step, step, template, window
 
 WEEK = 7 * 86_400
 
@@ -67,7 +67,7 @@ def test_everything_that_grows_with_time_expires(redis_store, client):
         store.key("logs", "window", 60, 0, 7): 3_600,
     }.items():
         assert 0 < client.ttl(name) <= seconds
-    for name in ("applied", "stats", "patterns"):
+    for name in ("applied", "stats", "templates", "decisions", "log", "merged", "merges"):
         assert client.ttl(store.key("logs", name)) == -1
 
 
@@ -79,15 +79,13 @@ def test_the_live_feed_is_bounded(redis_store, client):
 
 def test_what_an_earlier_version_ranked_in_the_future_is_pulled_back_to_now(redis_store, client):
     store = redis_store(clock=lambda: NOW)
-    store.apply(step(None, 3, anomalies=[anomaly(1), anomaly(2, score=0.9)], patterns=[pattern("p1")]))
+    store.apply(step(None, 3, anomalies=[anomaly(1), anomaly(2, score=0.9)]))
     far = NOW + 1e6
     client.zadd(store.key("logs", "anomalies", "by_time"), {"0:2": far})
     client.zrem(store.key("logs", "anomalies", "by_score", bucket(NOW)), "0:2")
     client.zadd(store.key("logs", "anomalies", "by_score", bucket(far)), {"0:2": 0.9})
-    client.zadd(store.key("logs", "patterns"), {"p1": far})
     store.apply(step(3, 4))
     assert client.zscore(store.key("logs", "anomalies", "by_time"), "0:2") == NOW
-    assert client.zscore(store.key("logs", "patterns"), "p1") == NOW
     assert not client.exists(store.key("logs", "anomalies", "by_score", bucket(far)))
     assert [a.offset for a in store.anomalies("logs")] == [2, 1]
 
@@ -135,7 +133,7 @@ def test_over_the_limit_the_source_unused_for_longest_is_forgotten_but_its_lines
         now[0] = NOW + number
         changes = replace(full_step(number or None, number + 1), parts={})
         changes.part(name).lines = 5
-        for field in ("anomalies", "patterns", "templates", "merges", "windows", "snapshot", "warming_up"):
+        for field in ("anomalies", "templates", "merges", "windows", "snapshot", "warming_up"):
             setattr(changes.part(name), field, getattr(changes, field))
         store.apply(changes)
     assert store.sources() == ["logs", "logs/kept", "logs/new"]

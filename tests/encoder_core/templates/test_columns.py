@@ -84,6 +84,24 @@ def test_what_tells_the_kind_stays_with_its_name(format, columns, expected):
     assert TEMPLATES.of_columns(format, columns).template == expected
 
 
+@pytest.mark.parametrize(
+    ("expected", "format", "columns"),
+    [
+        ("f69632bb99ef7f61", "json", CLOUDTRAIL),
+        ("13cfec8c82094ada", "logfmt", {"type": "USER_LOGIN", "msg.op": "login", "msg.res": "failed"}),
+        ("6fbe6319239eda9d", "access", {"method": "GET", "status": "404"}),
+        (
+            "b2219b727d0bc45c",
+            "json",
+            {"event": "connect", "outcome": "failure", "msg": "no route to 192.0.2.7"},
+        ),
+        ("fa405ece1c2a0d8f", "json", {"user": "ada", "disk": "sda"}),
+    ],
+)
+def test_ids_are_those_of_earlier_versions(expected, format, columns):
+    assert TEMPLATES.of_columns(format, columns).id == expected
+
+
 def test_a_message_is_read_as_free_text_and_is_the_same_template_alone():
     text = "no route to 192.0.2.7 in 12 ms"
     assert match(msg=text, level="warn", shard="7").template == TEMPLATES.of_text(text).template

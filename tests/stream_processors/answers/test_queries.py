@@ -9,7 +9,7 @@ from connectors.findings import Changes, SourceStats, Template, WindowPart
 from connectors.memory import MemoryStore
 from stream_processors.answers.queries import PartitionLag, partition_lags, patterns, samples, similar
 from stream_processors.detection.windows import WindowSampler
-from tests.fakes import unit
+from tests.fakes import batch_with, unit
 
 DIM = 8
 
@@ -27,9 +27,9 @@ def parts(partition: int, starts: list[int], *, lines: int = 20, model: str = "m
     found = []
     for start in starts:
         texts = [f"line {n}" for n in range(lines)]
-        found += sampler.add(
-            np.full(lines, start), vectors, texts.__getitem__, [(n, 0) for n in range(lines)]
-        )
+        places = [(n, 0) for n in range(lines)]
+        batch = batch_with(vectors, np.full(lines, start), texts, places)
+        found += sampler.add(batch, texts.__getitem__)
     return found
 
 
