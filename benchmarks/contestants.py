@@ -67,7 +67,6 @@ class CascadeEncoder:
             Encoder.from_path(STATIC_BUNDLE, **options),
             Encoder.from_path(**options),
             similarity=usual.cascade_similarity,
-            band=usual.cascade_band,
         )
 
     def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:

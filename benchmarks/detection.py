@@ -90,7 +90,7 @@ def cascade_detector(lines: Sequence[Line], full: Encoder) -> tuple[Scores, floa
     static = Encoder.from_path(static_bundle_path(), max_tokens=MAX_TOKENS)
     full = Encoder(full.bundle, max_tokens=MAX_TOKENS)
     usual = EncoderSettings()
-    cascade = Cascade(static, full, similarity=usual.cascade_similarity, band=usual.cascade_band)
+    cascade = Cascade(static, full, similarity=usual.cascade_similarity)
     pipeline = Pipeline(cascade)
     detector = PartitionDetector("bench", 0, full.dim, all_scores)
     changes = Changes("bench", 0, None, len(lines))

@@ -54,7 +54,7 @@ def compared(exact: Encoder, texts: Sequence[str]) -> Iterator[tuple[str, dict[s
     static = Encoder.from_path(static_bundle_path(), max_tokens=MAX_TOKENS)
     yield "static", figures_of(expected, static.embed(texts)) | {"computed": 0.0}
     usual, full = EncoderSettings(), Encoder(full.bundle, max_tokens=MAX_TOKENS)
-    cascade = Cascade(static, full, similarity=usual.cascade_similarity, band=usual.cascade_band)
+    cascade = Cascade(static, full, similarity=usual.cascade_similarity)
     found = in_batches(lambda some: cascade.embed_and_flag(some).vectors, texts)
     yield "cascade", figures_of(expected, found) | {"computed": full.stats.computed / len(texts)}
 

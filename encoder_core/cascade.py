@@ -2,8 +2,7 @@
 
 Vectors of the static encoder approximate those of the full one. A line near to one that the full encoder has read, its
 leader, is taken for ``full(leader) + static(line) - static(leader)``: what the approximation gets wrong is much the
-same for both, and goes. So detection, patterns and queries live in the full encoder's space alone. Lines
-that may come to an alert get vectors of their own afterwards.
+same for both, and goes. So detection, patterns and queries live in the full encoder's space alone.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ class Leaders:
 class Cascade:
     """An embedder of unit vectors in the full encoder's space: a line's own, or an approximation by a leader's.
 
-    similarity: cosine of static vectors from which a line counts as known. band: see ``Refinement``. Leaders
+    similarity: cosine of static vectors from which a line counts as known. Leaders
     are kept in memory, for all partitions together, as the encoders' caches are. Safe to use from many threads: no
     lock is held while an encoder works.
     """
@@ -98,14 +97,13 @@ class Cascade:
         full: Encoder,
         *,
         similarity: float,
-        band: float,
         limit: int = LEADERS,
     ) -> None:
         if static.dim != full.dim:
             raise BundleError(
                 f"a cascade needs two encoders of one space, got {static.dim} and {full.dim} dimensions"
             )
-        self.static, self.full, self.band = static, full, band
+        self.static, self.full = static, full
         self.leaders = Leaders(full.dim, similarity=similarity, limit=limit)
         self._lock = Lock()
 

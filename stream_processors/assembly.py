@@ -35,7 +35,7 @@ def make_embedder(settings: Settings) -> Encoder | Cascade:
     static = load_encoder(settings, static_bundle(settings), cache_bytes=share)
     full = load_encoder(settings, options.bundle, cache_bytes=share)
     check_student(static.bundle, full.bundle)
-    return Cascade(static, full, similarity=options.cascade_similarity, band=options.cascade_band)
+    return Cascade(static, full, similarity=options.cascade_similarity)
 
 
 def check_student(static: Bundle, full: Bundle) -> None:

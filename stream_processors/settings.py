@@ -62,11 +62,6 @@ class EncoderSettings(BaseModel):
         le=1,
         description="Cosine of static vectors from which a line is known by another that the full encoder read",
     )
-    cascade_band: float = Field(
-        1,
-        ge=1,
-        description="Lines that this many times the alert rate would flag go through the full encoder",
-    )
     max_tokens: int = Field(128, ge=3, le=48_000, description="Tokens of a line that the encoder reads")
     batch_tokens: int = Field(1_024, ge=1, description="Tokens of one run of the graph, padding included")
     threads: int = Field(

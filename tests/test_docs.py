@@ -72,7 +72,7 @@ def test_the_architecture_page_names_the_functions_of_a_lines_life():
     names = DOTTED.findall((ROOT / "docs" / "architecture.md").read_text())
     steps = {
         "delivery.fetching.Fetcher",
-        "detection.pipeline.embed_lines",
+        "detection.embedding.embed_rows",
         "delivery.handling.Handler.commit",
     }
     assert steps <= set(names)

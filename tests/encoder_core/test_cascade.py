@@ -59,8 +59,8 @@ class NoisyEmbedder(TrigramEmbedder):
 def make():
     """``make(noise=0.1, limit=9)``: a cascade of the two; noise is the length of what is wrong with a vector."""
 
-    def make(*, noise: float = 0.1, similarity: float = 0.8, band: float = 4, limit: int = 64) -> Cascade:
-        return Cascade(NoisyEmbedder(noise), FullEmbedder(), similarity=similarity, band=band, limit=limit)
+    def make(*, noise: float = 0.1, similarity: float = 0.8, limit: int = 64) -> Cascade:
+        return Cascade(NoisyEmbedder(noise), FullEmbedder(), similarity=similarity, limit=limit)
 
     return make
 
@@ -182,7 +182,7 @@ def test_a_similarity_that_is_no_cosine_is_refused():
 
 def test_two_encoders_of_different_spaces_are_refused():
     with pytest.raises(BundleError, match="64 and 32 dimensions"):
-        Cascade(TrigramEmbedder(64), TrigramEmbedder(32), similarity=0.9, band=4)
+        Cascade(TrigramEmbedder(64), TrigramEmbedder(32), similarity=0.9)
 
 
 def processed(

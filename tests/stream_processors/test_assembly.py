@@ -37,12 +37,10 @@ def test_the_static_tier_is_the_static_bundle_everywhere(settings, bundle_copy):
 
 
 def test_a_cascade_is_both_and_what_is_asked_and_kept_is_of_the_full_one(settings, bundle, student_bundle):
-    chosen = settings(
-        tier="cascade", static_bundle=student_bundle, cascade_similarity=0.5, cascade_band=7, cache_mb=8
-    )
+    chosen = settings(tier="cascade", static_bundle=student_bundle, cascade_similarity=0.5, cache_mb=8)
     cascade = make_embedder(chosen)
     assert isinstance(cascade, Cascade)
-    assert (cascade.static.bundle.path, cascade.band) == (student_bundle, 7)
+    assert cascade.static.bundle.path == student_bundle
     assert cascade.bundle == cascade.full.bundle == make_encoder(chosen).bundle == bundle
     vectors, cut = cascade.embed_and_flag([*LINES, "word " * 100])
     assert cut.tolist() == [False, False, True]

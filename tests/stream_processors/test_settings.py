@@ -204,7 +204,6 @@ def test_a_name_like_nothing_known_is_still_named():
         ("encoder.tier", "best"),
         ("encoder.input", "lines"),
         ("encoder.cascade_similarity", "2"),
-        ("encoder.cascade_band", "0.5"),
         ("retention.templates", "0"),
         ("kafka.bootstrap_servers", "nowhere"),
         ("kafka.security_protocol", "TLS"),

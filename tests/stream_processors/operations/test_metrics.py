@@ -32,7 +32,7 @@ def test_without_lines_there_is_nothing_to_report():
 
 def test_of_a_cascade_it_says_how_many_lines_reached_the_full_encoder():
     static, full = encoder(), encoder()
-    metrics = EncoderMetrics(Cascade(static, full, similarity=0.9, band=4))
+    metrics = EncoderMetrics(Cascade(static, full, similarity=0.9))
     static.stats = EncoderStats(lines=500, computed=100)
     first = metrics.report()
     assert first.startswith("static encoder: 500 lines, hit rate 80.0%")
