@@ -70,7 +70,7 @@ def filled(redis_settings, bundle):
     encoder = Encoder(bundle, threads=1, max_tokens=32)
     detection = DetectionSettings(warmup=16, window_lines=5, alert_rate=0.05)
     detector = PartitionDetector("logs", 0, encoder.dim, detection, model=bundle.identity)
-    lines = make_lines(LINES)
+    lines = make_lines(LINES, first=1)
     changes = changes_of(lines)
     Pipeline(encoder).process(lines, detector, changes)
     store.apply(changes)
