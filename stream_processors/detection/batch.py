@@ -10,15 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import LOGGER, SERVICE, Line, Record
+from connectors.records import Line, Record
 from encoder_core.templates import Match, Parameter, Templates
-from stream_processors.detection.hashing import hash_texts
+from stream_processors.detection.columns import CountedColumns
+from stream_processors.detection.hashing import hash_spans, hash_texts
+from stream_processors.detection.matches import Matches, match_records
 from stream_processors.detection.matching import match_record
 from stream_processors.detection.table import Entry, Rows, TemplateTable
-from stream_processors.detection.wording import words_of_texts
-
-Columns = Sequence[tuple[str, str]]
-"""Names and values."""
+from stream_processors.detection.wording import words_of_spans
 
 
 class Distinct(NamedTuple):
@@ -124,29 +123,46 @@ class LineBatch:
     def of(cls, lines: Sequence[Line], table: TemplateTable, matching: Matching | None = None) -> LineBatch:
         """The batch of lines as objects. matching: what knows their templates, the usual one without."""
         matching = matching or Matching()
-        found = [matching.of(line.record) for line in lines]
-        keys = np.array([entry.key for entry, *_ in found], dtype=np.uint64)
-        rows, templates = table.place(keys, lambda place: found[place][0])
-        slots = [f"{kind}/{name}" for _, kind, columns, _ in found for name, _ in columns]
-        values = [value for _, _, columns, _ in found for _, value in columns]
-        word_starts, words = words_of_texts([varied for *_, varied in found])
+        records = [line.record for line in lines]
+        matches = match_records(records, matching.templates)
+        rows, templates = table.place(
+            matching.keys(records, matches), lambda place: matching.entry(records[place], matches, place)
+        )
+        columns = CountedColumns.of(records)
+        word_starts, words = _varied_words(matches, columns)
         return cls(
             rows=rows,
             offsets=np.array([line.offset for line in lines], dtype=np.int64),
             indexes=np.array([line.index for line in lines], dtype=np.int32),
             times=np.array([line.timestamp for line in lines], dtype=np.float64),
             templates=templates,
-            severities=np.array([line.record.severity for line in lines], dtype=np.uint8),
-            kinds=hash_texts([kind for _, kind, *_ in found]),
-            broken=np.array([line.record.parse_error is not None for line in lines], dtype=bool),
-            starts=np.cumsum([0, *(len(columns) for _, _, columns, _ in found)], dtype=np.int64),
-            slots=hash_texts(slots),
-            values=hash_texts(values),
+            severities=np.array([record.severity for record in records], dtype=np.uint8),
+            kinds=columns.kinds,
+            broken=np.array([record.parse_error is not None for record in records], dtype=bool),
+            starts=columns.starts,
+            slots=columns.slots,
+            values=hash_spans(columns.buffer, columns.begins, columns.ends),
             word_starts=word_starts,
             words=words,
             show=lambda place: lines[place],
-            match=lambda line: matching.match(line.record),
+            match=lambda line: match_record(line.record, matching.templates),
         )
+
+
+def _varied_words(matches: Matches, columns: CountedColumns) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """The words of what varies in each line: of its free text, and the values of its columns."""
+    texts = matches.texts
+    of_texts = texts.starts[matches.starts]
+    starts = of_texts + columns.starts
+    lines = np.arange(len(matches))
+    order = np.argsort(
+        np.concatenate([np.repeat(lines, np.diff(of_texts)), np.repeat(lines, np.diff(columns.starts))]),
+        kind="stable",
+    )
+    first, last = int(of_texts[0]), int(of_texts[-1])
+    begins = np.concatenate([texts.begins[first:last], columns.begins + len(texts.buffer)])[order]
+    ends = np.concatenate([texts.ends[first:last], columns.ends + len(texts.buffer)])[order]
+    return words_of_spans(np.concatenate([texts.buffer, columns.buffer]), begins, ends, starts)
 
 
 def _ragged(
@@ -160,38 +176,22 @@ def _ragged(
 
 
 class Matching:
-    """What a record is a case of: the text that the encoder reads, its template, its kind and its columns.
+    """What records are cases of: their templates, and the text that the encoder reads.
 
     by_line: the encoder reads each distinct line, not its template.
     """
 
     def __init__(self, templates: Templates | None = None, *, by_line: bool = False) -> None:
-        self._templates = templates or Templates()
+        self.templates = templates or Templates()
         self._by_line = by_line
 
-    def match(self, record: Record) -> Match:
-        """A record's template and parameters."""
-        return match_record(record, self._templates)
+    def keys(self, records: Sequence[Record], matches: Matches) -> NDArray[np.uint64]:
+        """What the vector of each record is kept by, uint64 (records,)."""
+        return hash_texts([record.text for record in records]) if self._by_line else matches.ids
 
-    def of(self, record: Record) -> tuple[Entry, str, Columns, str]:
-        """A record's entry of the table, the name of its kind, its columns, and all that varies in one text."""
-        match = self.match(record)
-        template = int(match.id, 16)
+    def entry(self, record: Record, matches: Matches, place: int) -> Entry:
+        """A record's entry of the table."""
+        template, text = int(matches.ids[place]), matches.template(place)
         if self._by_line:
-            entry = Entry(int(hash_texts([record.text])[0]), record.text, template, match.template)
-        else:
-            entry = Entry(template, match.template, template, match.template)
-        columns = [(name, value) for name, value in record.fields.items() if _counts(name, record)]
-        varied = [value for slot, _, value in match.parameters if slot not in record.fields]
-        return entry, kind_of(record), columns, "\n".join([*varied, *(value for _, value in columns)])
-
-
-def kind_of(record: Record) -> str:
-    """What a line's words and columns are counted with: format and service, unless only an envelope names it."""
-    service = "" if SERVICE in record.given else record.fields.get(SERVICE, "")
-    return f"{record.format}/{service}"
-
-
-def _counts(name: str, record: Record) -> bool:
-    """Whether a column says something of the line: not where in a program it was written, nor in which place."""
-    return name != LOGGER and name not in record.given
+            return Entry(int(hash_texts([record.text])[0]), record.text, template, text)
+        return Entry(template, text, template, text)

@@ -25,9 +25,13 @@ def _is_part(byte: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _words_of_span(buffer: NDArray[np.uint8], begin: int, end: int, found: NDArray[np.uint64]) -> int:
-    """Puts the distinct words of a span into ``found``; how many they are."""
-    count, digits, length, value = 0, 0, 0, FIRST_BASIS
+def _words_of_span(
+    buffer: NDArray[np.uint8], begin: int, end: int, found: NDArray[np.uint64], count: int
+) -> int:
+    """Adds the words of a span to the ``count`` distinct ones in ``found``; how many they are then."""
+    if count == MOST_WORDS:
+        return count
+    digits, length, value = 0, 0, FIRST_BASIS
     for place in range(begin, end + 1):
         if place < end and _is_part(buffer[place]):
             byte = buffer[place]
@@ -50,21 +54,31 @@ def _words_of_span(buffer: NDArray[np.uint8], begin: int, end: int, found: NDArr
 
 @njit(cache=True, nogil=True)
 def words_of_spans(
-    buffer: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]
+    buffer: NDArray[np.uint8],
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    starts: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """The distinct words of each span: where its own begin, int64 (spans + 1,), and hashes, uint64 (words,)."""
-    starts = np.zeros(len(begins) + 1, dtype=np.int64)
-    words = np.empty(4 * len(begins) + MOST_WORDS, dtype=np.uint64)
-    for span in range(len(begins)):
-        at = starts[span]
+    """The distinct words of each of n lines: where its own begin, int64 (n + 1,), and hashes, uint64 (words,).
+
+    starts: the spans of line ``i`` are those from ``starts[i]`` to ``starts[i + 1]``, (n + 1,).
+    """
+    lines = len(starts) - 1
+    own = np.zeros(lines + 1, dtype=np.int64)
+    words = np.empty(4 * lines + MOST_WORDS, dtype=np.uint64)
+    for line in range(lines):
+        at = own[line]
         if at + MOST_WORDS > len(words):
             larger = np.empty(2 * len(words) + MOST_WORDS, dtype=np.uint64)
             larger[:at] = words[:at]
             words = larger
-        starts[span + 1] = at + _words_of_span(buffer, begins[span], ends[span], words[at:])
-    return starts, words[: starts[-1]].copy()
+        count = 0
+        for span in range(starts[line], starts[line + 1]):
+            count = _words_of_span(buffer, begins[span], ends[span], words[at:], count)
+        own[line + 1] = at + count
+    return own, words[: own[-1]].copy()
 
 
 def words_of_texts(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """As ``words_of_spans``, of texts."""
-    return words_of_spans(*joined_bytes(texts))
+    return words_of_spans(*joined_bytes(texts), np.arange(len(texts) + 1))
