@@ -68,10 +68,14 @@ def joint_each(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[n
 
 def joined_bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     """Texts as spans of one buffer of UTF-8; lone surrogates are texts as well."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-    begins = ends - np.array([len(text) for text in encoded], dtype=np.int64)
-    return np.frombuffer(b"".join(encoded) or b"\0", dtype=np.uint8), begins, ends
+    whole = "".join(texts)
+    if whole.isascii():
+        data, lengths = whole.encode(), list(map(len, texts))
+    else:
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+        data, lengths = b"".join(encoded), list(map(len, encoded))
+    ends = np.cumsum(lengths, dtype=np.int64)
+    return np.frombuffer(data or b"\0", dtype=np.uint8), ends - np.array(lengths, dtype=np.int64), ends
 
 
 def hash_texts(texts: Sequence[str]) -> NDArray[np.uint64]:
