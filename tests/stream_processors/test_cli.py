@@ -70,7 +70,9 @@ def filled(redis_settings, bundle):
     encoder = Encoder(bundle, threads=1, max_tokens=32)
     detection = DetectionSettings(warmup=16, window_lines=5, alert_rate=0.05)
     detector = PartitionDetector("logs", 0, encoder.dim, detection, model=bundle.identity)
-    lines = make_lines(LINES, first=1)
+    lines = make_lines(LINES)
+    for line in lines:
+        line.timestamp += 0.5  # 0 is no time: such a line counts as one of now
     changes = changes_of(lines)
     Pipeline(encoder).process(lines, detector, changes)
     store.apply(changes)
