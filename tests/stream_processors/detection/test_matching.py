@@ -19,7 +19,7 @@ TEMPLATES = Templates()
 LINES = list(scenario(lines=1_500))
 STRUCTURED = {"auditd", "cloudtrail", "kubernetes", "nginx", "windows"}
 PACKAGES = {"otlp_proto": "opentelemetry", "zstd": "cramjam", "msgpack": "msgpack"}
-CASES = Path("/work/shared/cases")
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 
 def match(line: str | bytes):
