@@ -24,14 +24,14 @@ class EncoderMetrics:
         self._reported = {name: encoder.stats for name, encoder in self._encoders.items()}
 
     def report(self) -> str | None:
-        """The figures since the last report; None when no line came."""
+        """The figures since the last report; None when it was given no text."""
         now = {name: encoder.stats for name, encoder in self._encoders.items()}
         new = {name: since(self._reported[name], stats) for name, stats in now.items()}
         if not any(stats.lines for stats in new.values()):
             return None
         self._reported = now
         return "; ".join(
-            f"{name}: {stats.lines:,} lines, hit rate {stats.hit_rate:.1%}, {stats.cut:,} cut, "
+            f"{name}: {stats.lines:,} texts, hit rate {stats.hit_rate:.1%}, {stats.cut:,} cut, "
             f"padding {stats.padding_share:.1%}, cache {self._encoders[name].cache.bytes / (1 << 20):.1f} MB"
             for name, stats in new.items()
         )
