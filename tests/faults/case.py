@@ -26,10 +26,9 @@ WORKER = (sys.executable, "-m", "tests.faults.worker", "worker")
 OPTIONS = {
     "STREAM__BATCH_LINES": "100",
     "STREAM__SESSION_TIMEOUT_SECONDS": "3",
-    # Each line is a pattern of its own, so that its count says how often it was applied.
-    "DETECTION__PATTERN_THRESHOLD": "0.9999",
+    # Each line is a template of its own, so that its count says how often it was applied.
     "DETECTION__PATTERN_LIMIT": "100000",
-    "RETENTION__PATTERNS": "100000",
+    "RETENTION__TEMPLATES": "100000",
     # The rest is there, and light.
     "DETECTION__ALERT_RATE": "0.02",
     "DETECTION__TREES": "10",

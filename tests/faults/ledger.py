@@ -2,7 +2,7 @@
 
 * Liveness: within a bound the applied and the committed offsets reach the topic's end.
 * Ids conserved: each word was applied once, or dead-lettered, as it was meant to; no other word was seen.
-* Sums: lines = the counts of all patterns (forgotten ones included) = the counts of all window parts.
+* Sums: lines = the counts of all templates (forgotten ones included) = the counts of all window parts.
 * Each anomaly once, in the live feed as in the ranking by time.
 * Committed was never ahead of applied, while the fault ran as well.
 """
@@ -89,9 +89,9 @@ def wait_until_settled(case: Case, seconds: float, unread: tuple[int, ...] = ())
 def words(case: Case) -> list[str]:
     """Words that were not applied exactly once, although they should, or were, although they should not."""
     counted: Counter[str] = Counter()
-    for pattern in case.store.patterns(case.topic):
-        if found := WORD.search(pattern.example):
-            counted[found.group()] += pattern.count
+    for template in case.store.templates(case.topic):
+        if found := WORD.search(template.example):
+            counted[found.group()] += template.count
     expected = case.source.applied
     groups = {
         "missing": expected - counted.keys(),

@@ -11,8 +11,8 @@ def test_the_check_sees_what_is_missing_twice_or_ahead(case_factory):
     first, *_ = case.send(400)
     with case.worker():
         case.check()
-        pattern = next(p for p in case.store.patterns(case.topic) if first in p.example)
-        name = case.store.key(case.topic, "pattern", pattern.id)
+        template = next(t for t in case.store.templates(case.topic) if first in t.example)
+        name = case.store.key(case.topic, "template", template.id)
         feed = case.store.key(case.topic, "feed")
         (_, anomaly), *_ = case.client.xrange(feed, count=1)
 

@@ -174,5 +174,5 @@ def test_lines_from_the_past_and_the_future_end_no_window(case_factory):
     recent = sum(count for start, count in counts.items() if begin <= start <= end)
     assert ordinary <= recent <= len(case.source.applied), json.dumps(counts)
     assert max(counts) <= end, json.dumps(counts)
-    seen = [pattern.last_seen for pattern in case.store.patterns(case.topic)]
-    assert max(seen) <= end, "a pattern is said to be seen in the future"
+    seen = [template.last_seen for template in case.store.templates(case.topic)]
+    assert max(seen) <= end, "a template is said to be seen in the future"

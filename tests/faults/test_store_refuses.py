@@ -19,7 +19,7 @@ COMMANDS = ("xadd", "zadd", "hincrby", "set", "expire")
 KEYS = {
     "applied": ("applied",),
     "stats": ("stats",),
-    "patterns": ("patterns",),
+    "templates": ("templates",),
     "windows": ("windows",),
     "feed": ("feed",),
     "by_time": ("anomalies", "by_time"),

@@ -1,7 +1,6 @@
 """``secencoder`` with a stand-in encoder, marked lines that fail, and faults that a file switches on.
 
-No ONNX runs: a line's vector is the hash of its text, so each distinct line founds a pattern of its own and the
-pattern's count tells how often the line was applied. A line with one of the marks fails in the part it names. While
+No ONNX runs: a line's vector is the hash of its text. A line with one of the marks fails in the part it names. While
 a file with a part's name is in the folder ``$FAULTS``, that part fails for every line: a fault of ours, not the line's.
 """
 
