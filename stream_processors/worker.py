@@ -90,6 +90,8 @@ def make_app(settings: Settings) -> App:
     limit_blas()
     known_envelopes()  # a broken plug-in is said before anything starts
     encoder, store = make_embedder(settings), make_store(settings)
+    pipeline = Pipeline(encoder, make_matching(settings))
+    pipeline.warm_up()
     app = App(
         settings.stream.group,
         Worker=Worker,
@@ -99,7 +101,7 @@ def make_app(settings: Settings) -> App:
     )
     service = StreamService(
         settings,
-        Pipeline(encoder, make_matching(settings)),
+        pipeline,
         store,
         dim=encoder.dim,
         model=encoder.bundle.identity,

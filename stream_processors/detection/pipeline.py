@@ -10,12 +10,13 @@ import numpy as np
 
 from connectors.envelopes import read
 from connectors.findings import Changes
-from connectors.records import Line
+from connectors.records import Line, Message
 from connectors.waiting import reason_of
 from encoder_core.cascade import finite
 from stream_processors.detection.batch import LineBatch, Matching
 from stream_processors.detection.embedding import Embedder, embed_rows
-from stream_processors.detection.reading import Failed
+from stream_processors.detection.reading import FEW, Failed, LineReader
+from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
 from stream_processors.detection.table import TemplateTable
 
@@ -88,7 +89,15 @@ class Pipeline:
 
         One that detection can't take is left out: it was a dead letter before.
         """
-        good, _ = self._embed(self.batch(lines))
+        try:
+            batch = self.batch(lines)
+        except Exception:
+            middle = len(lines) // 2
+            if middle:
+                self.relearn(lines[:middle], detector)
+                self.relearn(lines[middle:], detector)
+            return
+        good, _ = self._embed(batch)
         for part in good.parts(CHUNK_LINES):
             try:
                 detector.relearn(part)
@@ -96,6 +105,21 @@ class Pipeline:
                 for place in range(len(part)):
                     with suppress(Exception):
                         detector.relearn(part.take(np.array([place])))
+
+    def warm_up(self) -> None:
+        """Takes lines the whole way that are forgotten again, so that what is compiled at its first use is at hand.
+
+        What is broken is left to the first lines of a topic to find.
+        """
+        settings = DetectionSettings(warmup=16, reservoir=256, trees=10)
+        values = [(KNOWN_GOOD % chr(letter)).encode() for letter in LETTERS.values()]
+        values += [b'{"level":"info","user":"%d","msg":"cache ready"}' % at for at in range(2 * FEW)]
+        reader = LineReader()
+        reader.add([Message(at, float(at), value) for at, value in enumerate(2 * values)], 2 * len(values))
+        with suppress(Exception):
+            detector = Sources("", 0, self._encoder.dim, settings)
+            while (step := reader.step(len(values))) is not None:
+                self.process(step.lines, detector, Changes("", 0, expected=None, end=step.end))
 
     def probe(self, detector: Sources | None = None) -> None:
         """Takes a known good line, never twice the same, the whole way; raises OurFault when it fails.

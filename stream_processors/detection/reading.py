@@ -127,9 +127,9 @@ class LineReader:
         """
         limit = self._end if before is None or before <= self._done else min(before, self._end)
         now = time.monotonic()
-        self._joiner.close(now)
         while True:
             taken = self._take(most_lines, limit, now)
+            self._joiner.close(now)  # after what has come meanwhile: it may go on with what waits
             if before == limit or self._closed or len(self._groups) > HELD_LINES:
                 self._joiner.close()
             end = self._boundary(limit)
