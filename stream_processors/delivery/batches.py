@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from connectors.envelopes.joining import MOST_SECONDS
 from connectors.records import Message
 from encoder_core.session import LONG_TOKENS
 from stream_processors.detection.reading import LineReader
@@ -42,6 +43,8 @@ class Partition:
     """When that was last tried, on the monotonic clock."""
     reader: LineReader = field(default_factory=LineReader)
     """What was handed out on its way to lines; what it holds back is not applied."""
+    handled_at: float = 0.0
+    """When its last batch was done, on the monotonic clock."""
     unfinished: int = 0
     """Batches handed out that are not done."""
     latest: asyncio.Event | None = None
@@ -58,7 +61,8 @@ class Partition:
         that were held back for long enough, a warm-up that time ends.
         """
         if (until := self.reader.until) is not None:
-            return time.monotonic() >= until
+            # A step may take longer than a line waits, and what comes next not be fetched yet.
+            return time.monotonic() >= max(until, self.handled_at + MOST_SECONDS)
         if self.applied is None:
             return False
         return self.expired > 0 or self.position > self.applied or self.due(time.time())

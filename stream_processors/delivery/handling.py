@@ -87,6 +87,7 @@ class Handler:
         except Exception as error:
             await self._failed(partition, step, error)
         else:
+            partition.handled_at = time.monotonic()
             if batch.last or partition.commit_due:
                 await self.commit(partition)
 
