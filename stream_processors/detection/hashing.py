@@ -57,15 +57,6 @@ def hash_spans(
     return found
 
 
-@njit(cache=True, nogil=True)
-def joint_each(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """``joint`` of two arrays, element by element."""
-    found = np.empty(len(left), dtype=np.uint64)
-    for row in range(len(left)):
-        found[row] = joint(left[row], right[row])
-    return found
-
-
 def joined_bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     """Texts as spans of one buffer of UTF-8; lone surrogates are texts as well."""
     whole = "".join(texts)
