@@ -34,8 +34,8 @@ def test_a_worker_that_cannot_go_on_says_so_and_ends(stream_factory, tmp_path, m
         stream.wait_until_done()
         assert ask(port, "/healthz") == (200, {"status": "ok"})
 
-        (tmp_path / "encoder").touch()  # from now on every line fails in the encoder
-        stream.produce(log_lines(100, distinct=30))
+        (tmp_path / "encoder").touch()  # from now on every new kind of line fails in the encoder
+        stream.produce(log_lines(100, distinct=30, seed=1))
         stream.wait_until(lambda: ask(port, "/healthz")[0] == 503, "an unhealthy worker")
         (reason,) = ask(port, "/healthz")[1]["reasons"]
         assert reason.startswith(f"{stream.topic}/0: ")
