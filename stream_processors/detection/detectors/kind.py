@@ -60,7 +60,7 @@ class Kind(Protocol):
         """Scores each line with what came before it, and learns it."""
 
     def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
-        """Takes back what the lines of ``places``, (k,), have taught, as far as it can be; ``observe`` has seen them."""
+        """Takes back, as far as it can be, what the lines of ``places``, (k,), taught when they were observed."""
 
     def explain(self, seen: Seen, place: int) -> Reason:
         """Why the line of a place scores as it does, by what is known now; asked right after ``observe``, of few."""
