@@ -41,7 +41,7 @@ class LineBatch:
     rows: Rows
     """What ``templates`` are rows of."""
     offsets: NDArray[np.int64]
-    """(lines,), as all that follows but for parts and words."""
+    """(lines,), as all that follows but for parts, buffer and words."""
     indexes: NDArray[np.int32]
     times: NDArray[np.float64]
     """Seconds since the epoch."""
@@ -67,6 +67,10 @@ class LineBatch:
     """(parts,)"""
     ends: NDArray[np.int64]
     """(parts,)"""
+    text_begins: NDArray[np.int64]
+    """Where the free text of each line begins in ``buffer``, (lines,)."""
+    text_ends: NDArray[np.int64]
+    """Where it ends, (lines,): where it begins for a line without."""
     word_starts: NDArray[np.int64]
     """(lines + 1,): the words of a line's values, ``words[word_starts[line]:word_starts[line + 1]]``."""
     words: NDArray[np.uint64]
@@ -127,6 +131,8 @@ class LineBatch:
             types=self.types[parts],
             begins=self.begins[parts],
             ends=self.ends[parts],
+            text_begins=self.text_begins[places],
+            text_ends=self.text_ends[places],
             word_starts=word_starts,
             words=self.words[words],
             show=lambda place: show(int(places[place])),
@@ -168,6 +174,8 @@ class LineBatch:
             buffer=spans.buffer,
             begins=spans.begins,
             ends=spans.ends,
+            text_begins=spans.text_begins,
+            text_ends=spans.text_ends,
             word_starts=word_starts,
             words=words,
             show=lambda place: lines[place],

@@ -35,6 +35,10 @@ class Spans(NamedTuple):
     """Where each value begins in it, (m,)."""
     ends: NDArray[np.int64]
     """Where each ends, (m,)."""
+    text_begins: NDArray[np.int64]
+    """Where the free text of each line begins, the first of several, (n,)."""
+    text_ends: NDArray[np.int64]
+    """Where it ends, (n,): where it begins for a line without."""
 
 
 @njit(cache=True, nogil=True)
@@ -62,6 +66,14 @@ def spans_of(columns: CountedColumns, matches: Matches) -> Spans:
         return both
 
     size = len(columns.buffer)
+    text_begins = np.zeros(len(matches), dtype=np.int64)
+    text_ends = np.zeros(len(matches), dtype=np.int64)
+    has_text = matches.starts[:-1] < matches.starts[1:]
+    first = matches.starts[:-1][has_text]
+    text_begins[has_text], text_ends[has_text] = (
+        texts.line_begins[first] + size,
+        texts.line_ends[first] + size,
+    )
     return Spans(
         columns_before + parameters,
         merged(columns.slots, slots_of(texts.ids, texts.starts)),
@@ -69,6 +81,8 @@ def spans_of(columns: CountedColumns, matches: Matches) -> Spans:
         np.concatenate([columns.buffer, texts.buffer]),
         merged(columns.begins, texts.begins + size),
         merged(columns.ends, texts.ends + size),
+        text_begins,
+        text_ends,
     )
 
 

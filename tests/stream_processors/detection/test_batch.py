@@ -87,6 +87,8 @@ def test_of_a_line_come_its_columns_then_the_parameters_of_its_text():
         ("0", "99"),
         ("1", "192.0.2.9"),
     ]
+    spans = zip(batch.text_begins.tolist(), batch.text_ends.tolist(), strict=True)
+    assert [batch.buffer[begin:end].tobytes().decode() for begin, end in spans] == texts
     assert batch.types.tolist() == [1 + TYPES.index("num"), 1 + TYPES.index("ip"), 0, 0, 1, 3]
     assert batch.slots[:2].tolist() == batch.slots[4:].tolist()
     assert len(set(batch.slots.tolist())) == 3
