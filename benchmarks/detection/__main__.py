@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from benchmarks.detection.invented import ENVELOPES, SEEDS, invented_streams
+from benchmarks.detection.keeping import encoder
 from benchmarks.detection.measures import Measures, measure
 from benchmarks.detection.methods import Method, methods
 from benchmarks.detection.published import with_first_version
@@ -42,11 +43,13 @@ def streams(options: argparse.Namespace) -> Iterator[Stream]:
 
 def run(stream: Stream, method: Method, found: Found) -> None:
     """Adds what a method is worth on a stream, unless it can't take it."""
+    started = time.monotonic()
     try:
         scores = method.scores(stream)
     except TooLongError as error:
         note(f"{method.name} is left out on {stream.name}: {error}")
         return
+    note(f"  {method.name}: {time.monotonic() - started:.1f} s")
     key = (stream.family, stream.name, method.name, method.role)
     found.setdefault(key, []).append(measure(stream, scores))
 
@@ -79,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         started = time.monotonic()
         for method in some:
             run(stream, method, found)
+        encoder().save()
         note(f"{stream.name} {stream.variant}: {len(stream):,} lines, {time.monotonic() - started:.1f} s")
     rows = with_first_version(summarise(found))
     show(rows)
