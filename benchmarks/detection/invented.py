@@ -14,6 +14,8 @@ SEEDS = (1, 2, 3, 4, 5)
 LINES = 4_000
 BASE_RATES = {"story_2_percent": 2_000, "story_1_percent": LINES, "story_half_percent": 8_000}
 """The story has 39 lines."""
+ENVELOPED = "story_in_envelopes"
+"""Slow methods are not run on it."""
 DAYS = 2
 DRIFT_FROM = 0.5
 NEW_SERVICE = "java"
@@ -49,7 +51,7 @@ def enveloped(envelope: str, seed: int) -> Stream:
     messages = list(wrap(scenario(lines=LINES, seed=seed), envelope, seed))
     steps = [next((line.attack for line in m.lines if line.attack is not None), None) for m in messages]
     return Stream(
-        "story_in_envelopes",
+        ENVELOPED,
         "story",
         [message.value for message in messages],
         labels_of(steps),
