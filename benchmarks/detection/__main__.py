@@ -16,7 +16,7 @@ from benchmarks.detection.methods import Method, methods
 from benchmarks.detection.published import with_first_version
 from benchmarks.detection.real import real_streams
 from benchmarks.detection.report import publish, show, summarise, summary
-from benchmarks.detection.streams import Stream
+from benchmarks.detection.streams import Made, Stream
 from benchmarks.detection.trees import TooLongError
 
 DATA = Path("../shared/eval")
@@ -30,15 +30,20 @@ def note(text: str) -> None:
 
 def streams(options: argparse.Namespace) -> Iterator[Stream]:
     """The streams of a run, one at a time."""
-    real: Iterator[Stream] = iter(())
+    real: Iterator[Made] = iter(())
     if options.data.is_dir():
         real = real_streams(options.data)
     else:
         note(f"{options.data}: no such folder, so the sets of real systems are left out (--data)")
     seeds, envelopes = (options.seeds[:1], QUICK_ENVELOPES) if options.quick else (options.seeds, ENVELOPES)
-    for stream in chain(real, invented_streams(seeds, envelopes)):
-        if any(name in stream.name for name in options.sets or [""]):
-            yield stream.first(QUICK_LINES) if options.quick else stream
+
+    def wanted(name: str) -> bool:
+        return any(part in name for part in options.sets or [""])
+
+    for names, make in chain(real, invented_streams(seeds, envelopes)):
+        for stream in make() if any(map(wanted, names)) else ():
+            if wanted(stream.name):
+                yield stream.first(QUICK_LINES) if options.quick else stream
 
 
 def run(stream: Stream, method: Method, found: Found) -> None:
