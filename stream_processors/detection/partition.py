@@ -21,7 +21,7 @@ from stream_processors.detection.knowledge import Kinds, Knowledge
 from stream_processors.detection.novelty import RecentTemplates
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.rarity import PatternCounts
-from stream_processors.detection.scoring import LineScoring
+from stream_processors.detection.scoring import LineScoring, ScoreSink, unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import Part
 from stream_processors.detection.surprises import SurpriseCounts
@@ -57,7 +57,9 @@ class PartitionDetector:
         *,
         model: str = "",
         detector: Detector | None = None,
+        told: ScoreSink = unheard,
     ) -> None:
+        """told: takes the score of every line, flagged or not."""
         self.source, self.partition, self.model = source, partition, model
         self._kind = snapshot.Kind(model, dim, "source")
         self._recent, self._counts = RecentTemplates(dim), SurpriseCounts()
@@ -69,7 +71,7 @@ class PartitionDetector:
         detector = make_forest(settings) if detector is None else detector
         policy = AlertPolicy(settings.alert_rate, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(detector, policy, clock)
+        self._scoring = LineScoring(detector, policy, clock, told)
         self._parts: dict[str, Part] = {
             "detector": detector,
             "policy": policy,

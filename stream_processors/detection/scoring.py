@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.findings import Anomaly
 from stream_processors.detection.batch import LineBatch
@@ -15,16 +16,25 @@ from stream_processors.detection.waiting import Rows, Waiting, WaitingLines
 from stream_processors.detection.warmup import WarmupClock
 
 Patterns = Callable[[int], str]
+ScoreSink = Callable[[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]], None]
+"""Told of every line's score once: offsets, indexes and scores, (lines,) each."""
+
+
+def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDArray[np.float64]) -> None:
+    """The sink of those who want alerts only."""
 
 
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
     Lines come with their features, float32 (lines, width), and what knows the id of the pattern of a place.
+    told: takes the scores of new lines, those of the warm-up when it is over.
     """
 
-    def __init__(self, detector: Detector, policy: AlertPolicy, clock: WarmupClock) -> None:
-        self.detector, self.policy, self.clock = detector, policy, clock
+    def __init__(
+        self, detector: Detector, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
+    ) -> None:
+        self.detector, self.policy, self.clock, self._told = detector, policy, clock, told
         self.waiting = WaitingLines()
 
     def score(self, lines: LineBatch, features: Rows, pattern: Patterns, now: float) -> list[Anomaly]:
@@ -37,6 +47,7 @@ class LineScoring:
         late = self._score_waiting()  # of a warm-up that ended while relearning
         scores = self.detector.score(features)
         self.policy.observe(scores)
+        self._told(lines.offsets, lines.indexes, scores)
         self.detector.learn(features)
         return late + self.policy.flag(lambda place: shown(lines.line(place)), pattern, scores)
 
@@ -100,6 +111,12 @@ class LineScoring:
         scores = self.detector.score(np.stack([entry.features for entry in waiting]))
         self.policy.observe(scores)
         new = [row for row, entry in enumerate(waiting) if not entry.known]
+        fresh = [waiting[row].line for row in new]
+        self._told(
+            np.array([line.offset for line in fresh], dtype=np.int64),
+            np.array([line.index for line in fresh], dtype=np.int32),
+            scores[new],
+        )
         return self.policy.flag(
             lambda row: waiting[new[row]].line, lambda row: waiting[new[row]].pattern, scores[new]
         )
