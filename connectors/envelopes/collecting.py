@@ -46,7 +46,7 @@ def spans_of(values: list[bytes], lines: Places) -> Spans:
     """Values that nothing is known to be around."""
     ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
     return Spans(
-        np.frombuffer(b"".join(values) or b"\0", np.uint8),
+        np.frombuffer(bytearray().join(values), np.uint8),
         np.concatenate([np.zeros(1, np.int64), ends[:-1]]),
         ends,
         lines,

@@ -56,6 +56,8 @@ class Scanned(NamedTuple):
     """The record of a line, from its message, read the plain way."""
     failed: Mapping[tuple[int, int], Exception]
     """What messages and lines could not be read with, by message and index; -1 for a message with all of its lines."""
+    named: bool
+    """Whether a line named columns of others, so that no line behind it can be read without it."""
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -117,6 +119,7 @@ class ColumnarReader:
             rows,
             self._record_of(values, messages, indexes, rest.records),
             rest.failed,
+            len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
         )
 
     def _alone(self, values: Sequence[bytes | None], several: list[int], lines: Lines) -> list[Spans]:

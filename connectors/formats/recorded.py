@@ -56,8 +56,8 @@ def _encoded(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     """Texts behind one another in UTF-8, lone surrogates too, and where each starts and the last ends."""
     whole = "".join(texts)
     if whole.isascii():
-        data, lengths = whole.encode(), [*map(len, texts)]
+        data, lengths = bytearray(whole.encode()), [*map(len, texts)]
     else:
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        data, lengths = b"".join(encoded), [*map(len, encoded)]
+        data, lengths = bytearray().join(encoded), [*map(len, encoded)]
     return np.frombuffer(data, np.uint8), np.cumsum([0, *lengths], dtype=np.int64)
