@@ -2,9 +2,10 @@
 
 The generated lines are parsed as they come, then read out of the messages that shippers make of them. ``orjson.loads``
 alone, on the JSON lines and on the messages that are JSON, is what taking every one apart costs. The mix and the
-messages are read as a worker reads them, thousands at once: first until columns, texts and times are known; then ("as a
-batch") until templates, words and hashes are, which is all that detection takes. All take turns, every repeat once each; medians over the repeats count. CPU time of one thread: other work on the machine costs
-less than it would of wall-clock time, but caches are shared. Run: python -m benchmarks.parsing
+messages are read as a worker reads them, thousands at once: first until columns, texts and times are known; then ("as
+a batch") until templates, words and hashes are, which is all that detection takes. All take turns, every repeat once
+each; medians over the repeats count. CPU time of one thread: other work on the machine costs less than it would of
+wall-clock time, but caches are shared. Run: python -m benchmarks.parsing
 """
 
 from __future__ import annotations
