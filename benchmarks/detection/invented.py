@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from benchmarks.detection.streams import ORDINARY, UNUSUAL, Stream
+from benchmarks.detection.streams import ORDINARY, UNUSUAL, Made, Stream
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.demo.scenario.envelopes import ENVELOPES, wrap
 
@@ -14,6 +15,9 @@ SEEDS = (1, 2, 3, 4, 5)
 LINES = 4_000
 BASE_RATES = {"story_2_percent": 2_000, "story_1_percent": LINES, "story_half_percent": 8_000}
 """The story has 39 lines."""
+ENVELOPED = "story_in_envelopes"
+"""Slow methods are not run on it."""
+DRIFTS = ("drift_rollout", "drift_new_service", "drift_day_and_night")
 DAYS = 2
 DRIFT_FROM = 0.5
 NEW_SERVICE = "java"
@@ -49,7 +53,7 @@ def enveloped(envelope: str, seed: int) -> Stream:
     messages = list(wrap(scenario(lines=LINES, seed=seed), envelope, seed))
     steps = [next((line.attack for line in m.lines if line.attack is not None), None) for m in messages]
     return Stream(
-        "story_in_envelopes",
+        ENVELOPED,
         "story",
         [message.value for message in messages],
         labels_of(steps),
@@ -73,18 +77,23 @@ def drifting(seed: int) -> Iterator[Stream]:
     lines = list(scenario(lines=LINES, seed=seed))
     middle = int(DRIFT_FROM * len(lines))
     rollout = [*lines[:middle], *map(rolled_out, lines[middle:])]
-    yield stream_of("drift_rollout", "drift", rollout, str(seed))
+    yield stream_of(DRIFTS[0], "drift", rollout, str(seed))
     late = [line for at, line in enumerate(lines) if at >= middle or line.system != NEW_SERVICE]
-    yield stream_of("drift_new_service", "drift", late, str(seed))
+    yield stream_of(DRIFTS[1], "drift", late, str(seed))
     slow = list(scenario(lines=LINES, seed=seed, rate=LINES / (DAYS * 86_400)))
-    yield stream_of("drift_day_and_night", "drift", slow, str(seed))
+    yield stream_of(DRIFTS[2], "drift", slow, str(seed))
 
 
-def invented_streams(seeds: Sequence[int], envelopes: Sequence[str] = ENVELOPES) -> Iterator[Stream]:
+def planted(name: str, seed: int) -> Iterator[Stream]:
+    """The story in so many lines as the set of that name has."""
+    yield stream_of(name, "story", list(scenario(lines=BASE_RATES[name], seed=seed)), str(seed))
+
+
+def invented_streams(seeds: Sequence[int], envelopes: Sequence[str] = ENVELOPES) -> Iterator[Made]:
     """All of them; envelopes with the first seed alone."""
     for seed in seeds:
-        for name, lines in BASE_RATES.items():
-            yield stream_of(name, "story", list(scenario(lines=lines, seed=seed)), str(seed))
-        yield from drifting(seed)
+        for name in BASE_RATES:
+            yield Made((name,), partial(planted, name, seed))
+        yield Made(DRIFTS, partial(drifting, seed))
     for envelope in envelopes:
-        yield enveloped(envelope, seeds[0])
+        yield Made((ENVELOPED,), partial(lambda envelope: [enveloped(envelope, seeds[0])], envelope))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.detection.keeping import encoder
 from benchmarks.detection.streams import Scores, Stream
-from benchmarks.detection.vectors import encoder
 from connectors.memory import MemoryStore
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.scan import LineScores, scan

@@ -6,11 +6,13 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.detection.streams import IGNORED, ORDINARY, UNUSUAL, Stream
+from benchmarks.detection.streams import IGNORED, ORDINARY, UNUSUAL, Made, Stream
 
 ALERTS = ("russellmitchell", "shaw")
 LABEL_COLUMNS = ("time_label", "event_label")
@@ -114,25 +116,28 @@ def interleaved(
 
 def sessions(stream: Stream) -> Stream:
     """The same lines, to be judged by session."""
-    return Stream(
-        f"{stream.name}_sessions", "sessions", stream.messages, stream.labels, stream.kinds, stream.groups
-    )
+    return replace(stream, name=f"{stream.name}_sessions", family="sessions")
 
 
-def real_streams(folder: Path) -> Iterator[Stream]:
+def lines_and_sessions(path: Path) -> Iterator[Stream]:
+    """A labelled file by line and, where its labels are of sessions, by session."""
+    one = labelled(path)
+    yield replace(one, groups=None)
+    if one.groups is not None:
+        yield sessions(one)
+
+
+def real_streams(folder: Path) -> Iterator[Made]:
     """All that are at hand."""
     for path in sorted((folder / "labelled").glob("*.jsonl.gz")):
-        one = labelled(path)
-        if one.groups is None:
-            yield one
-        else:
-            yield Stream(one.name, one.family, one.messages, one.labels, one.kinds)
-            yield sessions(one)
+        name = path.name.removesuffix(".jsonl.gz")
+        yield Made((name, f"{name}_sessions"), partial(lines_and_sessions, path))
     if (path := folder / "loghub" / "BGL_2k.log").is_file():
-        yield bgl(path)
-    for name in ALERTS:
-        if (path := folder / f"ait_alerts_{name}.csv.gz").is_file():
-            yield from alerts(path)
+        yield Made(("bgl_2k",), partial(lambda path: [bgl(path)], path))
+    for path in (folder / f"ait_alerts_{name}.csv.gz" for name in ALERTS):
+        if path.is_file():
+            name = path.name.removesuffix(".csv.gz")
+            yield Made((name, f"{name}_first"), partial(alerts, path))
     sequences, templates = folder / "hdfs_sequences.jsonl.gz", folder / "loghub" / "HDFS_templates.csv"
     if sequences.is_file() and templates.is_file():
-        yield hdfs_sequences(sequences, templates)
+        yield Made(("hdfs_sequences",), lambda: [hdfs_sequences(sequences, templates)])

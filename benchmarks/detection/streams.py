@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,13 @@ from stream_processors.scan import read_steps
 ORDINARY, UNUSUAL, IGNORED = 0, 1, -1
 FEW_UNUSUAL = 5
 Scores = NDArray[np.float64]
+
+
+class Made(NamedTuple):
+    """Streams that are made together when they are wanted, and the names of their sets."""
+
+    names: Sequence[str]
+    make: Callable[[], Iterable[Stream]]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from benchmarks.detection.keeping import encoder
 from benchmarks.detection.streams import Scores, Stream
-from encoder_core import Encoder
 
 NEIGHBOURS = 5
 SETTLED, WINDOW, EVERY = 512, 4_096, 500
@@ -25,11 +25,6 @@ def tfidf(texts: Sequence[str]) -> NDArray[np.float32]:
         texts[: len(texts) // 2 + 1]
     )
     return model.transform(texts).toarray().astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def encoder() -> Encoder:
-    return Encoder.from_path(max_tokens=128)
 
 
 def ours(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -30,6 +30,19 @@ def untaught(entries: NDArray, keys: NDArray[np.uint64], line: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def moved(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, to: np.uint64, line: int) -> None:
+    """Adds what a key has counted to another one's count, as they are at ``line``."""
+    place = counting.place_of(entries, key)
+    if place < 0 or entries[place].key != key:
+        return
+    entry = entries[place]
+    count = counting.faded(entry.count, (line - np.int64(entry.line)) & 0xFFFFFFFF)
+    entry.count = 0.0
+    counting.count_in(entries, taken, to, line, line)
+    entries[counting.place_of(entries, to)].count += count - 1.0
+
+
+@njit(cache=True, nogil=True)
 def counts_of(entries: NDArray, keys: NDArray[np.uint64], line: int) -> NDArray[np.float64]:
     """What keys have counted at ``line``, float64 (keys,)."""
     found = np.zeros(len(keys))
@@ -62,6 +75,10 @@ class Counts:
     def of(self, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
         """What keys count now, float64 (keys,)."""
         return counts_of(self.entries, keys, self.lines)
+
+    def move(self, key: np.uint64, to: np.uint64) -> None:
+        """Counts all of a key as another one's."""
+        moved(self.entries, self.taken, key, to, self.lines)
 
     def take_back(self, keys: NDArray[np.uint64]) -> None:
         """Counts one line of each key less."""

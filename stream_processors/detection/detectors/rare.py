@@ -69,6 +69,10 @@ class Rare:
         counts.lines += len(seen)
         return Surprises(found, np.full(len(seen), NO_CAUSE))
 
+    def merge(self, pattern: int, into: int) -> None:
+        """Counts the lines that a pattern has had as another one's."""
+        self._counts.move(*(joint(PATTERNS, np.uint64(one)) for one in (pattern, into)))
+
     def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
         """Takes back lines of those templates and patterns."""
         for place in places.tolist():
