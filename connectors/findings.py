@@ -5,6 +5,7 @@ stream_processors makes them, a store keeps them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
 from connectors.patterns import Merge, Pattern, SlotSummary, Template
@@ -15,6 +16,7 @@ __all__ = [
     "Findings",
     "Merge",
     "Pattern",
+    "Reason",
     "SlotSummary",
     "SourceStats",
     "Template",
@@ -27,6 +29,20 @@ __all__ = [
 def topic_of(source: str) -> str:
     """The topic of a source: the source itself, or what stands before ``/`` in the name of one inside a topic."""
     return source.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One kind of surprise of a line, for people."""
+
+    kind: str
+    """Its name: ``new``, ``rare``, ``rate`` ..."""
+    score: float
+    """How unusual it is among the recent scores of its kind: -log10 of the share of lines that score as high."""
+    text: str
+    """A sentence, e.g. ``template never seen in 120,000 lines``."""
+    numbers: Mapping[str, float | str] = field(default_factory=dict)
+    """What stands in the sentence, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,8 @@ class Anomaly:
     """Identity (name@version#sha) of the model that scored it."""
     index: int = 0
     """Its place among the lines of its message: ``partition:offset:index`` is its identity."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it is unusual, the strongest reason first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from connectors.records import INFO, Record
 
 if TYPE_CHECKING:
     from connectors.envelopes.batches import BatchReader
+    from connectors.envelopes.columnar import ColumnarReader, Scanned
     from connectors.envelopes.planning import Undoes
 
 
@@ -62,6 +63,7 @@ class Reader:
             encodings = tuple(Confluent(schemas) if isinstance(e, Confluent) else e for e in encodings)
         self._envelopes = Unwrapper(objects, chosen(known.texts, wanted), encodings)
         self._batches: BatchReader | None = None
+        self._columnar: ColumnarReader | None = None
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
@@ -118,6 +120,24 @@ class Reader:
     def lines_of(self, value: bytes | None, known: list[Unread] | None) -> list[Unread]:
         """The lines of a message of which ``unwrap_batch`` may know them."""
         return self.unwrap(value) if known is None else known
+
+    @property
+    def signs(self) -> tuple[frozenset[bytes], list[tuple[int, str]]]:
+        """What values begin with that are to be shown to envelopes of bytes, and the marks of those of text."""
+        return self._envelopes.firsts, self._envelopes.marks
+
+    def scan(self, values: Sequence[bytes | None]) -> Scanned | None:
+        """The lines of many messages as arrays; None where one waits for its continuation in a later message.
+
+        Raises RegistryUnreachable.
+        """
+        if self._columnar is None:
+            from connectors.envelopes.columnar import (
+                ColumnarReader,
+            )  # compiled code, which takes seconds to load
+
+            self._columnar = ColumnarReader(self, self.settings.zone, self._max_text)
+        return self._columnar.scan(values)
 
     def candidates(self, event: dict[str, Any]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object may have, the first to be asked first."""

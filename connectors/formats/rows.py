@@ -94,6 +94,11 @@ def ragged(
     return after, np.repeat(begins - after[:-1], counts) + np.arange(after[-1])
 
 
+def part_of(rows: Rows, first: int, end: int) -> Rows:
+    """The lines from one place to another; their columns stay where they are."""
+    return Rows(*(part[first:end] for part in rows[:6]), rows.starts[first : end + 1], *rows[7:])  # type: ignore[call-arg,arg-type]
+
+
 def taken(rows: Rows, places: NDArray[np.int64]) -> Rows:
     """Some of the lines, in the order of their places."""
     starts, columns = ragged(rows.starts, places)

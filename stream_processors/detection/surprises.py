@@ -143,6 +143,7 @@ def count_lines(
     starts: NDArray[np.int64],
     slots: NDArray[np.uint64],
     values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
     kinds: NDArray[np.uint64],
     templates: NDArray[np.int32],
     template_words: tuple[NDArray[np.int64], NDArray[np.uint64]],
@@ -154,6 +155,8 @@ def count_lines(
         if taken[0] > taken[2] or taken[1] > taken[3]:
             return line
         for place in range(starts[line], starts[line + 1]):
+            if types[place]:
+                break  # parameters of its text, which are not counted here
             surprise = column_surprise(groups, entries, taken, slots[place], values[place], clock + line)
             keep_top(found[line], 0, surprise)
         template, (of_templates, words), (of_values, more) = templates[line], template_words, value_words
@@ -190,6 +193,7 @@ class SurpriseCounts:
                 batch.starts,
                 batch.slots,
                 batch.values,
+                batch.types,
                 batch.kinds,
                 batch.templates,
                 (rows.word_starts, rows.words),
