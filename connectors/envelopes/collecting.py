@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,37 @@ from connectors.formats.rows import Rows, joined, taken
 
 Octets = NDArray[np.uint8]
 Places = NDArray[np.int64]
+ROOM, LEAST_ROOM = 4, 65_536
+"""Bytes that a buffer has for each that it begins with, and more: what is not written to takes no memory."""
+
+
+class Buffer:
+    """Bytes to which more are added. What was added stays where it is; ``array`` may be another one then."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        held = np.frombuffer(b"".join(values), np.uint8)
+        self.array, self.used = np.empty(ROOM * len(held) + LEAST_ROOM, np.uint8), len(held)
+        self.array[: len(held)] = held
+
+    def room(self, more: int) -> Octets:
+        """The array, with room for so many bytes behind ``used``."""
+        if self.used + more > len(self.array):
+            array = np.empty(2 * (self.used + more), np.uint8)
+            array[: self.used] = self.array[: self.used]
+            self.array = array
+        return self.array
+
+    def add(self, data: bytes | Octets) -> int:
+        """Adds bytes; where they begin."""
+        begin, end = self.used, self.used + len(data)
+        self.room(len(data))[begin:end] = np.frombuffer(data, np.uint8)
+        self.used = end
+        return begin
 
 
 class Spans(NamedTuple):
-    """Lines, or objects, on their way out of their envelopes: n spans of one buffer."""
+    """Lines, or objects, on their way out of their envelopes: n spans of a buffer."""
 
-    data: Octets
     begins: Places
     ends: Places
     lines: Places
@@ -29,7 +55,6 @@ class Spans(NamedTuple):
     def take(self, places: Places) -> Spans:
         """Some of them."""
         return Spans(
-            self.data,
             self.begins[places],
             self.ends[places],
             self.lines[places],
@@ -37,22 +62,12 @@ class Spans(NamedTuple):
             self.times[places],
         )
 
-    def bytes_of(self, place: int) -> bytes:
-        """One of them."""
-        return self.data[self.begins[place] : self.ends[place]].tobytes()
 
-
-def spans_of(values: list[bytes], lines: Places) -> Spans:
-    """Values that nothing is known to be around."""
-    ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
-    return Spans(
-        np.frombuffer(bytearray().join(values), np.uint8),
-        np.concatenate([np.zeros(1, np.int64), ends[:-1]]),
-        ends,
-        lines,
-        np.full(len(values), -1, np.int64),
-        np.full(len(values), np.nan),
-    )
+def spans_of(sizes: Places, lines: Places, begin: int = 0) -> Spans:
+    """Values of so many bytes behind one another, around which is nothing."""
+    ends = begin + np.cumsum(sizes)
+    none = np.full(len(lines), -1, np.int64)
+    return Spans(ends - sizes, ends, lines, none, np.full(len(lines), np.nan))
 
 
 class Lines:
@@ -64,7 +79,7 @@ class Lines:
         self.known = np.zeros(messages, np.bool_)
         """Whether it is known what a line says, or a text that does."""
         self._dropped = np.zeros(messages, np.bool_)
-        self._parts: list[tuple[Places, Rows, Octets]] = []
+        self._parts: list[tuple[Places, Rows]] = []
 
     def add(self, messages: list[int], indexes: list[int]) -> Places:
         """Numbers of further lines."""
@@ -80,22 +95,19 @@ class Lines:
         """Leaves out all lines so far of some messages."""
         self._dropped |= messages[self.messages]
 
-    def take(self, lines: Places, rows: Rows, buffer: Octets) -> None:
+    def take(self, lines: Places, rows: Rows) -> None:
         """Takes what was read of lines."""
         self.known[lines] = True
-        self._parts.append((lines, rows, buffer))
+        self._parts.append((lines, rows))
 
-    def in_order(self) -> tuple[Places, Places, Rows, Octets]:
-        """Messages, indexes and rows of all lines, and the buffer of their spans."""
+    def in_order(self) -> tuple[Places, Places, Rows]:
+        """Messages, indexes and rows of all lines."""
         if not self._parts:
             none = np.zeros(0, np.int64)
-            return none, none, Rows.unknown(0), np.zeros(0, np.uint8)
-        sizes = np.cumsum([0, *(len(buffer) for *_, buffer in self._parts)]).tolist()
-        rows = joined([(part, begin) for (_, part, _), begin in zip(self._parts, sizes, strict=False)])
-        lines = np.concatenate([lines for lines, *_ in self._parts])
+            return none, none, Rows.unknown(0)
+        lines = np.concatenate([lines for lines, _ in self._parts])
         messages, indexes = self.messages[lines], self.indexes[lines]
         order = np.lexsort((indexes, messages))
         if (dropped := self._dropped[lines]).any():
             order = order[~dropped[order]]
-        buffer = np.concatenate([buffer for *_, buffer in self._parts])
-        return messages[order], indexes[order], taken(rows, order), buffer
+        return messages[order], indexes[order], taken(joined([rows for _, rows in self._parts]), order)

@@ -14,17 +14,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from connectors.envelopes.collecting import Lines, Octets, Places, Spans, spans_of
+from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
 from connectors.envelopes.envelope import Inner, Undecodable
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_batch import Records
-from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, Signs, kinds_of
+from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
 from connectors.envelopes.split import BEGINS
 from connectors.envelopes.unread import Unread
 from connectors.formats.clock import clock_of
 from connectors.formats.recorded import rows_of
-from connectors.formats.rows import Layout, Rows, taken
+from connectors.formats.rows import Layout, Rows, shifted, taken
 from connectors.formats.text_scan import scan_texts
 from connectors.records import ORIGIN, Record
 
@@ -56,6 +56,8 @@ class Scanned(NamedTuple):
     """The record of a line, from its message, read the plain way."""
     failed: Mapping[tuple[int, int], Exception]
     """What messages and lines could not be read with, by message and index; -1 for a message with all of its lines."""
+    plainly: int
+    """How many of the lines only the plain way knew."""
     named: bool
     """Whether a line named columns of others, so that no line behind it can be read without it."""
 
@@ -90,10 +92,14 @@ class ColumnarReader:
         Raises RegistryUnreachable.
         """
         self._objects.forget()
-        lines, rest = Lines(len(values)), Rest([], {}, {})
-        several = [] if self._split is None else _several(values)
-        texts = self._alone(values, several, lines)
-        texts += self._records(values, several, lines, rest)
+        longest = self._longest
+        kept = [value if value is not None and len(value) <= longest else b"" for value in values]
+        sizes = np.fromiter(map(len, kept), np.int64, len(kept))
+        lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
+        texts = self._sorted(buffer, spans_of(sizes, np.arange(len(values))), lines, 0)
+        texts += self._several(
+            buffer, values, np.flatnonzero((sizes == 0) | ~lines.known).tolist(), lines, rest
+        )
         whole = np.zeros(len(values), np.bool_)
         whole[lines.messages[~lines.known]] = True
         rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
@@ -108,37 +114,31 @@ class ColumnarReader:
             rest.lines.extend((message, index, one) for index, one in enumerate(unread))
         lines.drop(whole)
         for spans in texts:
-            self._texts(spans, lines, rest, whole)
-        self._parse(rest, lines)
-        messages, indexes, rows, buffer = lines.in_order()
+            self._texts(buffer, spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])), lines, rest)
+        self._parse(buffer, lines, rest)
+        messages, indexes, rows = lines.in_order()
         return Scanned(
-            buffer,
+            buffer.array,
             self._objects.plans.layouts.known,
             messages,
             indexes.astype(np.int32),
             rows,
             self._record_of(values, messages, indexes, rest.records),
             rest.failed,
+            len(rest.records),
             len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
         )
 
-    def _alone(self, values: Sequence[bytes | None], several: list[int], lines: Lines) -> list[Spans]:
-        """Undoes messages of one line; gives those that are text."""
-        longest = self._longest
-        kept = [b"" if value is None or len(value) > longest else value for value in values]
-        for message in several:
-            kept[message] = b""
-        return self._sorted(spans_of(kept, np.arange(len(kept))), lines, 0)
-
-    def _records(
-        self, values: Sequence[bytes | None], several: list[int], lines: Lines, rest: Rest
+    def _several(
+        self, buffer: Buffer, values: Sequence[bytes | None], those: list[int], lines: Lines, rest: Rest
     ) -> list[Spans]:
-        """The same of messages that hold many objects."""
+        """Undoes messages that hold many objects, if they are such; gives the lines of text."""
         found, messages, indexes, holders = [], [], [], []
-        for message in several:
-            assert self._split is not None
-            records = self._split.of(values[message] or b"") or ()
-            for index, (text, holder) in enumerate(records):
+        split = self._split
+        for message in those if split is not None else ():
+            value = values[message] or b""
+            records = split.of(value) if split is not None and value.startswith(BEGINS) else None
+            for index, (text, holder) in enumerate(records or ()):
                 found.append(text)
                 messages.append(message)
                 indexes.append(index)
@@ -147,8 +147,10 @@ class ColumnarReader:
             return []
         lines.known[messages] = True  # as long as all of their records are
         numbers = lines.add(messages, indexes)
-        held = self._objects.undo(spans_of(found, numbers), lines, holders)
-        texts = [more for spans in held for more in self._sorted(spans, lines, 1)]
+        sizes = np.fromiter(map(len, found), np.int64, len(found))
+        held = spans_of(sizes, numbers, buffer.add(b"".join(found)))
+        inner = self._objects.undo(buffer, held, lines, holders)
+        texts = [] if inner is None else self._sorted(buffer, inner, lines, 1)
         for place in np.flatnonzero(~lines.known[numbers]).tolist():
             try:
                 unread = self._reader.undo(holders[place], orjson.loads(found[place]))
@@ -159,51 +161,49 @@ class ColumnarReader:
                 rest.lines.append((messages[place], indexes[place], unread[0]))
         return texts
 
-    def _sorted(self, spans: Spans, lines: Lines, depth: int) -> list[Spans]:
+    def _sorted(self, buffer: Buffer, spans: Spans, lines: Lines, depth: int) -> list[Spans]:
         """Undoes the objects among spans, and gives those that are lines of text."""
-        kinds = kinds_of(spans.data, spans.begins, spans.ends, self._signs, alone=depth == 0)
+        kinds = kinds_of(buffer.array, spans.begins, spans.ends, self._signs, alone=depth == 0)
         for place in np.flatnonzero(kinds == MARKED).tolist():
-            kinds[place] = LINE if self._reader.is_line(spans.bytes_of(place).decode()) else PLAIN
+            text = text_of(buffer, spans, place)
+            kinds[place] = LINE if self._reader.is_line(text) else PLAIN
         texts = np.flatnonzero(kinds == LINE)
         lines.known[spans.lines[texts]] = True
         found = [spans.take(texts)] if len(texts) else []
-        objects = np.flatnonzero(kinds == OBJECT)
+        objects = np.flatnonzero((kinds == OBJECT) | ((kinds == SEVERAL) & (self._split is None)))
         if len(objects) and depth <= MOST_LEVELS:
-            for held in self._objects.undo(spans.take(objects), lines):
-                found += self._sorted(held, lines, depth + 1)
+            inner = self._objects.undo(buffer, spans.take(objects), lines)
+            if inner is not None:
+                found += self._sorted(buffer, inner, lines, depth + 1)
         return found
 
-    def _texts(self, spans: Spans, lines: Lines, rest: Rest, whole: NDArray[np.bool_]) -> None:
-        """Reads lines of text, the plain way where it must be. whole: messages that are read that way."""
-        spans = spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]]))
-        arounds = self._objects.arounds
-        rows, more = scan_texts(
-            spans.data, spans.begins, spans.ends, self._objects.plans.layouts, self._clock
-        )
-        known = rows.layouts >= 0
-        if known.any():
-            plainly = [
-                bool(around.inner.columns.keys() - _PLACES) or self._reader.headers.any(around.inner.stream)
-                for around in arounds
-            ]
-            plainly.append(self._reader.headers.any(""))
-            known &= ~np.array(plainly)[spans.arounds]
-            known &= not (spans.data[spans.begins] == HASH).any()
+    def _texts(self, buffer: Buffer, spans: Spans, lines: Lines, rest: Rest) -> None:
+        """Reads lines of text, the plain way where it must be."""
+        data = buffer.array[: buffer.used]
+        rows, more = scan_texts(data, spans.begins, spans.ends, self._objects.plans.layouts, self._clock)
+        buffer.add(more)
+        arounds, headers = self._objects.arounds, self._reader.headers
+        plainly = [
+            bool(around.inner.columns.keys() - _PLACES) or headers.any(around.inner.stream)
+            for around in arounds
+        ]
+        plainly.append(headers.any(""))
+        known = (rows.layouts >= 0) & ~np.array(plainly)[spans.arounds]
+        known &= not (data[spans.begins] == HASH).any()
         some = np.flatnonzero(known)
         own = taken(rows, some)
         own = own._replace(
             times=np.where(np.isnan(own.times), spans.times[some], own.times),
             severities=self._objects.severities(own.severities, spans.arounds[some]),
         )
-        lines.take(spans.lines[some], own, np.concatenate([spans.data, more]))
+        lines.take(spans.lines[some], own)
         for place in np.flatnonzero(~known).tolist():
             number = int(spans.lines[place])
-            unread = self._unread(spans, place)
+            unread = self._unread(text_of(buffer, spans, place), spans, place)
             rest.lines.append((int(lines.messages[number]), int(lines.indexes[number]), unread))
 
-    def _unread(self, spans: Spans, place: int) -> Unread:
+    def _unread(self, line: str, spans: Spans, place: int) -> Unread:
         """A line of text as the plain way has it, the shipper's word aside."""
-        line = spans.bytes_of(place).decode()
         if spans.arounds[place] < 0:
             return Unread(line, None, "")
         around, time = self._objects.arounds[spans.arounds[place]], float(spans.times[place])
@@ -212,7 +212,7 @@ class ColumnarReader:
         inner = Inner(line, stated, said.severity, said.columns, stream=said.stream)
         return Unread(line, inner, around.names)
 
-    def _parse(self, rest: Rest, lines: Lines) -> None:
+    def _parse(self, buffer: Buffer, lines: Lines, rest: Rest) -> None:
         """Reads what is left, in order: a line may name the columns of those behind it."""
         rest.lines.sort(key=itemgetter(0, 1))
         messages, indexes, records = [], [], []
@@ -228,7 +228,8 @@ class ColumnarReader:
                 records.append(record)
         rest.records.update(zip(zip(messages, indexes, strict=True), records, strict=True))
         if records:
-            lines.take(lines.add(messages, indexes), *rows_of(records, self._objects.plans.layouts))
+            rows, held = rows_of(records, self._objects.plans.layouts)
+            lines.take(lines.add(messages, indexes), shifted(rows, buffer.add(held)))
 
     def _record_of(
         self,
@@ -256,6 +257,6 @@ class ColumnarReader:
         return record_of
 
 
-def _several(values: Sequence[bytes | None]) -> list[int]:
-    """The messages that may hold many objects."""
-    return [at for at, value in enumerate(values) if value is not None and value.startswith(BEGINS)]
+def text_of(buffer: Buffer, spans: Spans, place: int) -> str:
+    """One of the spans as text."""
+    return buffer.array[spans.begins[place] : spans.ends[place]].tobytes().decode()

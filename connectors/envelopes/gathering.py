@@ -1,6 +1,6 @@
 """Compiled: from the leaves of scanned objects to columns, message, time and severity, as their plans say."""
 
-# ruff: noqa: C901, PLR0912, PLR0915 (a compiled loop over bytes is quickest as one)
+# ruff: noqa: C901, PLR0912 (a compiled loop over bytes is quickest as one)
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from connectors.envelopes.collecting import Buffer
 from connectors.formats.json_bytes import KEY, hashed, mixed
 from connectors.formats.numbers import Table, number_of
 from connectors.formats.times_scan import STATED, UNSURE, stamp
 
 Array = NDArray[Any]
-
-LONGEST_REAL = 15
-"""Digits of a number that a double has exactly."""
 
 
 class Plans(NamedTuple):
@@ -57,10 +55,10 @@ def _gathered(
     is_utc: bool,
     known: Table,
     key: Array,
-    tail: Array,
+    to: int,
     found: tuple[Array, ...],
-) -> tuple[int, int]:
-    """Fills what is found of the rows; how many bytes of the tail are taken, and how many columns there are."""
+) -> int:
+    """Fills what is found of the rows; where what was added to the data ends."""
     leaf_starts, leaf_begins, leaf_ends = scan
     (
         _,
@@ -79,7 +77,7 @@ def _gathered(
         constant_starts,
     ) = plans
     stated, severities, text_begins, text_ends, unsure, starts, begins, ends, own_begins, own_ends = found
-    taken, base, filled = 0, len(data), 0
+    filled = 0
     for place in range(len(rows)):
         plan, first = plan_of[place], leaf_starts[rows[place]]
         entries = entry_starts[plan]
@@ -90,21 +88,21 @@ def _gathered(
             if to_part - from_part == 1 and part >= 0:
                 own_begins[entry], own_ends[entry] = leaf_begins[first + part], leaf_ends[first + part]
                 continue
-            own_begins[entry] = base + taken
+            own_begins[entry] = to
             for at in range(from_part, to_part):
                 part = parts[at]
                 if at > from_part:
-                    tail[taken] = 44
-                    taken += 1
+                    data[to] = 44
+                    to += 1
                 if part >= 0:
                     for byte in range(leaf_begins[first + part], leaf_ends[first + part]):
-                        tail[taken] = data[byte]
-                        taken += 1
+                        data[to] = data[byte]
+                        to += 1
                 else:
                     for byte in range(constant_starts[-part - 1], constant_starts[-part]):
-                        tail[taken] = constants[byte]
-                        taken += 1
-            own_ends[entry] = base + taken
+                        data[to] = constants[byte]
+                        to += 1
+            own_ends[entry] = to
         for column in range(column_counts[plan]):
             begins[filled], ends[filled] = own_begins[column], own_ends[column]
             filled += 1
@@ -116,9 +114,6 @@ def _gathered(
                 break
         for at in range(time_starts[plan], time_starts[plan + 1]):
             entry = times[at]
-            if own_begins[entry] >= base:
-                unsure[place] = True
-                break
             what, seconds = stamp(data, own_begins[entry], own_ends[entry], is_utc)
             if what == UNSURE:
                 unsure[place] = True
@@ -128,9 +123,6 @@ def _gathered(
                 break
         for at in range(level_starts[plan], level_starts[plan + 1]):
             entry = levels[at]
-            if own_begins[entry] >= base:
-                unsure[place] = True
-                break
             state = mixed(key[0], np.uint64(level_numbers[at]), key)
             level = number_of(hashed(data, own_begins[entry], own_ends[entry], state, key), *known)
             if level < 0:
@@ -139,11 +131,11 @@ def _gathered(
             if level > 0:
                 severities[place] = level
                 break
-    return taken, filled
+    return to
 
 
 class Gathered(NamedTuple):
-    """What is found of n rows with m columns in all; spans are of the data and, from its end on, of ``tail``."""
+    """What is found of n rows with m columns in all."""
 
     times: NDArray[np.float64]
     severities: NDArray[np.uint8]
@@ -154,11 +146,10 @@ class Gathered(NamedTuple):
     starts: NDArray[np.int64]
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
-    tail: NDArray[np.uint8]
 
 
 def gathered(
-    data: NDArray[np.uint8],
+    buffer: Buffer,
     rows: NDArray[np.int64],
     plan_of: NDArray[np.int64],
     leaves: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]],
@@ -177,13 +168,16 @@ def gathered(
     most = int(entries.max(initial=0))
     columns = int(plans.columns[plan_of].sum())
     starts, begins, ends = leaves
-    sizes = int((ends.astype(np.int64) - begins).sum()) + len(begins)
-    constants = np.zeros(len(entries), np.int64)
+    constants, lists = np.zeros((2, len(entries)), np.int64)
     of_constants = np.diff(plans.constant_starts)
     for plan in np.unique(plan_of).tolist():
         first, last = plans.part_starts[plans.entry_starts[plan : plan + 2]]
         some = plans.parts[first:last]
-        constants[plan] = of_constants[-some[some < 0] - 1].sum() + len(some)
+        constants[plan] = of_constants[-some[some < 0] - 1].sum()
+        lists[plan] = len(some) > entries[plan]
+    room = int(constants[plan_of].sum())
+    if lists.any():  # a leaf is in one column and at most one message
+        room += 2 * int((ends.astype(np.int64) - begins).sum()) + 2 * len(begins)
     found = (
         np.full(lines, np.nan),
         np.zeros(lines, np.uint8),
@@ -195,43 +189,25 @@ def gathered(
         np.empty(columns, np.int64),
     )
     own = np.empty(most, np.int64), np.empty(most, np.int64)
-    # A leaf is in one entry of columns and at most one of messages.
-    tail = np.empty(2 * sizes + int(constants[plan_of].sum()), np.uint8)
-    taken, _ = _gathered(
-        data, rows, plan_of, (starts, begins, ends), tuple(plans), is_utc, known, KEY, tail, (*found, *own)
+    buffer.used = _gathered(
+        buffer.room(room),
+        rows,
+        plan_of,
+        (starts, begins, ends),
+        tuple(plans),
+        is_utc,
+        known,
+        KEY,
+        buffer.used,
+        (*found, *own),
     )
-    return Gathered(*found, tail[:taken].copy())
+    return Gathered(*found)
 
 
 @njit(cache=True, nogil=True)
 def level_key(data: Array, begin: int, end: int, level: int, key: Array) -> np.uint64:
     """What the severity of a level's value is known by."""
     return hashed(data, begin, end, mixed(key[0], np.uint64(level), key), key)
-
-
-@njit(cache=True, nogil=True)
-def odd_reals(data: Array, begins: Array, ends: Array) -> NDArray[np.bool_]:
-    """Which numbers with a point Python may spell in another way than they are."""
-    odd = np.ones(len(begins), np.bool_)
-    for place in range(len(begins)):
-        at, end = begins[place], ends[place]
-        if data[at] == 45:
-            at += 1
-        first = at
-        while data[at] != 46:
-            at += 1
-        digits = end - first - 1
-        fraction = end - at - 1
-        if digits > LONGEST_REAL or (fraction > 1 and data[end - 1] == 48):
-            continue
-        if data[first] == 48 and fraction > 4:
-            small = True
-            for near in range(at + 1, at + 5):
-                small = small and data[near] == 48
-            if small:
-                continue
-        odd[place] = False
-    return odd
 
 
 @njit(cache=True, nogil=True)

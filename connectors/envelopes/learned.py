@@ -5,7 +5,7 @@ undone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import orjson
@@ -13,14 +13,33 @@ from numpy.typing import NDArray
 
 from connectors.envelopes.compiled import contexts
 from connectors.envelopes.envelope import Inner
-from connectors.envelopes.known import Known
-from connectors.envelopes.passing import KEPT, Passes
-from connectors.envelopes.planning import Undone, columns_of_line, leaves_of, roles_of, undone
+from connectors.envelopes.passing import KEPT, Passes, Passing
+from connectors.envelopes.planning import (
+    Columns,
+    Undoes,
+    Undone,
+    columns_of_line,
+    leaves_of,
+    roles_of,
+    undone,
+)
 from connectors.formats.json_scan import Scan
 from connectors.formats.numbers import Numbers
 
 SHAPES, CONTEXTS = 4_096, 16_384
 """What is remembered; more, and it begins anew."""
+
+
+class Known(NamedTuple):
+    """What is known of a shape."""
+
+    columns: Columns | None = None
+    """Of objects that are a line by themselves."""
+    envelope: Undoes | None = None
+    """Of those that an envelope may undo; neither is there for objects that are left to the plain way."""
+    passing: Passing | None = None
+    mask: int = 0
+    """Which of the masks says what the envelope looks at."""
 
 
 class Holder(Protocol):
@@ -32,6 +51,14 @@ class Holder(Protocol):
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """As an envelope's."""
+
+
+class Around(NamedTuple):
+    """What the envelopes around a line said together, times and shippers aside."""
+
+    inner: Inner
+    names: str
+    """Theirs, the outermost first."""
 
 
 class Learned:

@@ -9,18 +9,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from connectors.envelopes.collecting import Lines, Places, Spans
-from connectors.envelopes.compiled import unescaped
-from connectors.envelopes.gathering import Gathered, gathered, level_key, not_utf8, odd_reals
-from connectors.envelopes.known import Around
-from connectors.envelopes.learned import Holder, Learned
+from connectors.envelopes.collecting import Buffer, Lines, Places, Spans
+from connectors.envelopes.compiled import headlines, settle, unescaped
+from connectors.envelopes.gathering import Gathered, gathered, level_key, not_utf8
+from connectors.envelopes.learned import Around, Holder, Learned
 from connectors.envelopes.otlp_batch import HeldRecords, record_seconds
 from connectors.envelopes.planned import PlanBook
 from connectors.envelopes.planning import Columns, Undone
 from connectors.envelopes.stated import stated_times
 from connectors.envelopes.unread import within
 from connectors.formats.clock import UTC, Clock
-from connectors.formats.json_bytes import ESCAPED, KEY, REAL
+from connectors.formats.json_bytes import ESCAPED, KEY
 from connectors.formats.json_scan import Scan, scanned
 from connectors.formats.numbers import Numbers
 from connectors.formats.rows import Rows
@@ -29,6 +28,9 @@ from connectors.records import INFO
 
 LONGEST_LINE = 16_000
 """Bytes of text that an envelope holds, escapes included: a runtime cuts longer lines in pieces."""
+LONGEST_HEADLINE = 4_096
+"""Characters, or bytes."""
+UNSURE = 2
 MOST_SEVERITIES = 16_384
 """Values that state a severity, or none, that are remembered."""
 
@@ -58,50 +60,66 @@ class Objects:
         if len(self._severities) > MOST_SEVERITIES:
             self._severities.clear()
 
-    def undo(self, spans: Spans, lines: Lines, holders: Sequence[Holder] | None = None) -> list[Spans]:
+    def undo(
+        self, buffer: Buffer, spans: Spans, lines: Lines, holders: Sequence[Holder] | None = None
+    ) -> Spans | None:
         """Takes the objects that are lines; gives what envelopes held as text.
 
         holders: of objects that are several in a message.
         """
         learned = self._alone if holders is None else self._held
-        scan = scanned(spans.data, spans.begins, spans.ends)
+        data = buffer.array
+        scan = scanned(data, spans.begins, spans.ends)
         wide = np.flatnonzero(scan.wide)
         if len(wide):
-            scan.shapes[wide[not_utf8(spans.data, spans.begins[wide], spans.ends[wide])]] = 0
-        shapes = learned.shape_numbers(scan, spans.bytes_of)
-        is_line, plans = self._plans_of(shapes, spans.arounds, learned)
-        self._gather(spans, scan, np.flatnonzero(is_line), plans, lines)
-        inside = np.flatnonzero((shapes >= 0) & ~is_line)
-        if not len(inside):
-            return []
-        inside = inside[np.array([shape.envelope is not None for shape in learned.shapes])[shapes[inside]]]
-        contexts = learned.context_numbers(spans.data, scan, inside, shapes[inside], holders, spans.bytes_of)
-        return self._inside(spans, scan, inside[contexts >= 0], contexts[contexts >= 0], learned, lines)
+            scan.shapes[wide[not_utf8(data, spans.begins[wide], spans.ends[wide])]] = 0
 
-    def _plans_of(
-        self, shapes: Places, arounds: Places, learned: Learned
-    ) -> tuple[NDArray[np.bool_], Places]:
-        """Which objects are lines by themselves, and the plan of each of those."""
+        def text_of(row: int) -> bytes:
+            return data[spans.begins[row] : spans.ends[row]].tobytes()
+
+        shapes = learned.shape_numbers(scan, text_of)
+        plans = self._plans_of(shapes, spans.arounds, learned)
+        inside = np.flatnonzero((shapes >= 0) & (plans < 0))
+        if len(inside):
+            held = np.array([shape.envelope is not None for shape in learned.shapes])
+            inside = inside[held[shapes[inside]]]
+        texts = None
+        if len(inside):
+            contexts = learned.context_numbers(data, scan, inside, shapes[inside], holders, text_of)
+            some = contexts >= 0
+            spans, texts = self._inside(buffer, spans, scan, inside[some], contexts[some], learned, plans)
+        self._gather(buffer, spans, scan, np.flatnonzero(plans >= 0), plans, lines)
+        return texts
+
+    def _plans_of(self, shapes: Places, arounds: Places, learned: Learned) -> Places:
+        """The plan of each object that is a line by itself, -1 of any other."""
         pairs, of = np.unique((shapes << 32) | (arounds + 1), return_inverse=True)
         plans = np.full(len(pairs), -1, np.int64)
         for place, pair in enumerate(pairs.tolist()):
             if pair >= 0 and (columns := learned.shapes[pair >> 32].columns) is not None:
                 plans[place] = self._plan(columns, (pair & 0xFFFFFFFF) - 1)
-        found = plans[of.reshape(-1)]
-        return found >= 0, found
+        return plans[of.reshape(-1)]
 
     def _plan(self, columns: Columns, around: int) -> int:
         return self.plans.number(columns, self.arounds[around].inner if around >= 0 else None)
 
     def _inside(
-        self, spans: Spans, scan: Scan, rows: Places, contexts: Places, learned: Learned, lines: Lines
-    ) -> list[Spans]:
-        """Undoes the envelopes of objects."""
+        self,
+        buffer: Buffer,
+        spans: Spans,
+        scan: Scan,
+        rows: Places,
+        contexts: Places,
+        learned: Learned,
+        plans: Places,
+    ) -> tuple[Spans, Spans | None]:
+        """Undoes the envelopes of objects: the objects with what these say, and the texts in them. Sets the plans of
+        those that are lines.
+        """
         pairs, of = np.unique((contexts << 32) | (spans.arounds[rows] + 1), return_inverse=True)
         of = of.reshape(-1)
-        about = np.full(
-            (len(pairs), 6), -1, np.int64
-        )  # time, line, headline, plan, around; whether ends are stripped
+        about = np.full((len(pairs), 6), -1, np.int64)
+        """Leaves of time, line and headline, plan and around, whether ends are stripped."""
         nanoseconds = np.zeros(len(pairs), np.bool_)
         undone: list[Undone | None] = []
         for place, pair in enumerate(pairs.tolist()):
@@ -120,31 +138,33 @@ class Objects:
         good = around >= 0
         stamped = np.flatnonzero(stamp >= 0)
         leaves = scan.starts[rows[stamped]] + stamp[stamped]
-        times[stamped] = stated_times(
-            spans.data, leaves, scan.begins, scan.ends, scan.kinds, nanoseconds[of[stamped]]
-        )
+        data, found = buffer.array, (scan.begins, scan.ends, scan.kinds)
+        times[stamped] = stated_times(data, leaves, *found, nanoseconds[of[stamped]])
         for place in stamped[np.isnan(times[stamped])].tolist():
-            context, leaf = undone[of[place]], int(scan.starts[rows[place]] + stamp[place])
+            context = undone[of[place]]
             assert context is not None
-            value = orjson.loads(_json(spans.data, scan, leaf))
-            seconds = context.passing.seconds(value)
-            good[place] = seconds is not None
-            times[place] = np.nan if seconds is None else seconds
-        for place in np.flatnonzero(good & (headline >= 0)).tolist():
-            leaf = int(scan.starts[rows[place]] + headline[place])
-            good[place] = _is_headline(orjson.loads(_json(spans.data, scan, leaf)))
-        now = Spans(spans.data, spans.begins[rows], spans.ends[rows], spans.lines[rows], around, times)
+            stated = context.passing.seconds(_value(data, scan, int(scan.starts[rows[place]] + stamp[place])))
+            good[place] = stated is not None
+            times[place] = np.nan if stated is None else stated
+        titled = np.flatnonzero(good & (headline >= 0))
+        if len(titled):
+            leaves = scan.starts[rows[titled]] + headline[titled]
+            is_headline = headlines(data, leaves, *found, LONGEST_HEADLINE)
+            for place in np.flatnonzero(is_headline == UNSURE).tolist():
+                is_headline[place] = _is_headline(_value(data, scan, int(leaves[place])))
+            good[titled] = is_headline > 0
         whole = np.flatnonzero(good & (plan >= 0))
-        self._gather(now, scan, whole, plan, lines, rows)
+        plans[rows[whole]] = plan[whole]
+        spans = spans._replace(arounds=spans.arounds.copy(), times=spans.times.copy())
+        spans.arounds[rows], spans.times[rows] = around, times
         texts = np.flatnonzero(good & (line >= 0))
         leaves = scan.starts[rows[texts]] + line[texts]
         short = scan.ends[leaves] - scan.begins[leaves] <= LONGEST_LINE
         texts, leaves = texts[short], leaves[short]
         if not len(texts):
-            return []
-        data, ends = unescaped(spans.data, scan, leaves, strips[texts] > 0)
-        begins = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-        return [Spans(data, begins, ends, now.lines[texts], around[texts], times[texts])]
+            return spans, None
+        begins, ends = unescaped(buffer, scan, leaves, strips[texts] > 0)
+        return spans, Spans(begins, ends, spans.lines[rows[texts]], around[texts], times[texts])
 
     def _around(self, context: Undone, outer: int) -> int:
         """The number of what an envelope said, with those around it."""
@@ -161,49 +181,25 @@ class Objects:
         return number
 
     def _gather(
-        self,
-        spans: Spans,
-        scan: Scan,
-        places: Places,
-        plans: Places,
-        lines: Lines,
-        rows: Places | None = None,
+        self, buffer: Buffer, spans: Spans, scan: Scan, places: Places, plans: Places, lines: Lines
     ) -> None:
-        """Takes objects that are lines. plans: of each of the spans; rows: of the scan, where they are not all."""
+        """Takes objects that are lines. plans: of all."""
         if not len(places):
             return
-        own = places if rows is None else rows[places]
         plan_of = plans[places]
-        begins, ends = scan.begins.copy(), scan.ends.copy()
-        is_own = np.zeros(len(scan.shapes), np.bool_)
-        is_own[own] = True
-        of_own = np.repeat(is_own, np.diff(scan.starts))
-        escaped = np.flatnonzero(of_own & (scan.kinds == ESCAPED))
-        tail, tail_ends = unescaped(spans.data, scan, escaped, np.zeros(len(escaped), np.bool_))
-        ends[escaped] = tail_ends + len(spans.data)
-        begins[escaped[:1]] = len(spans.data)
-        begins[escaped[1:]] = ends[escaped[:-1]]
-        reals = np.flatnonzero(of_own & (scan.kinds == REAL))
-        odd = reals[odd_reals(spans.data, begins[reals], ends[reals])]
-        spelled = [str(float(spans.data[begins[at] : ends[at]].tobytes())).encode() for at in odd.tolist()]
-        data = np.concatenate([spans.data, tail, np.frombuffer(b"".join(spelled), np.uint8)])
-        at = len(spans.data) + len(tail)
-        for leaf, text in zip(odd.tolist(), spelled, strict=True):
-            begins[leaf], ends[leaf] = at, at + len(text)
-            at += len(text)
+        settle(buffer, scan, places)
         found = gathered(
-            data,
-            own,
+            buffer,
+            places,
             plan_of,
-            (scan.starts, begins, ends),
+            (scan.starts, scan.begins, scan.ends),
             self.plans.arrays(),
             is_utc=self._clock is UTC,
             known=self._severities.table,
         )
-        buffer = np.concatenate([data, found.tail])
-        self._look_up(buffer, found, plan_of)
+        self._look_up(buffer.array, found, plan_of)
         arounds = spans.arounds[places]
-        rows_ = Rows(
+        rows = Rows(
             self.plans.arrays().layouts[plan_of],
             np.where(np.isnan(found.times), spans.times[places], found.times),
             self.severities(found.severities, arounds),
@@ -214,7 +210,7 @@ class Objects:
             found.begins,
             found.ends,
         )
-        lines.take(spans.lines[places], rows_, buffer)
+        lines.take(spans.lines[places], rows)
 
     def _look_up(self, buffer: NDArray[np.uint8], found: Gathered, plan_of: Places) -> None:
         """Times and severities of rows whose are not known yet; severities are remembered."""
@@ -246,12 +242,12 @@ class Objects:
         return np.where(found == 0, np.uint8(INFO), found)
 
 
-def _json(data: NDArray[np.uint8], scan: Scan, leaf: int) -> bytes:
-    """A leaf as JSON."""
+def _value(data: NDArray[np.uint8], scan: Scan, leaf: int) -> Any:
+    """A leaf."""
     text = data[scan.begins[leaf] : scan.ends[leaf]].tobytes()
-    return b'"%b"' % text if scan.kinds[leaf] <= ESCAPED else text
+    return orjson.loads(b'"%b"' % text if scan.kinds[leaf] <= ESCAPED else text)
 
 
 def _is_headline(text: str) -> bool:
     """Whether all of a text is its first line, without blanks around it."""
-    return 0 < len(text) <= 4_096 and "\n" not in text and text == text.strip()
+    return 0 < len(text) <= LONGEST_HEADLINE and "\n" not in text and text == text.strip()

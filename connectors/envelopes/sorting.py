@@ -11,10 +11,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from connectors.envelopes.split import BEGINS
+from connectors.formats.json_bytes import is_word
 
-PLAIN, OBJECT, LINE, MARKED = 0, 1, 2, 3
-"""Left to the plain way; an object; a line for sure; a line unless an envelope of text, whose mark it has, takes it."""
+Array = NDArray[Any]
+_SEVERAL = np.frombuffer(BEGINS, np.uint8)
+
+PLAIN, OBJECT, LINE, MARKED, SEVERAL = range(5)
+"""Left to the plain way; an object; a line for sure; a line unless an envelope of text, whose mark it has, takes it; an
+object that may hold several lines."""
 
 
 class Signs(NamedTuple):
@@ -53,6 +58,7 @@ def _kinds(
     places: Array,
     marks: Array,
     mark_starts: Array,
+    begins_several: Array,
     found: Array,
 ) -> None:
     for row in range(len(begins)):
@@ -61,7 +67,7 @@ def _kinds(
             continue
         first = data[begin]
         if first == 123 and end > begin + 1 and data[begin + 1] == 34:
-            found[row] = OBJECT
+            found[row] = SEVERAL if alone and is_word(data, begin, end, begins_several) else OBJECT
             continue
         if first == 123 or first == 91 or first == 34 or (alone and firsts[first]):
             continue
@@ -91,5 +97,5 @@ def kinds_of(
 ) -> NDArray[np.uint8]:
     """PLAIN, OBJECT, LINE or MARKED of each span. alone: whether no envelope held it, so that it may be no text."""
     found = np.zeros(len(begins), np.uint8)
-    _kinds(data, begins, ends, alone, *signs, found)
+    _kinds(data, begins, ends, alone, *signs, _SEVERAL, found)
     return found

@@ -161,10 +161,6 @@ class Unwrapper:
                 return True
         return False
 
-    def may_be_encoded(self, value: bytes) -> bool:
-        """Whether an envelope of bytes must be asked about a value."""
-        return value[:1] in self.firsts
-
     def is_line(self, text: str) -> bool:
         """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
         if not text or text[0] in JSON_BEGINS or "\x00" in text:

@@ -115,19 +115,29 @@ def taken(rows: Rows, places: NDArray[np.int64]) -> Rows:
     )
 
 
-def joined(parts: Sequence[tuple[Rows, int]]) -> Rows:
-    """The lines of several after one another. Each with where its buffer begins in the one of all."""
-    rows = [part for part, _ in parts]
-    columns = np.cumsum([0, *(len(part.begins) for part in rows)]).tolist()
-    starts = [part.starts[1:] + first for part, first in zip(rows, columns, strict=False)]
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The lines of several after one another, all spans being of the same buffer."""
+    columns = np.cumsum([0, *(len(part.begins) for part in parts)]).tolist()
+    starts = [part.starts[1:] + first for part, first in zip(parts, columns, strict=False)]
     return Rows(
-        np.concatenate([part.layouts for part in rows]),
-        np.concatenate([part.times for part in rows]),
-        np.concatenate([part.severities for part in rows]),
-        np.concatenate([part.text_begins + shift * (part.text_begins >= 0) for part, shift in parts]),
-        np.concatenate([part.text_ends + shift * (part.text_begins >= 0) for part, shift in parts]),
-        np.concatenate([part.broken for part in rows]),
+        np.concatenate([part.layouts for part in parts]),
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.severities for part in parts]),
+        np.concatenate([part.text_begins for part in parts]),
+        np.concatenate([part.text_ends for part in parts]),
+        np.concatenate([part.broken for part in parts]),
         np.concatenate([np.zeros(1, np.int64), *starts]),
-        np.concatenate([part.begins + shift for part, shift in parts]),
-        np.concatenate([part.ends + shift for part, shift in parts]),
+        np.concatenate([part.begins for part in parts]),
+        np.concatenate([part.ends for part in parts]),
+    )
+
+
+def shifted(rows: Rows, by: int) -> Rows:
+    """The same in a buffer where all begins so many bytes later."""
+    texts = rows.text_begins >= 0
+    return rows._replace(
+        text_begins=rows.text_begins + by * texts,
+        text_ends=rows.text_ends + by * texts,
+        begins=rows.begins + by,
+        ends=rows.ends + by,
     )
