@@ -11,8 +11,8 @@ from connectors.findings import Anomaly
 from stream_processors.detection.quantile import SlidingQuantile
 from stream_processors.detection.texts import Shown
 
-EQUAL_SCORES = 0.02
-"""Scores that differ by less are ties: those of equal lines wander by as much while trees are renewed."""
+EQUAL_SCORES = 0.1
+"""Scores that differ by less are ties: those of equal lines wander by as much as shares and tails do."""
 
 
 class AlertPolicy:
