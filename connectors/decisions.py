@@ -1,4 +1,4 @@
-"""What a store decided about templates and patterns, as workers are told it."""
+"""What a store answers to a step: what was decided about templates and patterns, and what other partitions learned."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ class News:
 
 
 NO_NEWS = News()
+BEGINNING = "0"
+"""The position before all lessons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What lines of a source taught those of its partitions that applied them."""
+
+    taught: tuple[bytes, ...] = ()
+    """One a step (``Findings.taught``), in the order in which the store took them; of other partitions alone, but for
+    one that asks from the beginning: it remembers nothing of its own."""
+    heard: str = BEGINNING
+    """The position after them, for ``Findings.heard``."""
+
+
+NO_LESSONS = Lessons()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,8 @@ class SourceApplied:
     """Ids of templates of which the store has no text: they came without, and are to be sent whole next time."""
     news: News | None = None
     """What others decided since ``Findings.seen``, bounded: the next step has more. None when it was not asked for."""
+    lessons: Lessons | None = None
+    """What others learned since ``Findings.heard``, bounded likewise. None when it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

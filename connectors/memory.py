@@ -20,6 +20,7 @@ from connectors.findings import (
     WindowPart,
     topic_of,
 )
+from connectors.lessons import SourceLessons
 from connectors.memory_templates import SourceTemplates
 from connectors.patterns import of_a_day, patterns_of
 from connectors.store import (
@@ -45,6 +46,7 @@ class MemoryStore:
         self._stats: dict[str, SourceStats] = {}
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
         self._templates: dict[str, SourceTemplates] = {}
+        self._lessons: dict[str, SourceLessons] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._topic_ids: dict[tuple[str, int], str | None] = {}
         self._memories: dict[tuple[str, int], StoredSource] = {}
@@ -129,7 +131,7 @@ class MemoryStore:
                 stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
             )
             self._advance(changes.source, changes.partition, changes.end)
-            return Applied(own.patterns, own.missing, own.news, parts=parts)
+            return Applied(own.patterns, own.missing, own.news, own.lessons, parts=parts)
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -163,7 +165,9 @@ class MemoryStore:
             cut=stats.cut + changes.cut,
         )
         templates = self._templates.setdefault(source, SourceTemplates())
-        return templates.apply(changes.templates, changes.merges, changes.seen, now)
+        lessons = self._lessons.setdefault(source, SourceLessons())
+        decided = templates.apply(changes.templates, changes.merges, changes.seen, now)
+        return replace(decided, lessons=lessons.apply(partition, changes.taught, changes.heard))
 
     def blame(self, source: str, partition: int, reason: str | None) -> None:
         with self._lock:

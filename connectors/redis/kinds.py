@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.decisions import Applied, Decided, News, SourceApplied
+from connectors.decisions import Applied, Decided, Lessons, News, SourceApplied
 from connectors.findings import Merge, SlotSummary, Template
 
 DECIDED = ("text", "first_seen", "vector", "model")
@@ -108,10 +108,12 @@ def applied_from(answer: Sequence[Sequence[Any]]) -> Applied:
     """What ``apply.lua`` answers of each source."""
     found = {name.decode(): source_applied(*rest) for name, *rest in answer}
     own = found.pop("")
-    return Applied(own.patterns, own.missing, own.news, parts=found)
+    return Applied(own.patterns, own.missing, own.news, own.lessons, parts=found)
 
 
-def source_applied(otherwise: Sequence[bytes], missing: Sequence[bytes], news: Any) -> SourceApplied:
+def source_applied(
+    otherwise: Sequence[bytes], missing: Sequence[bytes], news: Any, lessons: Any
+) -> SourceApplied:
     """What ``apply.lua`` answers of one source."""
     names = [name.decode() for name in otherwise]
     told = None
@@ -122,6 +124,7 @@ def source_applied(otherwise: Sequence[bytes], missing: Sequence[bytes], news: A
             tuple(merge_from(*merge) for merge in merges),
             int(position),
         )
+    heard = None if lessons is None else Lessons(tuple(lessons[1]), lessons[0].decode())
     return SourceApplied(
-        dict(zip(names[::2], names[1::2], strict=True)), tuple(name.decode() for name in missing), told
+        dict(zip(names[::2], names[1::2], strict=True)), tuple(name.decode() for name in missing), told, heard
     )

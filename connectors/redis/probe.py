@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
     Changes,
@@ -88,7 +89,7 @@ def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
         ("anomalies", "by_time"),
-        *((name,) for name in ("templates", "decisions", "log", "merged", "merges")),
+        *((name,) for name in ("templates", "decisions", "log", "merged", "merges", "lessons")),
         *(("template", template.id) for template in findings.templates),
         *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),
     ]
@@ -117,6 +118,8 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         ],
         merges=[Merge(name, GROUP, now, name)],
         seen=0,
+        taught=b"1",
+        heard=BEGINNING,
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
     )

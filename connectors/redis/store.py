@@ -13,6 +13,7 @@ from redis.exceptions import MasterDownError, NoScriptError
 
 from connectors.decisions import MOST_NEWS, Applied
 from connectors.findings import Changes
+from connectors.lessons import MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES
 from connectors.redis.client import answered
 from connectors.redis.commands import Commands
 from connectors.redis.fields import flatten, window_part_from
@@ -175,6 +176,9 @@ class RedisStore(RedisReads):
                 keep.sources,
                 keep.templates,
                 MOST_NEWS,
+                MOST_LESSONS,
+                MOST_TOLD,
+                MOST_TOLD_BYTES,
                 self._commands.window_seconds,
                 self._commands.bucket_seconds,
                 *self._keys.around(source),

@@ -20,7 +20,7 @@ from stream_processors.detection.detectors.rare import Rare
 from stream_processors.detection.detectors.words import Words
 from stream_processors.detection.knowledge import Kinds, Knowledge
 from stream_processors.detection.policy import AlertPolicy
-from stream_processors.detection.scoring import Facts, LineScoring
+from stream_processors.detection.scoring import Facts, LineScoring, ScoreSink, unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import Part
 from stream_processors.detection.texts import display_text
@@ -46,7 +46,9 @@ class PartitionDetector:
         *,
         model: str = "",
         kinds: Sequence[Kind] | None = None,
+        told: ScoreSink = unheard,
     ) -> None:
+        """told: takes the score of every line, flagged or not."""
         self.source, self.partition, self.model = source, partition, model
         self._kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
@@ -57,7 +59,7 @@ class PartitionDetector:
         )
         policy = AlertPolicy(settings.alert_rate, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(self._ensemble.combination, policy, clock)
+        self._scoring = LineScoring(self._ensemble.combination, policy, clock, told)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "combination": self._ensemble.combination,

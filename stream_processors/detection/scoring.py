@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.findings import Anomaly, Reason
 from stream_processors.detection.batch import LineBatch
@@ -14,6 +15,13 @@ from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.texts import shown
 from stream_processors.detection.waiting import Rows, Waiting, WaitingLines
 from stream_processors.detection.warmup import WarmupClock
+
+ScoreSink = Callable[[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]], None]
+"""Told of every line's score once: offsets, indexes and scores, (lines,) each."""
+
+
+def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDArray[np.float64]) -> None:
+    """The sink of those who want alerts only."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,19 @@ class Facts:
 
 
 class LineScoring:
-    """Scores lines and flags them, each once; lines of the warm-up wait for its end."""
+    """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    def __init__(self, combination: Combination, policy: AlertPolicy, clock: WarmupClock) -> None:
-        self.combination, self.policy, self.clock = combination, policy, clock
+    told: takes the scores of new lines, those of the warm-up when it is over.
+    """
+
+    def __init__(
+        self,
+        combination: Combination,
+        policy: AlertPolicy,
+        clock: WarmupClock,
+        told: ScoreSink = unheard,
+    ) -> None:
+        self.combination, self.policy, self.clock, self._told = combination, policy, clock, told
         self.waiting = WaitingLines()
 
     def score(self, facts: Facts, now: float) -> list[Anomaly]:
@@ -47,6 +64,7 @@ class LineScoring:
         late = self._score_waiting()  # of a warm-up that ended while relearning
         scores = self.combination.observe(facts.rows)
         self.policy.observe(scores)
+        self._told(lines.offsets, lines.indexes, scores)
         flagged = self.policy.flag(lambda place: shown(lines.line(place)), facts.pattern, scores)
         places = {
             (offset, index): place
@@ -123,6 +141,11 @@ class LineScoring:
         self.policy.observe(scores)
         new = [entry for entry in waiting if not entry.known]
         kept = np.array([not entry.known for entry in waiting])
+        self._told(
+            np.array([entry.line.offset for entry in new], dtype=np.int64),
+            np.array([entry.line.index for entry in new], dtype=np.int32),
+            scores[kept],
+        )
         flagged = self.policy.flag(lambda row: new[row].line, lambda row: new[row].pattern, scores[kept])
         reasons = {(entry.line.offset, entry.line.index): entry.reasons for entry in new}
         return [replace(one, reasons=reasons[one.offset, one.index]) for one in flagged]

@@ -20,5 +20,5 @@ def read_script(*names: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-APPLY = read_script("undo", "templates", "apply")
+APPLY = read_script("undo", "templates", "lessons", "apply")
 BEGIN, RESTART, CLAIM, STORED = map(read_script, ("begin", "restart", "claim", "stored"))
