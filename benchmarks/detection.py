@@ -70,7 +70,7 @@ class Given:
 
 def streaming_detector(lines: Sequence[Line], texts: Sequence[str], vectors: Rows) -> Scores:
     """Scores of the detector that workers run, with the vectors of each line's template."""
-    settings = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
+    settings = DetectionSettings(alert_budget="top 100 %", warmup=WARMUP)
     detector, pipeline = (
         PartitionDetector("bench", 0, vectors.shape[1], settings),
         Pipeline(Given(texts, vectors)),
@@ -86,7 +86,7 @@ def streaming_detector(lines: Sequence[Line], texts: Sequence[str], vectors: Row
 
 def cascade_detector(lines: Sequence[Line], full: Encoder) -> tuple[Scores, float]:
     """Scores of the cascade that workers run, and the share of the lines that the full encoder computed."""
-    all_scores = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
+    all_scores = DetectionSettings(alert_budget="top 100 %", warmup=WARMUP)
     static = Encoder.from_path(static_bundle_path(), max_tokens=MAX_TOKENS)
     full = Encoder(full.bundle, max_tokens=MAX_TOKENS)
     usual = EncoderSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from connectors.findings import Pace
 from connectors.patterns import Merge
 
 MOST_NEWS = 500
@@ -48,6 +49,8 @@ class SourceApplied:
     """Ids of templates of which the store has no text: they came without, and are to be sent whole next time."""
     news: News | None = None
     """What others decided since ``Findings.seen``, bounded: the next step has more. None when it was not asked for."""
+    others: tuple[Pace, ...] = ()
+    """How fast lines come in the source's other partitions; none when the step did not tell its own."""
 
 
 @dataclass(frozen=True, slots=True)

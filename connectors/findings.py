@@ -15,6 +15,7 @@ __all__ = [
     "Changes",
     "Findings",
     "Merge",
+    "Pace",
     "Pattern",
     "Reason",
     "SlotSummary",
@@ -29,6 +30,16 @@ __all__ = [
 def topic_of(source: str) -> str:
     """The topic of a source: the source itself, or what stands before ``/`` in the name of one inside a topic."""
     return source.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the lines of one partition of a source come."""
+
+    rate: float
+    """Lines a second, by their own time."""
+    time: float
+    """Of the latest line, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,10 @@ class Anomaly:
     """Its place among the lines of its message: ``partition:offset:index`` is its identity."""
     reasons: tuple[Reason, ...] = ()
     """Why it is unusual, the strongest reason first."""
+    share: float = 1.0
+    """Share of the recent lines of its partition that score as high."""
+    among: int = 0
+    """How many these recent lines are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,8 @@ class Findings:
     seen: int | None = None
     """Position in the source's log of decisions up to which the partition knows them; None to be told none."""
     windows: list[WindowPart] = field(default_factory=list)
+    pace: Pace | None = None
+    """How fast its lines come in this partition; None where no budget asks for it."""
     snapshot: bytes | None = None
     forget: bool = False
     """Whether the partition's older snapshot goes: it remembers the source no more."""

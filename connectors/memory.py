@@ -13,6 +13,7 @@ from connectors.findings import (
     Changes,
     Findings,
     Merge,
+    Pace,
     Pattern,
     SourceStats,
     Template,
@@ -52,6 +53,7 @@ class MemoryStore:
         self._warmups: dict[tuple[str, int], Warmup | None] = {}
         self._owners: dict[str, tuple[str, float]] = {}
         self._troubles: dict[str, dict[int, str]] = {}
+        self._paces: dict[str, dict[int, Pace]] = {}
         self._lock = Lock()
 
     def check(self, source: str) -> None:
@@ -129,7 +131,7 @@ class MemoryStore:
                 stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
             )
             self._advance(changes.source, changes.partition, changes.end)
-            return Applied(own.patterns, own.missing, own.news, parts=parts)
+            return Applied(own.patterns, own.missing, own.news, own.others, parts=parts)
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -163,7 +165,11 @@ class MemoryStore:
             cut=stats.cut + changes.cut,
         )
         templates = self._templates.setdefault(source, SourceTemplates())
-        return templates.apply(changes.templates, changes.merges, changes.seen, now)
+        paces = self._paces.setdefault(source, {})
+        if changes.pace is not None:
+            paces[partition] = changes.pace
+        applied = templates.apply(changes.templates, changes.merges, changes.seen, now)
+        return replace(applied, others=tuple(pace for at, pace in paces.items() if at != partition))
 
     def blame(self, source: str, partition: int, reason: str | None) -> None:
         with self._lock:

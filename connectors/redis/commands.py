@@ -8,7 +8,7 @@ from typing import Any
 from connectors.findings import Anomaly, Changes, Findings, Template, WindowPart
 from connectors.redis.fields import anomaly_fields, flatten, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
-from connectors.redis.kinds import founder_words, merge_words, slot_words
+from connectors.redis.kinds import founder_words, merge_words, pace_words, slot_words
 from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
@@ -53,6 +53,8 @@ class Commands:
             commands += self._anomaly_commands(source, anomaly, now)
         for part in findings.windows:
             commands += self._window_commands(source, part)
+        if findings.pace is not None:
+            commands.append(["HSET", self._key(source, "rates"), partition, pace_words(findings.pace)])
         if findings.snapshot is not None:
             commands.append(["SET", self._key(source, "state", partition), findings.snapshot])
         elif findings.forget:

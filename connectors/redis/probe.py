@@ -13,6 +13,7 @@ from connectors.findings import (
     Changes,
     Findings,
     Merge,
+    Pace,
     SlotSummary,
     Template,
     Warmup,
@@ -117,6 +118,7 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         ],
         merges=[Merge(name, GROUP, now, name)],
         seen=0,
+        pace=Pace(1.0, now),
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
     )

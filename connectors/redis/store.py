@@ -185,7 +185,7 @@ class RedisStore(RedisReads):
             raise self._fence(source, changes.partition, changes.expected, answer[1])
         if answer[0] == b"refused":
             raise refusal(*(part.decode("utf-8", "replace") for part in answer[1:]))
-        return applied_from(answer[1:])
+        return applied_from(answer[1:], changes.partition)
 
 
 def stored_source(snapshot: bytes | None, waiting_from: bytes | None, found: Sequence[Any]) -> StoredSource:

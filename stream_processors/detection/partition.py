@@ -67,7 +67,7 @@ class PartitionDetector:
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
         detector = make_forest(settings) if detector is None else detector
-        policy = AlertPolicy(settings.alert_rate, partition=partition, model=model)
+        policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
         self._scoring = LineScoring(detector, policy, clock)
         self._parts: dict[str, Part] = {
@@ -144,8 +144,9 @@ class PartitionDetector:
         self._scoring.relearn_waiting(settled(waiting, unscored_from))
 
     def decided(self, applied: SourceApplied) -> None:
-        """Takes what the store decided about templates in a step."""
+        """Takes what the store decided about templates in a step, and what it knows of the other partitions."""
         self._known.adopt(applied)
+        self._scoring.policy.pacer.others = applied.others
 
     def learn_decisions(self, known: News) -> None:
         """Takes all that the store has decided about templates, before anything else."""
@@ -159,6 +160,7 @@ class PartitionDetector:
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
+        findings.pace = self._scoring.policy.pacer.pace()
 
     def _learn(self, batch: LineBatch, kinds: Kinds) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
         """The lines' features, float32 (lines, WIDTH), and the patterns of the templates, uint64 (templates,)."""

@@ -36,14 +36,14 @@ class LineScoring:
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
         scores = self.detector.score(features)
-        self.policy.observe(scores)
+        judged = self.policy.judge(scores, lines.times)
         self.detector.learn(features)
-        return late + self.policy.flag(lambda place: shown(lines.line(place)), pattern, scores)
+        return late + self.policy.flag(lambda place: shown(lines.line(place)), pattern, scores, judged)
 
     def relearn(self, lines: LineBatch, features: Rows, pattern: Patterns, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
         if self.detector.ready:
-            self.policy.observe(self.detector.score(features))
+            self.policy.judge(self.detector.score(features), lines.times)
         else:
             self._wait(lines, features, pattern, unscored_from)
             self.clock.see(len(lines), 0.0)
@@ -98,8 +98,10 @@ class LineScoring:
         if not waiting:
             return []
         scores = self.detector.score(np.stack([entry.features for entry in waiting]))
-        self.policy.observe(scores)
-        new = [row for row, entry in enumerate(waiting) if not entry.known]
+        times = np.array([entry.line.timestamp for entry in waiting])
+        judged = self.policy.judge_together(scores, times)
+        new = np.array([not entry.known for entry in waiting])
+        judged = judged._replace(places=judged.places[new[judged.places]])
         return self.policy.flag(
-            lambda row: waiting[new[row]].line, lambda row: waiting[new[row]].pattern, scores[new]
+            lambda row: waiting[row].line, lambda row: waiting[row].pattern, scores, judged
         )

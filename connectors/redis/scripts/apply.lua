@@ -10,7 +10,7 @@
 -- the topic itself, and up to where decisions are known there, '' to be told none), TEMPLATE, MERGE and RANK are
 -- commands of this script; the others are of the source that was named last.
 -- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
--- {template without a text, ...}, news}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
+-- {template without a text, ...}, news, {partition, its rate of lines, ...}}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
 local APPLIED, SOURCES = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local MOST = {anomalies = ARGV[5], windows = ARGV[6], sources = ARGV[7], templates = ARGV[8]}
@@ -148,6 +148,7 @@ local function forget_sources()
     end
     for _, key in ipairs({
       'patterns', 'templates', 'decisions', 'log', 'merged', 'merges', 'windows', 'anomalies:by_time', 'feed', 'stats',
+      'rates',
     }) do
       unreachable[#unreachable + 1] = base .. key
     end
@@ -163,7 +164,9 @@ local done, problem = pcall(function()
     trim(source.base)
     trim_templates(source, over, MOST.templates, unreachable)
     local told = source.seen ~= '' and news(source, MOST_NEWS)
-    answer[#answer + 1] = {source.name, source.otherwise, source.missing, told}
+    answer[#answer + 1] = {
+      source.name, source.otherwise, source.missing, told, run('HGETALL', source.base .. 'rates'),
+    }
   end
   forget_sources()
   run('HSET', APPLIED, PARTITION, NEW)
