@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from connectors.alerts import Feedback
 from connectors.findings import Pace
 from connectors.patterns import Merge
 
@@ -50,7 +51,9 @@ class SourceApplied:
     news: News | None = None
     """What others decided since ``Findings.seen``, bounded: the next step has more. None when it was not asked for."""
     others: tuple[Pace, ...] = ()
-    """How fast lines come in the source's other partitions; none when the step did not tell its own."""
+    """How fast lines come in the source's other partitions."""
+    feedback: Feedback | None = None
+    """What people said of patterns; None when that is what the step knew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING
 
 from connectors.patterns import Merge, Pattern, SlotSummary, Template
+
+if TYPE_CHECKING:
+    from connectors.alerts import AlertChange
 
 __all__ = [
     "Anomaly",
@@ -81,6 +85,8 @@ class Anomaly:
     """Share of the recent lines of its partition that score as high."""
     among: int = 0
     """How many these recent lines are."""
+    entities: tuple[str, ...] = ()
+    """Who and where: ``ip=192.0.2.7``, ``user=ada``, ``host=web-1``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,10 @@ class Findings:
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
+    alerts: list[AlertChange] = field(default_factory=list)
+    """The anomalies, folded by pattern."""
+    feedback: int = 0
+    """Version of the feedback that the partition knows."""
     templates: list[Template] = field(default_factory=list)
     """One a template that the step has lines of."""
     merges: list[Merge] = field(default_factory=list)

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.decisions import Applied, Decided, News, SourceApplied
 from connectors.findings import Merge, Pace, SlotSummary, Template
+from connectors.redis.alerts import feedback_from
 
 DECIDED = ("text", "first_seen", "vector", "model")
 """Fields of a template's hash that others need to know."""
@@ -119,11 +120,16 @@ def applied_from(answer: Sequence[Sequence[Any]], partition: int) -> Applied:
     """What ``apply.lua`` answers of each source in a step of a partition."""
     found = {name.decode(): source_applied(partition, *rest) for name, *rest in answer}
     own = found.pop("")
-    return Applied(own.patterns, own.missing, own.news, own.others, parts=found)
+    return Applied(own.patterns, own.missing, own.news, own.others, own.feedback, parts=found)
 
 
 def source_applied(
-    partition: int, otherwise: Sequence[bytes], missing: Sequence[bytes], news: Any, rates: Sequence[bytes]
+    partition: int,
+    otherwise: Sequence[bytes],
+    missing: Sequence[bytes],
+    news: Any,
+    rates: Sequence[bytes],
+    feedback: Any,
 ) -> SourceApplied:
     """What ``apply.lua`` answers of one source."""
     names = [name.decode() for name in otherwise]
@@ -140,4 +146,10 @@ def source_applied(
         tuple(name.decode() for name in missing),
         told,
         paces_from(rates, partition),
+        None if feedback is None else feedback_from(feedback[0], pairs_of(feedback[1])),
     )
+
+
+def pairs_of(words: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The fields of a hash from the words of an answer."""
+    return dict(zip(words[::2], words[1::2], strict=True))

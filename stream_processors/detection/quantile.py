@@ -21,8 +21,8 @@ class TailQuantile:
 
     A block is as long as it takes to flag eight of its lines, so that a share of a hundred-thousandth is as exact as
     one of a tenth, with a thousand numbers in memory. Scores within ``tolerance`` of each other are ties and share one
-    rank, the middle of theirs: a mass of nearly equal scores is above the threshold as a whole or not at all, so that it does
-    not pass while it creeps upwards.
+    rank, the middle of theirs: a mass of nearly equal scores is above the threshold as a whole or not at all, so that
+    it does not pass while it creeps upwards.
     """
 
     def __init__(self, tolerance: float = 0.0) -> None:

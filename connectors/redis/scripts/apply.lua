@@ -5,18 +5,19 @@
 --
 -- KEYS: applied, names of the sources inside the topic. All other keys are in the same slot.
 -- ARGV: partition, expected offset ('' for none), new offset, now, limit of anomalies, of window parts, of sources,
--- of templates, of news, seconds that a window lives, seconds that an hour of anomalies lives, what keys have
--- before and after the name of a source, then commands, each as its number of words followed by the words. SOURCE ('' for
--- the topic itself, and up to where decisions are known there, '' to be told none), TEMPLATE, MERGE and RANK are
--- commands of this script; the others are of the source that was named last.
+-- of templates, of alerts, of entries of the outbox, of news, seconds that a window, an hour of anomalies and an alert
+-- live, what keys have before and after the name of a source, then commands, each as its number of words followed by the
+-- words. SOURCE ('' for the topic itself, up to where decisions are known there, '' to be told none, and the version of
+-- the feedback that is known), TEMPLATE, MERGE, RANK and ALERT are commands of this script; the others are of the source
+-- that was named last.
 -- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
--- {template without a text, ...}, news, {partition, its rate of lines, ...}}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
+-- {template without a text, ...}, news, {partition, its rate of lines, ...}, feedback unless it is known}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
 local APPLIED, SOURCES = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local MOST = {anomalies = ARGV[5], windows = ARGV[6], sources = ARGV[7], templates = ARGV[8]}
-local MOST_NEWS, WINDOW_SECONDS, BUCKET_SECONDS = tonumber(ARGV[9]), ARGV[10], ARGV[11]
-local BEFORE, AFTER = ARGV[12], ARGV[13]
-local FIRST_COMMAND = 14
+local MOST = {anomalies = ARGV[5], windows = ARGV[6], sources = ARGV[7], templates = ARGV[8], alerts = ARGV[9], outbox = ARGV[10]}
+local MOST_NEWS, WINDOW_SECONDS, BUCKET_SECONDS, ALERT_SECONDS = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
+local BEFORE, AFTER = ARGV[15], ARGV[16]
+local FIRST_COMMAND = 17
 local HOUR = 3600
 local CHECKED = 50 -- index members looked at in a step, so that its length has a bound
 local OLD_PATTERNS = 5000 -- of an earlier version, that a step removes at most
@@ -58,7 +59,8 @@ local function apply_commands()
     local name = ARGV[at + 1]
     if name == 'SOURCE' then
       source = {
-        name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], now = NOW,
+        name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], feedback = ARGV[at + 4],
+        now = NOW,
         otherwise = {}, missing = {}, mine = {}, moved = {},
       }
       sources[#sources + 1] = source
@@ -66,6 +68,8 @@ local function apply_commands()
       rank(source.base, unpack(ARGV, at + 2, at + words))
     elseif name == 'TEMPLATE' then
       add_template(source, unpack(ARGV, at + 2, at + words))
+    elseif name == 'ALERT' then
+      add_alert(source, MOST.outbox, ALERT_SECONDS, unpack(ARGV, at + 2, at + words))
     elseif name == 'MERGE' then
       merge(source, unpack(ARGV, at + 2, at + words))
     else
@@ -146,9 +150,12 @@ local function forget_sources()
     for _, id in ipairs(run('ZRANGE', base .. 'templates', 0, -1)) do
       unreachable[#unreachable + 1] = base .. 'template:' .. id
     end
+    for _, pattern in ipairs(run('ZRANGE', base .. 'alerts', 0, -1)) do
+      unreachable[#unreachable + 1] = base .. 'alert:' .. pattern
+    end
     for _, key in ipairs({
       'patterns', 'templates', 'decisions', 'log', 'merged', 'merges', 'windows', 'anomalies:by_time', 'feed', 'stats',
-      'rates',
+      'rates', 'alerts', 'outbox', 'sent', 'feedback', 'seed',
     }) do
       unreachable[#unreachable + 1] = base .. key
     end
@@ -163,9 +170,11 @@ local done, problem = pcall(function()
     pull_back(source.base)
     trim(source.base)
     trim_templates(source, over, MOST.templates, unreachable)
+    trim_alerts(source, over, MOST.alerts, unreachable)
     local told = source.seen ~= '' and news(source, MOST_NEWS)
     answer[#answer + 1] = {
       source.name, source.otherwise, source.missing, told, run('HGETALL', source.base .. 'rates'),
+      feedback(source),
     }
   end
   forget_sources()
