@@ -154,6 +154,10 @@ class Findings:
     merges: list[Merge] = field(default_factory=list)
     seen: int | None = None
     """Position in the source's log of decisions up to which the partition knows them; None to be told none."""
+    taught: bytes = b""
+    """What the step's lines taught, for the other partitions; empty for nothing."""
+    heard: str = ""
+    """Position in what partitions taught each other up to which this one has it; empty to be told none."""
     windows: list[WindowPart] = field(default_factory=list)
     pace: Pace | None = None
     """How fast its lines come in this partition; None where no budget asks for it."""

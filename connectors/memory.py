@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import Lock
 
 from connectors.alerts import Alert, Feedback, Told, Verdict
-from connectors.decisions import Applied, SourceApplied
+from connectors.decisions import Applied, SourceApplied, with_parts
 from connectors.findings import (
     Anomaly,
     Changes,
@@ -22,6 +22,7 @@ from connectors.findings import (
     WindowPart,
     topic_of,
 )
+from connectors.lessons import SourceLessons
 from connectors.memory_alerts import SourceAlerts
 from connectors.memory_templates import SourceTemplates
 from connectors.patterns import of_a_day, patterns_of
@@ -48,6 +49,7 @@ class MemoryStore:
         self._stats: dict[str, SourceStats] = {}
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
         self._templates: dict[str, SourceTemplates] = {}
+        self._lessons: dict[str, SourceLessons] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._topic_ids: dict[tuple[str, int], str | None] = {}
         self._memories: dict[tuple[str, int], StoredSource] = {}
@@ -137,7 +139,7 @@ class MemoryStore:
                 stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
             )
             self._advance(changes.source, changes.partition, changes.end)
-            return Applied(own.patterns, own.missing, own.news, own.others, own.feedback, parts=parts)
+            return with_parts(own, parts)
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -175,10 +177,12 @@ class MemoryStore:
         paces = self._paces.setdefault(source, {})
         if changes.pace is not None:
             paces[partition] = changes.pace
-        applied = templates.apply(changes.templates, changes.merges, changes.seen, now)
+        lessons = self._lessons.setdefault(source, SourceLessons())
+        decided = templates.apply(changes.templates, changes.merges, changes.seen, now)
         feedback = self.feedback(source)
         return replace(
-            applied,
+            decided,
+            lessons=lessons.apply(partition, changes.taught, changes.heard),
             others=tuple(pace for at, pace in paces.items() if at != partition),
             feedback=None if feedback.version == changes.feedback else feedback,
         )

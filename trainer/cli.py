@@ -21,6 +21,8 @@ from connectors.config import SettingsError, assign, read_config, validated
 from trainer.settings import RunSettings
 
 File = click.Path(path_type=Path)
+SUITES = ("meaning", "own", "templates", "masked")
+"""Tests of bundles that exist."""
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -138,12 +140,46 @@ def pretrain(settings: RunSettings) -> None:
 
 
 @cli.command()
+@click.option("--suite", type=click.Choice(SUITES), help="Measure bundles on a suite instead.")
+@click.option(
+    "--bundle", "bundles", multiple=True, type=File, help="Of a suite: a bundle; by default the shipped one."
+)
+@click.option("--data", type=File, metavar="FOLDER", help="Of a suite: folder of its public sets.")
+@click.option("--results", type=File, metavar="CSV", help="Of a suite: table that its figures are added to.")
+@click.option(
+    "--beside/--alone", default=True, help="Of a suite: measure what stands beside our encoders too."
+)
+@click.option(
+    "--keep",
+    type=File,
+    metavar="FOLDER",
+    help="Of a suite: where vectors of baselines stay for the next time.",
+)
 @settings_options
-def evaluate(settings: RunSettings) -> None:
-    """Perplexity and masked accuracy, appended to the table of all models."""
-    from trainer import run
+def evaluate(
+    settings: RunSettings,
+    suite: str | None,
+    bundles: tuple[Path, ...],
+    data: Path | None,
+    results: Path | None,
+    beside: bool,
+    keep: Path | None,
+) -> None:
+    """Perplexity and masked accuracy, appended to the table of all models; with --suite, tests of meaning and search.
 
-    run.evaluate(settings)
+    The suites: meaning (public sets in --data, and ours), own (ours alone), templates (Loghub in --data), masked (what
+    a bundle's own evaluation found).
+    """
+    if suite is None:
+        if bundles or data or results:
+            raise click.UsageError("--bundle, --data and --results go with --suite")
+        from trainer import run
+
+        run.evaluate(settings)
+        return
+    from trainer.evaluation import suites
+
+    suites.evaluate(suite, bundles, data, results, baselines=beside, kept=keep)
 
 
 @cli.command()

@@ -14,7 +14,7 @@ from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
 """Its words, of which the second is the key, but for the commands of the script itself."""
-OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "RANK", "ALERT")
+OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "TAUGHT", "RANK", "ALERT")
 
 
 class Commands:
@@ -47,10 +47,14 @@ class Commands:
         """What changes of one source; '' is the name of the topic itself."""
         source = findings.source
         seen = "" if findings.seen is None else findings.seen
-        known = findings.feedback
-        commands: list[Command] = [["SOURCE", name, seen, known], *self._stats_commands(findings, partition)]
+        commands: list[Command] = [
+            ["SOURCE", name, seen, findings.heard, findings.feedback],
+            *self._stats_commands(findings, partition),
+        ]
         commands += [template_command(template, now) for template in findings.templates]
         commands += [["MERGE", *merge_words(merge)] for merge in findings.merges]
+        if findings.taught:
+            commands.append(["TAUGHT", findings.taught])
         for anomaly in findings.anomalies:
             commands += self._anomaly_commands(source, anomaly, now)
         commands += [alert_command(change, now) for change in findings.alerts]

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.decisions import Applied, Decided, News, SourceApplied
+from connectors.decisions import Applied, Decided, Lessons, News, SourceApplied, with_parts
 from connectors.findings import Merge, Pace, SlotSummary, Template
 from connectors.redis.alerts import feedback_from
 
@@ -120,7 +120,7 @@ def applied_from(answer: Sequence[Sequence[Any]], partition: int) -> Applied:
     """What ``apply.lua`` answers of each source in a step of a partition."""
     found = {name.decode(): source_applied(partition, *rest) for name, *rest in answer}
     own = found.pop("")
-    return Applied(own.patterns, own.missing, own.news, own.others, own.feedback, parts=found)
+    return with_parts(own, found)
 
 
 def source_applied(
@@ -128,6 +128,7 @@ def source_applied(
     otherwise: Sequence[bytes],
     missing: Sequence[bytes],
     news: Any,
+    lessons: Any,
     rates: Sequence[bytes],
     feedback: Any,
 ) -> SourceApplied:
@@ -141,10 +142,12 @@ def source_applied(
             tuple(merge_from(*merge) for merge in merges),
             int(position),
         )
+    heard = None if lessons is None else Lessons(tuple(lessons[1]), lessons[0].decode())
     return SourceApplied(
         dict(zip(names[::2], names[1::2], strict=True)),
         tuple(name.decode() for name in missing),
         told,
+        heard,
         paces_from(rates, partition),
         None if feedback is None else feedback_from(feedback[0], pairs_of(feedback[1])),
     )

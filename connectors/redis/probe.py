@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from connectors.alerts import AlertChange, Verdict
+from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
     Changes,
@@ -99,7 +100,7 @@ def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
         ("anomalies", "by_time"),
-        *((name,) for name in ("templates", "decisions", "log", "merged", "merges")),
+        *((name,) for name in ("templates", "decisions", "log", "merged", "merges", "lessons")),
         *((name,) for name in ("alerts", "outbox", "sent", "feedback", "stats")),
         *(("alert", change.pattern) for change in findings.alerts),
         *(("template", template.id) for template in findings.templates),
@@ -133,6 +134,8 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         merges=[Merge(name, GROUP, now, name)],
         seen=0,
         pace=Pace(1.0, now),
+        taught=b"1",
+        heard=BEGINNING,
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
     )

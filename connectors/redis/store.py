@@ -14,6 +14,7 @@ from redis.exceptions import MasterDownError, NoScriptError
 from connectors.alerts import Verdict
 from connectors.decisions import MOST_NEWS, Applied
 from connectors.findings import Changes
+from connectors.lessons import MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES
 from connectors.redis.alerts import verdict_words
 from connectors.redis.client import answered
 from connectors.redis.commands import Commands
@@ -198,6 +199,9 @@ class RedisStore(RedisReads):
                 keep.alerts,
                 keep.outbox,
                 MOST_NEWS,
+                MOST_LESSONS,
+                MOST_TOLD,
+                MOST_TOLD_BYTES,
                 self._commands.window_seconds,
                 self._commands.bucket_seconds,
                 self._commands.anomaly_seconds,

@@ -16,6 +16,7 @@ from stream_processors.detection.columns import CountedColumns
 from stream_processors.detection.hashing import hash_spans, hash_texts
 from stream_processors.detection.matches import Matches, match_records
 from stream_processors.detection.matching import match_record
+from stream_processors.detection.spans import slot_names, spans_of
 from stream_processors.detection.table import Entry, Rows, TemplateTable
 from stream_processors.detection.wording import words_of_spans
 
@@ -40,7 +41,7 @@ class LineBatch:
     rows: Rows
     """What ``templates`` are rows of."""
     offsets: NDArray[np.int64]
-    """(lines,), as all that follows but for columns and words."""
+    """(lines,), as all that follows but for parts, buffer and words."""
     indexes: NDArray[np.int32]
     times: NDArray[np.float64]
     """Seconds since the epoch."""
@@ -51,11 +52,25 @@ class LineBatch:
     broken: NDArray[np.bool_]
     """Whether its parser rejected it."""
     starts: NDArray[np.int64]
-    """(lines + 1,): the columns of a line are ``slots[starts[line]:starts[line + 1]]``, and ``values`` likewise."""
+    """(lines + 1,): what varies in a line is ``slots[starts[line]:starts[line + 1]]``, and so down to ``ends``: first
+    its counted columns, then the parameters of its free text (``spans``)."""
     slots: NDArray[np.uint64]
-    """(columns,): hash of a kind and a column's name."""
+    """(parts,): of a column the hash of kind and name; of a parameter that of its text's template and its number."""
     values: NDArray[np.uint64]
-    """(columns,): hash of the value."""
+    """(parts,): hash of the value alone, whatever slot it stands in."""
+    types: NDArray[np.uint8]
+    """(parts,): 0 for a column; for a parameter 1 + its type's place in ``encoder_core.templates.match.TYPES``, behind
+    which are those of a user's masks."""
+    buffer: NDArray[np.uint8]
+    """Where the values are, in UTF-8: that of a part is ``buffer[begins[part]:ends[part]]``."""
+    begins: NDArray[np.int64]
+    """(parts,)"""
+    ends: NDArray[np.int64]
+    """(parts,)"""
+    text_begins: NDArray[np.int64]
+    """Where the free text of each line begins in ``buffer``, (lines,)."""
+    text_ends: NDArray[np.int64]
+    """Where it ends, (lines,): where it begins for a line without."""
     word_starts: NDArray[np.int64]
     """(lines + 1,): the words of a line's values, ``words[word_starts[line]:word_starts[line + 1]]``."""
     words: NDArray[np.uint64]
@@ -64,6 +79,8 @@ class LineBatch:
     """The line of a place, made on demand."""
     match: Callable[[Line], Match]
     """The template and parameters of one."""
+    names: Callable[[Line], Sequence[str]]
+    """The names of what varies in one: of columns, then numbers of parameters."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -89,9 +106,14 @@ class LineBatch:
         """What varies in a line, as text."""
         return self.match(self.show(place)).parameters
 
+    def part(self, place: int, part: int) -> tuple[str, str]:
+        """Name and value of one of the parts that vary in a line. part: its place in ``slots``."""
+        value = self.buffer[self.begins[part] : self.ends[part]].tobytes().decode("utf-8", "replace")
+        return self.names(self.show(place))[part - int(self.starts[place])], value
+
     def take(self, places: NDArray[np.int64]) -> LineBatch:
         """The lines of some places, in their order."""
-        starts, columns = _ragged(self.starts, places)
+        starts, parts = _ragged(self.starts, places)
         word_starts, words = _ragged(self.word_starts, places)
         show = self.show
         return replace(
@@ -104,8 +126,13 @@ class LineBatch:
             kinds=self.kinds[places],
             broken=self.broken[places],
             starts=starts,
-            slots=self.slots[columns],
-            values=self.values[columns],
+            slots=self.slots[parts],
+            values=self.values[parts],
+            types=self.types[parts],
+            begins=self.begins[parts],
+            ends=self.ends[parts],
+            text_begins=self.text_begins[places],
+            text_ends=self.text_ends[places],
             word_starts=word_starts,
             words=self.words[words],
             show=lambda place: show(int(places[place])),
@@ -129,7 +156,8 @@ class LineBatch:
             matching.keys(records, matches), lambda place: matching.entry(records[place], matches, place)
         )
         columns = CountedColumns.of(records)
-        word_starts, words = _varied_words(matches, columns)
+        spans = spans_of(columns, matches)
+        word_starts, words = words_of_spans(spans.buffer, spans.begins, spans.ends, spans.starts)
         return cls(
             rows=rows,
             offsets=np.array([line.offset for line in lines], dtype=np.int64),
@@ -139,30 +167,21 @@ class LineBatch:
             severities=np.array([record.severity for record in records], dtype=np.uint8),
             kinds=columns.kinds,
             broken=np.array([record.parse_error is not None for record in records], dtype=bool),
-            starts=columns.starts,
-            slots=columns.slots,
-            values=hash_spans(columns.buffer, columns.begins, columns.ends),
+            starts=spans.starts,
+            slots=spans.slots,
+            values=hash_spans(spans.buffer, spans.begins, spans.ends),
+            types=spans.types,
+            buffer=spans.buffer,
+            begins=spans.begins,
+            ends=spans.ends,
+            text_begins=spans.text_begins,
+            text_ends=spans.text_ends,
             word_starts=word_starts,
             words=words,
             show=lambda place: lines[place],
             match=lambda line: match_record(line.record, matching.templates),
+            names=lambda line: slot_names(line.record, matching.templates),
         )
-
-
-def _varied_words(matches: Matches, columns: CountedColumns) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """The words of what varies in each line: of its free text, and the values of its columns."""
-    texts = matches.texts
-    of_texts = texts.starts[matches.starts]
-    starts = of_texts + columns.starts
-    lines = np.arange(len(matches))
-    order = np.argsort(
-        np.concatenate([np.repeat(lines, np.diff(of_texts)), np.repeat(lines, np.diff(columns.starts))]),
-        kind="stable",
-    )
-    first, last = int(of_texts[0]), int(of_texts[-1])
-    begins = np.concatenate([texts.begins[first:last], columns.begins + len(texts.buffer)])[order]
-    ends = np.concatenate([texts.ends[first:last], columns.ends + len(texts.buffer)])[order]
-    return words_of_spans(np.concatenate([texts.buffer, columns.buffer]), begins, ends, starts)
 
 
 def _ragged(

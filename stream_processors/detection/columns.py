@@ -14,6 +14,7 @@ from stream_processors.detection.hashing import hash_texts, joined_bytes
 
 MOST_COLUMNS = 256
 """Columns of a record whose names are remembered."""
+_Plan = tuple[np.uint64, tuple[str, ...], NDArray[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,7 @@ class CountedColumns:
         kinds, counts, slots, values = [], [0], [], []
         for record in records:
             fields = record.fields
-            kind = kind_of(record)
-            names = tuple(fields)
-            remembered = _plan if len(names) <= MOST_COLUMNS else _plan.__wrapped__
-            plan = remembered(kind, names, record.given)
+            plan = _plan_of(record)
             kinds.append(plan[0])
             counts.append(len(plan[1]))
             slots.append(plan[2])
@@ -61,10 +59,19 @@ def kind_of(record: Record) -> str:
     return f"{record.format}/{service}"
 
 
+def counted_names(record: Record) -> tuple[str, ...]:
+    """Names of the columns of a record that are counted, in their order."""
+    return _plan_of(record)[1]
+
+
+def _plan_of(record: Record) -> _Plan:
+    names = tuple(record.fields)
+    remembered = _plan if len(names) <= MOST_COLUMNS else _plan.__wrapped__
+    return remembered(kind_of(record), names, record.given)
+
+
 @lru_cache(maxsize=4_096)
-def _plan(
-    kind: str, names: tuple[str, ...], given: tuple[str, ...]
-) -> tuple[np.uint64, tuple[str, ...], NDArray[np.uint64]]:
+def _plan(kind: str, names: tuple[str, ...], given: tuple[str, ...]) -> _Plan:
     """Hash of the kind, the names that are counted, and the hashes of their slots."""
     counted = tuple(name for name in names if name != LOGGER and name not in given)
     return hash_texts([kind])[0], counted, hash_texts([f"{kind}/{name}" for name in counted])

@@ -4,7 +4,7 @@ The paper's best detector joins structured columns with embeddings of the free t
 kinds of lines with different columns, and an axis-parallel forest over a raw embedding mostly isolates small but
 ordinary kinds. So each part is turned into surprise first: the embedding into its distance to those before it and the
 rarity of its pattern, each column's value and each word into -log of its share so far.
-``benchmarks/detection.py`` measures this against a forest over the embedding alone.
+``benchmarks/detection`` measures this against a forest over the embedding alone.
 """
 
 from __future__ import annotations

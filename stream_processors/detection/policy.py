@@ -8,18 +8,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.findings import Anomaly
+from connectors.findings import Anomaly, Reason
 from stream_processors.detection.budget import EVERYTHING, Budget
+from stream_processors.detection.feedback import MALICIOUS, Marks
 from stream_processors.detection.pace import Pacer
 from stream_processors.detection.quantile import TailQuantile
 from stream_processors.detection.texts import Shown
 
-EQUAL_SCORES = 0.02
-"""Scores that differ by less are ties: those of equal lines wander by as much while trees are renewed."""
+EQUAL_SCORES = 0.1
+"""Scores that differ by less are ties: those of equal lines wander by as much as shares and tails do."""
 STEP = 128
 """Lines that share one threshold at most."""
 AT_ONCE = 4
 """Flagged lines after which the threshold is renewed at once: a burst of equal lines is known for one then."""
+
+
+MARKED = Reason("marked", 0.0, "its pattern was marked as malicious")
 
 
 class Judged(NamedTuple):
@@ -29,6 +33,8 @@ class Judged(NamedTuple):
     """Those to flag, (k,)."""
     thresholds: NDArray[np.float64]
     """What each line's score had to reach, (lines,)."""
+    raised: frozenset[int] = frozenset()
+    """Those of them that are flagged because someone said that they are malicious."""
 
 
 class AlertPolicy:
@@ -47,8 +53,14 @@ class AlertPolicy:
         self._everything = budget.share is not None and budget.share >= EVERYTHING
         self._threshold, self._since, self._passed = self._at(1.0), 0, 0
 
-    def judge(self, scores: NDArray[np.float64], times: NDArray[np.float64]) -> Judged:
-        """Takes scores of lines and their times, (lines,) each, in order."""
+    def judge(self, scores: NDArray[np.float64], times: NDArray[np.float64], marks: Marks = None) -> Judged:
+        """Takes scores of lines and their times, (lines,) each, in order.
+
+        marks: what people said of them. Those that are benign are never flagged, those that are malicious always, and
+        neither of them counts.
+        """
+        if marks is not None:
+            return self._but_marked(self.judge, scores, times, marks)
         single = scores.astype(np.float32)
         if self._everything:
             return self.judge_together(scores, times)
@@ -69,8 +81,12 @@ class AlertPolicy:
             at = end
         return Judged(np.flatnonzero(single >= thresholds), thresholds)
 
-    def judge_together(self, scores: NDArray[np.float64], times: NDArray[np.float64]) -> Judged:
+    def judge_together(
+        self, scores: NDArray[np.float64], times: NDArray[np.float64], marks: Marks = None
+    ) -> Judged:
         """As ``judge``, of lines that waited: all are known before the first is judged, by one threshold."""
+        if marks is not None:
+            return self._but_marked(self.judge_together, scores, times, marks)
         single = scores.astype(np.float32)
         allowed = self._learn(single, times)
         threshold = self._at(self.pacer.share())
@@ -78,6 +94,20 @@ class AlertPolicy:
         self.pacer.spend(allowed, len(places))
         self._renew()
         return Judged(places, np.full(len(scores), threshold))
+
+    def _but_marked(
+        self,
+        judge: Callable[[NDArray[np.float64], NDArray[np.float64]], Judged],
+        scores: NDArray[np.float64],
+        times: NDArray[np.float64],
+        marks: NDArray[np.int8],
+    ) -> Judged:
+        places = np.flatnonzero(marks == 0)
+        judged = judge(scores[places], times[places])
+        thresholds = np.full(len(scores), self._threshold)
+        thresholds[places] = judged.thresholds
+        raised = np.flatnonzero(marks == MALICIOUS)
+        return Judged(np.union1d(places[judged.places], raised), thresholds, frozenset(raised.tolist()))
 
     def _learn(self, scores: NDArray[np.float32], times: NDArray[np.float64]) -> float:
         """Takes note of lines; returns how many of them the budget allows."""
@@ -96,12 +126,14 @@ class AlertPolicy:
         self,
         show: Callable[[int], Shown],
         pattern: Callable[[int], str],
+        reasons: Callable[[int], tuple[Reason, ...]],
         scores: NDArray[np.float64],
         judged: Judged,
     ) -> list[Anomaly]:
         """The alerts among lines that were judged.
 
         show: what an alert says of a line, asked for those that are flagged. pattern: the id of its pattern.
+        reasons: why it is unusual.
         """
         found = []
         for row in judged.places.tolist():
@@ -112,13 +144,15 @@ class AlertPolicy:
                     offset=line.offset,
                     timestamp=line.timestamp,
                     score=float(scores[row]),
-                    threshold=float(judged.thresholds[row]),
+                    threshold=min(float(judged.thresholds[row]), float(scores[row])),
                     text=line.text,
                     format=line.format,
                     pattern=pattern(row),
                     cut=line.cut,
                     model=self._model,
                     index=line.index,
+                    reasons=(MARKED,) * (row in judged.raised) + reasons(row),
+                    entities=line.entities,
                     share=self._quantile.share(float(scores[row])),
                     among=self._quantile.lines,
                 )

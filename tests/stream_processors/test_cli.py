@@ -100,6 +100,18 @@ def test_scan_tells_all_it_found_as_json(secencoder, log_file):
     assert found["pattern_count"] >= 2
 
 
+def test_scan_writes_a_score_a_line(secencoder, log_file, tmp_path):
+    found = secencoder("scan", log_file, "--json", "--scores", tmp_path / "scores.npy", *FAST).json
+    scores = np.load(tmp_path / "scores.npy", allow_pickle=False)
+    assert (scores.dtype, len(scores), found["scores"]) == (
+        np.float32,
+        found["lines"],
+        str(tmp_path / "scores.npy"),
+    )
+    flagged = found["anomalies"][0]
+    assert scores[flagged["offset"]] == np.float32(flagged["score"])
+
+
 def test_scan_reads_stdin_and_gzip_as_it_reads_a_file(secencoder, log_file, tmp_path):
     import gzip
 

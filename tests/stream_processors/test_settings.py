@@ -8,7 +8,6 @@ import pytest
 from connectors.redis import RedisStore
 from encoder_core import Encoder
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
-from stream_processors.detection.rarity import PatternCounts
 from stream_processors.detection.windows import WindowSampler
 from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings, SettingsError, known_names, load_settings, section_fields
@@ -289,7 +288,6 @@ def test_every_setting_is_described():
     [
         ("encoder", Encoder.__init__, {}),
         ("detection", OnlineIsolationForest.__init__, {}),
-        ("detection", PatternCounts.__init__, {"pattern_limit": "limit"}),
         ("detection", WindowSampler.__init__, {"window_seconds": "seconds", "window_lines": "k"}),
         ("health", Watchdog.__init__, {}),
         ("redis", RedisStore.__init__, {}),

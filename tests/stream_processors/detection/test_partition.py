@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.findings import Changes, Warmup
 from connectors.records import Line, Record
+from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import snapshot_metadata
@@ -451,40 +452,42 @@ def test_a_stream_of_few_distinct_lines_is_not_flagged_in_bursts(embedder, share
 
 
 class Longest:
-    """A detector that finds the largest feature unusual, after as many rows as there are in a batch."""
+    """A kind of surprise that finds long lines unusual."""
 
-    ready = False
+    name = "longest"
 
     def __init__(self) -> None:
         self.learned = 0
 
-    def score(self, rows: np.ndarray) -> np.ndarray:
-        return rows.max(axis=1).astype(np.float64)
+    def observe(self, seen: Seen) -> Surprises:
+        self.learned += len(seen)
+        lengths = [len(seen.batch.line(place).record.text) for place in range(len(seen))]
+        return Surprises(np.array(lengths, dtype=np.float32), np.full(len(seen), NO_CAUSE))
 
-    def learn(self, rows: np.ndarray) -> None:
-        self.learned += len(rows)
-        self.ready = True
+    def unlearn(self, seen: Seen, places: np.ndarray) -> None:
+        self.learned -= len(places)
 
-    def end_warmup(self) -> None:
-        self.ready = True
+    def explain(self, seen: Seen, place: int) -> Reason:
+        return Reason(self.name, 0.0, f"{len(seen.batch.line(place).record.text)} characters")
 
     def state(self) -> dict[str, np.ndarray]:
         return {"learned": np.array([self.learned])}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         self.learned = int(state["learned"][0])
-        self.ready = True
 
 
-def test_any_detector_will_do(embedder, process):
+def test_any_kind_of_surprise_will_do_and_says_why(embedder, process):
     usual = DetectionSettings(alert_budget="top 1 %")
     one, other = Longest(), Longest()
-    lines = make_lines([*crowd(300), OUTLIER, *crowd(49)])
-    whole = PartitionDetector("logs", 0, embedder.dim, usual, detector=one)
-    assert 300 in [anomaly.offset for anomaly in anomalies_of(process(whole, lines))]
-    restored = PartitionDetector("logs", 0, embedder.dim, usual, detector=other)
-    assert restored.restore(whole.snapshot(350)) == 350
-    assert (other.learned, restored.warm) == (350, True)
+    lines = make_lines([*crowd(600), OUTLIER, *crowd(49)])
+    whole = PartitionDetector("logs", 0, embedder.dim, usual, kinds=[one])
+    (found,) = [anomaly for anomaly in anomalies_of(process(whole, lines)) if anomaly.offset == 600]
+    ((kind, score, text),) = [(reason.kind, reason.score, reason.text) for reason in found.reasons]
+    assert (kind, text, score) == ("longest", f"{len(OUTLIER)} characters", pytest.approx(found.score))
+    restored = PartitionDetector("logs", 0, embedder.dim, usual, kinds=[other])
+    assert restored.restore(whole.snapshot(650)) == 650
+    assert (other.learned, restored.warm) == (650, True)
 
 
 texts = st.one_of(

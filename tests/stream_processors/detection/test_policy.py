@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from stream_processors.detection.budget import Budget
-from stream_processors.detection.policy import EQUAL_SCORES, AlertPolicy
+from stream_processors.detection.feedback import BENIGN, MALICIOUS
+from stream_processors.detection.policy import EQUAL_SCORES, MARKED, AlertPolicy
 from stream_processors.detection.texts import shown
 from tests.fakes import make_line, make_lines
 
@@ -19,7 +20,7 @@ def flagged(policy: AlertPolicy, scores: np.ndarray, *, together: bool = False) 
     judge = policy.judge_together if together else policy.judge
     judged = judge(scores, START + np.arange(len(scores)))
     lines = make_lines(f"line {n}" for n in range(len(scores)))
-    found = policy.flag(lambda row: shown(lines[row]), lambda row: "p", scores, judged)
+    found = policy.flag(lambda row: shown(lines[row]), lambda row: "p", lambda row: (), scores, judged)
     return [anomaly.offset for anomaly in found]
 
 
@@ -32,7 +33,7 @@ def test_an_alert_says_what_and_how_unusual():
     one = policy()
     scores = np.append(random_scores(499), 0.99)
     judged = one.judge_together(scores, START + np.arange(500))
-    found = one.flag(lambda row: shown(make_line(row, "x")), str, scores, judged)
+    found = one.flag(lambda row: shown(make_line(row, "x")), str, lambda row: (), scores, judged)
     (alert,) = [a for a in found if a.offset == 499]
     assert (alert.partition, alert.model, alert.pattern, alert.text, alert.format) == (
         3,
@@ -61,3 +62,17 @@ def test_nothing_is_flagged_before_anything_was_seen():
 
 def test_everything_is_flagged_when_that_is_the_budget():
     assert flagged(policy("top 100 %"), np.zeros(300)) == list(range(300))
+
+
+def test_marked_lines_are_flagged_never_or_always_and_leave_the_budget_alone():
+    scores, marks = random_scores(20_000), np.zeros(20_000, dtype=np.int8)
+    marks[::10], marks[5::1_000] = BENIGN, MALICIOUS
+    scores[::10] += 1
+    one, without = policy(), policy()
+    judged = one.judge(scores, START + np.arange(20_000), marks)
+    usual = np.flatnonzero(marks == 0)
+    others = without.judge(scores[usual], START + usual)
+    assert set(judged.places) == set(usual[others.places]) | set(np.flatnonzero(marks == MALICIOUS))
+    lines = make_lines(f"line {n}" for n in range(len(scores)))
+    found = one.flag(lambda row: shown(lines[row]), lambda row: "p", lambda row: (), scores, judged)
+    assert all((one.reasons == (MARKED,)) == (one.offset % 1_000 == 5) for one in found)
