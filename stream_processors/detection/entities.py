@@ -16,7 +16,7 @@ _USERS = frozenset({"user", "username", "user_name", "usr", "account", "acct", "
 _HOSTS = frozenset({"host", "hostname", "host_name", "computer", "computername", "node", "server"})
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}")
 _SAID = re.compile(
-    r"\b(?:user(?:name)?\s{0,2}[=:]?\s{0,2}['\"]?|for (?:invalid )?(?:user )?)"
+    r"\b(?:user(?:name)?(?:\s{0,2}[=:]\s{0,2}|\s{1,2})['\"]?|for (?:invalid )?(?:user )?)"
     r"([\w.@$\\-]{2,64})(?=['\"]?(?:[\s,;)]|$))",
     re.I,
 )
