@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from connectors.findings import Anomaly
 from stream_processors.detection.detectors.ensemble import Ensemble, Judged
 from stream_processors.detection.detectors.kind import Seen
+from stream_processors.detection.feedback import Marks, Verdicts
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.texts import shown
 from stream_processors.detection.waiting import Waiting, WaitingLines
@@ -35,7 +35,7 @@ class LineScoring:
     ) -> None:
         self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
         self.combination = ensemble.combination
-        self.waiting = WaitingLines()
+        self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
     def score(self, seen: Seen, now: float) -> list[Anomaly]:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
@@ -53,13 +53,20 @@ class LineScoring:
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
         scores = self.combination.observe(judged.rows)
-        self.policy.observe(scores)
+        verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
-        flagged = self.policy.flag(lambda place: shown(lines.line(place)), judged.pattern, scores)
-        places = judged.places(flagged)
-        self.ensemble.doubt(judged.seen, places)
-        reasons = [self.ensemble.reasons(judged, place) for place in places]
-        return late + [replace(one, reasons=why) for one, why in zip(flagged, reasons, strict=True)]
+        self.ensemble.doubt(judged.seen, verdict.places)
+        return late + self.policy.flag(
+            lambda place: shown(lines.line(place), lines.parameters(place)),
+            judged.pattern,
+            lambda place: self.ensemble.reasons(judged, place),
+            scores,
+            verdict,
+        )
+
+    def _marks(self, seen: Seen) -> Marks:
+        """What people said of each line's pattern."""
+        return self.verdicts.marks(seen.templates, seen.patterns, seen.now)
 
     def relearn(self, seen: Seen, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
@@ -71,7 +78,8 @@ class LineScoring:
                 self.clock.see(len(part), 0.0)
             scores = self.combination.observe(judged.rows)
             if ready:
-                self.policy.observe(scores)
+                verdict = self.policy.judge(scores, part.batch.times, self._marks(part))
+                self.ensemble.doubt(part, verdict.places)
             if self.combination.ready and not self.waiting.unscored:
                 self._score_waiting()
 
@@ -115,7 +123,7 @@ class LineScoring:
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
             Waiting(
-                shown(lines.line(place)),
+                shown(lines.line(place), lines.parameters(place)),
                 judged.rows[place],
                 judged.pattern(place),
                 known=known[place],
@@ -129,14 +137,20 @@ class LineScoring:
         if not waiting:
             return []
         scores = self.combination.settle(np.stack([entry.features for entry in waiting]))
-        self.policy.observe(scores)
-        new = [entry for entry in waiting if not entry.known]
+        times = np.array([entry.line.timestamp for entry in waiting])
+        patterns = np.array([int(entry.pattern, 16) for entry in waiting], dtype=np.uint64)
+        verdict = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
         kept = np.array([not entry.known for entry in waiting])
+        new = [entry.line for entry in waiting if not entry.known]
         self._told(
-            np.array([entry.line.offset for entry in new], dtype=np.int64),
-            np.array([entry.line.index for entry in new], dtype=np.int32),
+            np.array([line.offset for line in new], dtype=np.int64),
+            np.array([line.index for line in new], dtype=np.int32),
             scores[kept],
         )
-        flagged = self.policy.flag(lambda row: new[row].line, lambda row: new[row].pattern, scores[kept])
-        reasons = {(entry.line.offset, entry.line.index): entry.reasons for entry in new}
-        return [replace(one, reasons=reasons[one.offset, one.index]) for one in flagged]
+        return self.policy.flag(
+            lambda row: waiting[row].line,
+            lambda row: waiting[row].pattern,
+            lambda row: waiting[row].reasons,
+            scores,
+            verdict._replace(places=verdict.places[kept[verdict.places]]),
+        )

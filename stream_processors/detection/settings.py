@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from stream_processors.detection.budget import Budget
 
 
 class DetectionSettings(BaseModel):
@@ -10,8 +12,9 @@ class DetectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    alert_rate: float = Field(
-        0.005, gt=0, lt=1, description="Share of recent lines to flag, the most unusual"
+    alert_budget: str = Field(
+        "top 0.5 %",
+        description='Lines of a source to flag, the most unusual: "top 0.1 %", or "20 an hour" (a minute, a day)',
     )
     doubts: int = Field(
         4, ge=0, le=1_000, description="Times a pattern is flagged before its lines count as usual"
@@ -27,3 +30,17 @@ class DetectionSettings(BaseModel):
     )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")
+
+    @field_validator("alert_budget")
+    @classmethod
+    def _is_a_budget(cls, text: str) -> str:
+        try:
+            Budget.parse(text)
+        except ValueError as error:
+            raise ValueError(f"detection.alert_budget: {error}") from error
+        return text
+
+    @property
+    def budget(self) -> Budget:
+        """``alert_budget``, read."""
+        return Budget.parse(self.alert_budget)

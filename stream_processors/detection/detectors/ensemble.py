@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.findings import Anomaly, Reason
+from connectors.findings import Reason
 from stream_processors.detection.detectors import severity
 from stream_processors.detection.detectors.combination import NATS, Combination
 from stream_processors.detection.detectors.kind import Kind, Seen
@@ -38,15 +38,6 @@ class Judged:
     def pattern(self, place: int) -> str:
         """The id of the pattern of a line."""
         return f"{self.seen.patterns[place]:016x}"
-
-    def places(self, anomalies: Sequence[Anomaly]) -> list[int]:
-        """The places of those lines."""
-        batch = self.seen.batch
-        wanted = {(one.offset, one.index): -1 for one in anomalies}
-        for place, identity in enumerate(zip(batch.offsets.tolist(), batch.indexes.tolist(), strict=True)):
-            if identity in wanted:
-                wanted[identity] = place
-        return [wanted[one.offset, one.index] for one in anomalies]
 
 
 class Ensemble:
@@ -88,10 +79,10 @@ class Ensemble:
         rows[:, -1] = severity.priors(seen.batch.severities)
         return Judged(seen, rows)
 
-    def doubt(self, seen: Seen, places: Sequence[int]) -> None:
-        """Takes note of lines that were flagged, in order: they are not to teach before they have come often."""
+    def doubt(self, seen: Seen, places: NDArray[np.int64]) -> None:
+        """Takes note of flagged lines, (k,), in order: they are not to teach before they have come often."""
         doubted = []
-        for place in places:
+        for place in places.tolist():
             pattern = int(seen.patterns[place])
             times = self._flagged.pop(pattern, 0)
             self._flagged[pattern] = times + 1
