@@ -28,6 +28,7 @@ SIGNS = 64
 """Signs that are told apart: 26 letters, digits, blanks, control characters, all beyond ASCII, and 32 others."""
 EDGE = 28
 """The sign of control characters, and of what stands before and behind a value."""
+ENDS = SIGNS
 PLACES, NAMES, KNOWN = 1 << 18, 1 << 14, 1 << 12
 """Counts of pairs by name, 1 MiB; of values by name; templates whose words were read."""
 LONGEST = 1_024
@@ -51,27 +52,21 @@ _LESS = np.exp(USUAL)
 
 
 def _signs() -> NDArray[np.uint8]:
-    others = [byte for byte in range(33, 127) if not chr(byte).isalnum()]
     signs = np.full(256, 29, dtype=np.uint8)
-    for byte in range(127):
-        letter = chr(byte).lower()
-        signs[byte] = (
-            ord(letter) - 97
-            if letter.isalpha()
-            else 26
-            if letter.isdigit()
-            else 27
-            if byte == 32
-            else 30 + others.index(byte)
-            if byte in others
-            else EDGE
-        )
-    signs[127] = EDGE
+    signs[:32] = signs[127] = EDGE
+    signs[32], signs[48:58] = 27, 26
+    signs[65:91] = signs[97:123] = np.arange(26)
+    others = [byte for byte in range(33, 127) if not chr(byte).isalnum()]
+    signs[others] = np.arange(30, 30 + len(others))
     return signs
 
 
 SIGN_OF = _signs()
 """Of each byte, uint8 (256,)."""
+READ_AS = SIGN_OF.copy()
+"""The same where a value is read, with ENDS for what ends one and more for ``%``."""
+READ_AS[[32, 38, 59, 63]] = ENDS  # " ", "&", ";", "?"
+READ_AS[37] = ENDS + 1
 
 
 @njit(cache=True, nogil=True)
@@ -81,12 +76,6 @@ def hexadecimal(byte: int) -> int:
         return byte - 48
     letter = byte | 32
     return letter - 87 if 97 <= letter <= 102 else -1
-
-
-@njit(cache=True, nogil=True)
-def ends_value(byte: int) -> bool:
-    """Whether a byte stands between values: a blank, ``&``, ``;`` or ``?``."""
-    return byte in (32, 38, 59, 63)
 
 
 @njit(cache=True, nogil=True)
@@ -106,14 +95,13 @@ def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, n
 
 
 @njit(cache=True, nogil=True)
-def sign_at(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
-    """The sign of the character at a place, and where its last byte is."""
-    byte = buffer[place]
-    if byte == 37 and place + 2 < end:
+def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
+    """The sign of what ``%`` and two digits stand for, or of ``%`` alone, and where its last byte is."""
+    if place + 2 < end:
         high, low = hexadecimal(buffer[place + 1]), hexadecimal(buffer[place + 2])
         if high >= 0 and low >= 0:
             return np.int64(SIGN_OF[16 * high + low]), place + 2
-    return np.int64(SIGN_OF[byte]), place
+    return np.int64(SIGN_OF[37]), place
 
 
 @njit(cache=True, nogil=True)
@@ -128,29 +116,31 @@ def read_value(
     """The surprise of a value up to a blank or a sign that ends one, which is counted in, and where it ends."""
     (counts, values, everyone, total), (marks, pairs) = counted, scratch
     own = np.int64(name >> np.uint64(50))
-    base = name & np.uint64(PLACES - 1)
+    base = np.int64(name & np.uint64(PLACES - 1))
     total[0] += 1.0
     total[1] += 1.0
-    of_all = 1.0 / total[0]
-    known = values[own] + 1.0
+    stamp = np.int64(total[1])
+    of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
     surprise, product, before, count, place = 0.0, 1.0, EDGE, 0, begin
     over = False
     while not over:
         sign, over = EDGE, place >= end
         if not over:
-            over = ends_value(buffer[place])
-            if not over:
-                sign, place = sign_at(buffer, place, end)
+            sign = np.int64(READ_AS[buffer[place]])
+            if sign >= ENDS:
+                if sign == ENDS:
+                    sign, over = EDGE, True
+                else:
+                    sign, place = escaped(buffer, place, end)
             place += 1
         pair = before * SIGNS + sign
         before = sign
-        if marks[pair] == np.int64(total[1]):
+        if marks[pair] == stamp:
             continue
-        marks[pair] = np.int64(total[1])
+        marks[pair] = stamp
         pairs[count] = pair
         count += 1
-        at = np.int64((base + np.uint64(pair)) & np.uint64(PLACES - 1))
-        share = (counts[at] + (everyone[pair] + BEGINNING) * of_all) / known * _LESS
+        share = (counts[(base + pair) & (PLACES - 1)] + (everyone[pair] + BEGINNING) * of_all) * known
         if share < 1.0:
             product *= share
             if product < 1e-200:
@@ -159,7 +149,7 @@ def read_value(
     for one in range(count):
         pair = pairs[one]
         everyone[pair] += 1.0
-        counts[np.int64((base + np.uint64(pair)) & np.uint64(PLACES - 1))] += 1.0
+        counts[(base + pair) & (PLACES - 1)] += 1.0
     values[own] += 1.0
     if total[0] >= HALVED_EVERY:
         counts *= np.float32(0.5)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from encoder_core.templates.match import TYPES
 from stream_processors.detection.counting import moved, place_of
 from stream_processors.detection.detectors.entities import kept
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -36,6 +37,9 @@ DAILY, DAY = 0.7, 86_400
 """What is left a day later of the highest count at this hour."""
 VALUE = 0.5
 """What a value's burst is worth beside a template's: a line has many values."""
+WATCHED = np.ones(256, dtype=np.bool_)
+"""By type of part: columns, and parameters that may name something that is few."""
+WATCHED[[1 + TYPES.index(name) for name in ("num", "hex", "mac", "uuid", "time")]] = False
 PLACES, SLOTS, HOURS = 32_768, 4_096, 8_192
 """Places of the tables: 1.8 MiB in all."""
 COUNT = np.dtype(
@@ -93,8 +97,8 @@ def tick(clock: NDArray, time: float, counts: NDArray) -> float:
 
 @njit(cache=True, nogil=True)
 def burst(now: float, mean: float) -> float:
-    """How surprising a count is that is above its mean, in nats: the deviance of a negative binomial distribution."""
-    if now <= mean:
+    """How surprising a count far above its mean is, in nats: the deviance of a negative binomial distribution."""
+    if now <= 2.0 * mean + 1.0:
         return 0.0
     return now * log(now / mean) - (now + 1.0 / SPREAD) * log((1.0 + SPREAD * now) / (1.0 + SPREAD * mean))
 
@@ -121,7 +125,7 @@ def count_key(
     age = max(0.0, time - count.time)
     if age > 0.0:
         count.now *= exp(-age / WINDOW)
-        fading = exp(-age / HISTORY)
+        fading = exp(-age / HISTORY) if age > 1e-3 * HISTORY else 1.0 - age / HISTORY
         count.usual *= fading
         count.peak *= fading
         if count.now < 0.5 * count.high:  # that burst is over
@@ -153,6 +157,7 @@ def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
     times: NDArray[np.float64],
     templates: NDArray[np.uint64],
     patterns: NDArray[np.uint64],
@@ -175,6 +180,8 @@ def count_lines(
                 if part == starts[line] - 1 and key == templates[line]:
                     continue
                 surprise, _ = count_key(counts, hours, key, time, span, seen, found)
+            elif not WATCHED[types[part]]:
+                continue
             else:
                 cause = part
                 slot = slots[kept(slots, keys[part], seen)]
@@ -235,6 +242,7 @@ class Rate:
             batch.starts,
             batch.slots,
             batch.values,
+            batch.types,
             batch.times,
             seen.templates,
             seen.patterns,

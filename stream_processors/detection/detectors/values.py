@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from encoder_core.templates.match import TYPES
 from stream_processors.detection import counting
 from stream_processors.detection.counting import FULL
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -26,6 +28,16 @@ PAIRED = 4
 SETTLED, FEW_NEW, CONSTANT = 100.0, 0.02, 0.98
 """A slot of few values: lines it has seen at least, share of them with a new value, and with a usual one, at most."""
 VALUE, SIZE, PAIR = 1, 2, 3
+IDENTIFYING = np.zeros(256, dtype=np.bool_)
+"""By type of part: whether its values are always others."""
+IDENTIFYING[[1 + TYPES.index(name) for name in ("time", "hex", "uuid")]] = True
+
+
+@njit(cache=True, nogil=True)
+def has_few(slot: Any) -> bool:
+    """Whether a slot has few values, and more than one."""
+    settled = slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
+    return settled and slot.rarities[0] < CONSTANT * slot.total
 
 
 @njit(cache=True, nogil=True)
@@ -38,6 +50,7 @@ def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     scores: NDArray[np.float32],
     causes: NDArray[np.int64],
@@ -55,6 +68,8 @@ def count_lines(
             return line
         now, best, few = clock + line, 0.0, 0
         for part in range(starts[line], starts[line + 1]):
+            if IDENTIFYING[types[part]]:
+                continue
             surprise, place = value_surprise(
                 slots, entries, taken, keys[part], values[part], buffer, begins[part], ends[part], now, found
             )
@@ -62,9 +77,8 @@ def count_lines(
                 best, causes[line] = surprise, part
                 details[line, 0] = SIZE if found[2] else VALUE
                 details[line, 1], details[line, 2] = found[0], found[1]
-            slot = slots[place]
-            settled = slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
-            if few < PAIRED and settled and slot.rarities[0] < CONSTANT * slot.total:
+            if few < PAIRED and has_few(slots[place]):
+                slot = slots[place]
                 paired[few], counted[few, 0], counted[few, 1] = part, found[0], slot.total
                 few += 1
         for one in range(few):
@@ -118,6 +132,7 @@ class Values:
                 batch.starts,
                 batch.slots,
                 batch.values,
+                batch.types,
                 (batch.buffer, batch.begins, batch.ends),
                 scores,
                 causes,
