@@ -17,6 +17,7 @@ from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
 from stream_processors.detection.detectors.rare import Rare
+from stream_processors.detection.detectors.sharing import SharedKinds
 from stream_processors.detection.detectors.words import Words
 from stream_processors.detection.knowledge import Kinds, Knowledge
 from stream_processors.detection.policy import AlertPolicy
@@ -53,6 +54,7 @@ class PartitionDetector:
         self._kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
         self._ensemble = Ensemble(kinds, warmup=settings.warmup)
+        self._lessons = SharedKinds(kinds)
         self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
@@ -63,6 +65,7 @@ class PartitionDetector:
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "combination": self._ensemble.combination,
+            "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
             "warmup": clock,
@@ -91,6 +94,7 @@ class PartitionDetector:
             patterns = self._known.patterns(batch, kinds)
             findings.anomalies += self._scoring.score(self._facts(batch, kinds, patterns, now), now)
             self._known.changes(batch, kinds, patterns, findings)
+            findings.taught += self._lessons.taught()
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
 
@@ -105,6 +109,7 @@ class PartitionDetector:
             patterns = self._known.patterns(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
             self._scoring.relearn(self._facts(batch, kinds, patterns, 0.0), unscored_from=first)
+            self._lessons.taught()  # the others have it already
 
     def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -139,6 +144,8 @@ class PartitionDetector:
     def decided(self, applied: SourceApplied) -> None:
         """Takes what the store decided about templates in a step."""
         self._known.adopt(applied)
+        if applied.lessons is not None:
+            self._lessons.learn(applied.lessons)
 
     def learn_decisions(self, known: News) -> None:
         """Takes all that the store has decided about templates, before anything else."""
@@ -149,6 +156,7 @@ class PartitionDetector:
         self._known.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
+        findings.heard = self._lessons.heard
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
