@@ -55,14 +55,15 @@ class LineScoring:
         scores = self.combination.observe(judged.rows)
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
-        self.ensemble.doubt(judged.seen, verdict.places)
-        return late + self.policy.flag(
+        flagged = self.policy.flag(
             lambda place: shown(lines.line(place), lines.parameters(place)),
             judged.pattern,
             lambda place: self.ensemble.reasons(judged, place),
             scores,
             verdict,
         )
+        self.ensemble.doubt(judged.seen, verdict.places)
+        return late + flagged
 
     def _marks(self, seen: Seen) -> Marks:
         """What people said of each line's pattern."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +21,6 @@ WORTH = 0.5
 """A kind is a reason when its tail has this share of the nats of the strongest one."""
 
 
-BLOCK_LINES = 2_048
-"""Lines of a source after which flagged ones are taken back, wherever batches begin and end."""
 DOUBTED = 4_096
 """Patterns at most of which it is known how often they were flagged."""
 
@@ -52,24 +50,13 @@ class Ensemble:
         self.combination = Combination(shares, warmup=warmup)
         self._doubts = doubts
         self._flagged: dict[int, int] = {}
-        self._doubted: list[Seen] = []
 
-    def parts(self, seen: Seen) -> Iterator[Seen]:
-        """The lines in parts that end where the warm-up does, and where a block of lines does.
-
-        Each is to be observed, and scored by the combination, before the next one is asked for.
-        """
-        begin = 0
-        while begin < len(seen):
-            lines = self.combination.lines
-            if lines % BLOCK_LINES == 0:
-                self._take_back()
-            left = BLOCK_LINES - lines % BLOCK_LINES
-            if not self.combination.ready:
-                left = min(left, self.combination.warmup - lines)
-            end = min(begin + left, len(seen))
-            yield seen if end - begin == len(seen) else seen.take(np.arange(begin, end))
-            begin = end
+    def parts(self, seen: Seen) -> Sequence[Seen]:
+        """The lines, cut where the warm-up ends."""
+        left = self.combination.warmup - self.combination.lines
+        if self.combination.ready or not left < len(seen):
+            return [seen]
+        return [seen.take(np.arange(left)), seen.take(np.arange(left, len(seen)))]
 
     def observe(self, seen: Seen) -> Judged:
         """What each kind says of each line, which it then learns."""
@@ -80,7 +67,10 @@ class Ensemble:
         return Judged(seen, rows)
 
     def doubt(self, seen: Seen, places: NDArray[np.int64]) -> None:
-        """Takes note of flagged lines, (k,), in order: they are not to teach before they have come often."""
+        """Takes back what flagged lines have taught, (k,), unless their patterns were flagged often before.
+
+        seen: what was observed last.
+        """
         doubted = []
         for place in places.tolist():
             pattern = int(seen.patterns[place])
@@ -88,16 +78,11 @@ class Ensemble:
             self._flagged[pattern] = times + 1
             if times < self._doubts:
                 doubted.append(place)
-        if doubted:
-            self._doubted.append(seen.take(np.array(doubted)))
         for pattern in list(self._flagged)[: max(0, len(self._flagged) - DOUBTED)]:
             del self._flagged[pattern]
-
-    def _take_back(self) -> None:
-        for seen in self._doubted:
+        if doubted:
             for kind in self.kinds:
-                kind.unlearn(seen, np.arange(len(seen)))
-        self._doubted = []
+                kind.unlearn(seen, np.array(doubted))
 
     def reasons(self, judged: Judged, place: int) -> tuple[Reason, ...]:
         """Why a line scores as it does, the strongest reason first."""
