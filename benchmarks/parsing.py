@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import orjson
 
 from benchmarks.timing import progress
@@ -30,6 +31,7 @@ from connectors.records import Message
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.demo.scenario.envelopes import ENVELOPES, wrap
 from stream_processors.detection.ahead import scan_messages
+from stream_processors.detection.arriving import Messages
 from stream_processors.detection.batch import LineBatch, Matching
 from stream_processors.detection.table import TemplateTable
 
@@ -75,11 +77,14 @@ def at_once(name: str, values: list[bytes], lines: int) -> dict[str, Work]:
     """Values that are read many at once: to the rows of a worker's step, and on to the batch that detection takes."""
     reader, matching, table = Reader(), Matching(), TemplateTable(1)
 
+    def none(place: int) -> Message:
+        raise AssertionError("no line is looked at")
+
     def scanned(part: Sequence[bytes]) -> object:
         return reader.scan(part)
 
     def batched(part: Sequence[bytes]) -> object:
-        messages = [Message(at, 0.0, value) for at, value in enumerate(part)]
+        messages = Messages(part, np.arange(len(part)), np.zeros(len(part)), none)
         ahead = scan_messages(reader, messages, by_line=True)
         assert ahead is not None
         return LineBatch.of(ahead.lines, table, matching)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from connectors.envelopes import Reader
 from connectors.formats.clock import DAY, NEVER_SET
 from connectors.records import Line, Message, Record
+from stream_processors.detection.arriving import Messages
 from stream_processors.detection.lines import ScannedLines
 
 WHOLE = -1
@@ -26,7 +27,7 @@ Failure = tuple[Message, int, Exception]
 class Ahead:
     """Messages with their lines."""
 
-    messages: Sequence[Message]
+    messages: Messages
     of: NDArray[np.int64]
     """Place among them of each line's, (lines,)."""
     lines: ScannedLines
@@ -36,26 +37,25 @@ class Ahead:
 
     def cut(self, most_lines: int, limit: int) -> tuple[Ahead, Ahead | None]:
         """The first messages, with about as many lines, of offsets below the limit, and the rest; one at least."""
-        first, messages = 0, self.messages
-        last = len(messages)
+        messages = self.messages
+        last, offsets = messages.size, messages.offsets
         if not self.whole:
             if len(self.of) > most_lines:
                 last = int(self.of[most_lines - 1]) + 1
-            while last > 1 and messages[last - 1].offset >= limit:
-                last -= 1
-        if last == len(messages):
+            last = max(1, min(last, int(np.searchsorted(offsets, limit))))
+        if last == messages.size:
             return self, None
-        at, end = int(np.searchsorted(self.of, last)), messages[last].offset
+        at, end = int(np.searchsorted(self.of, last)), int(offsets[last])
         return (
             Ahead(
-                messages[:last],
+                messages.part(0, last),
                 self.of[:at],
-                self.lines.part(first, at),
+                self.lines.part(0, at),
                 [failure for failure in self.failed if failure[0].offset < end],
                 False,
             ),
             Ahead(
-                messages[last:],
+                messages.part(last, messages.size),
                 self.of[at:] - last,
                 self.lines.part(at, len(self.of)),
                 [failure for failure in self.failed if failure[0].offset >= end],
@@ -64,24 +64,24 @@ class Ahead:
         )
 
 
-def scan_messages(reader: Reader, messages: Sequence[Message], *, by_line: bool) -> Ahead | None:
+def scan_messages(reader: Reader, messages: Messages, *, by_line: bool) -> Ahead | None:
     """Reads messages together; None when a line waits for its continuation.
 
     by_line: whether the lines' own times count. Raises RegistryUnreachable.
     """
-    scanned = reader.scan([message.value for message in messages])
+    scanned = reader.scan(messages.values)
     if scanned is None:
         return None
     of, indexes, record = scanned.messages, scanned.indexes, scanned.record
-    received = np.array([message.timestamp for message in messages], np.float64)[of]
+    received = messages.times[of]
     times = believed_times(scanned.rows.times, received, time.time()) if by_line else received
-    offsets = np.array([message.offset for message in messages], np.int64)[of]
 
     def line(place: int) -> Line:
-        return line_of(messages[of[place]], int(indexes[place]), record(place))
+        return line_of(messages.make(int(of[place])), int(indexes[place]), record(place))
 
+    offsets = messages.offsets[of]
     lines = ScannedLines(scanned.buffer, scanned.layouts, scanned.rows, offsets, indexes, times, line)
-    failed = [(messages[place], index, error) for (place, index), error in scanned.failed.items()]
+    failed = [(messages.make(place), index, error) for (place, index), error in scanned.failed.items()]
     return Ahead(messages, of, lines, failed, scanned.named)
 
 

@@ -7,10 +7,8 @@ was held is read again by whoever goes on from the store.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from connectors.envelopes import Reader, ReadingSettings
 from connectors.envelopes.confluent import Schemas
@@ -19,14 +17,13 @@ from connectors.envelopes.joining import Group, Joiner, Part, joined
 from connectors.formats.clock import believed
 from connectors.records import Line, Message
 from stream_processors.detection.ahead import WHOLE, Ahead, line_of, scan_messages
+from stream_processors.detection.arriving import Messages, Queue
 from stream_processors.detection.lines import ScannedLines
 
 FEW = 16
 """When fewer messages wait, each is read by itself."""
 HELD_LINES = 10_000
 """Lines that may be held back; when more are, nothing waits for a continuation any longer."""
-MOST_BYTES = 8 << 20
-"""Of messages that are read together, unless the first one is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ class LineReader:
         self._by_line = self.reader.settings.time == "line"
         self._traces = self.reader.settings.multiline
         self._joiner = Joiner(traces=self._traces)
-        self._messages: deque[Message] = deque()
+        self._messages = Queue()
         self._few = few
         self._ahead: Ahead | None = None
         self._groups: list[Group] = []
@@ -101,9 +98,9 @@ class LineReader:
         self._end = self._done = start
         self._closed = False
 
-    def add(self, messages: Iterable[Message], end: int) -> None:
+    def add(self, messages: Messages | Iterable[Message], end: int) -> None:
         """Takes messages in the order of their offsets; ``end`` is the offset after them."""
-        self._messages.extend(messages)
+        self._messages.add(messages if isinstance(messages, Messages) else Messages.of([*messages]))
         self._end = max(self._end, end)
 
     def state(self) -> bytes:
@@ -158,17 +155,19 @@ class LineReader:
         if self._ahead is None:
             if self._groups or self._failed or self._joiner.until is not None:
                 return None
-            messages = self._first(most_lines, limit)
-            if len(messages) < self._few:
+            messages = self._messages.together(most_lines, limit)
+            if messages.size < self._few:
                 return None
             self._ahead = scan_messages(self.reader, messages, by_line=self._by_line)
             if self._ahead is None:
                 return None
-            for _ in messages:
-                self._messages.popleft()
+            self._messages.drop(messages.size)
         part, self._ahead = self._ahead.cut(most_lines, limit)
-        rest = self._ahead.messages if self._ahead is not None else self._messages
-        self._done = min(limit, rest[0].offset) if rest else limit
+        self._done = limit
+        if self._ahead is not None:
+            self._done = int(self._ahead.messages.offsets[0])
+        elif self._messages:
+            self._done = min(limit, self._messages.first)
         failed = [
             Failed(line_of(message), error, whole=True, ours=False)
             if index == WHOLE
@@ -177,31 +176,22 @@ class LineReader:
         ]
         return Step(self._done, part.lines, failed)
 
-    def _first(self, most_lines: int, limit: int) -> list[Message]:
-        """Messages that are read together."""
-        found: list[Message] = []
-        size = 0
-        for message in islice(self._messages, max(1, most_lines)):
-            size += len(message.value or b"")
-            if message.offset >= limit or (found and size > MOST_BYTES):
-                break
-            found.append(message)
-        return found
-
     def _take(self, most_lines: int, limit: int, now: float) -> bool:
         """Unwraps messages until there are enough lines; whether there was any."""
         taken = False
         add, groups = self._joiner.add, self._groups
-        while self._messages and self._messages[0].offset < limit and len(groups) < most_lines:
-            message = self._messages[0]
+        while self._messages and self._messages.first < limit and len(groups) < most_lines:
             try:
-                for index, unread in enumerate(self.reader.unwrap(message.value)):
-                    group = add(Part(message, index, unread), now)
-                    if group is not None:
-                        groups.append(group)
+                found = self.reader.unwrap(self._messages.value)
             except Undecodable as error:
+                message, found = self._messages.pop(), []
                 self._failed.append(Failed(line_of(message), error, whole=True, ours=False))
-            self._messages.popleft()
+            else:
+                message = self._messages.pop()
+            for index, unread in enumerate(found):
+                group = add(Part(message, index, unread), now)
+                if group is not None:
+                    groups.append(group)
             taken = True
         return taken
 
@@ -209,7 +199,7 @@ class LineReader:
         """Where a step may end: before what is not taken yet, before every open line, and across no joined one."""
         end = limit
         if self._messages:
-            end = min(end, self._messages[0].offset)
+            end = min(end, self._messages.first)
         if (first := self._joiner.first) is not None:
             end = min(end, first)
         for group in reversed(self._groups):
