@@ -72,7 +72,7 @@ class WaitingLines:
         rest = json.loads(state["json"].tobytes())
         self.lines = [
             Waiting(
-                Shown(*shown, entities=tuple(entities)),
+                replace(Shown(*shown), entities=tuple(entities)),
                 row,
                 pattern,
                 known,
