@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.otlp import OtlpJson, record_seconds
@@ -68,11 +70,14 @@ class HeldRecords:
         return Passing(("body", "stringValue"), time=(stamp,), seconds=record_seconds, beside=_BESIDE_LINE)
 
 
-class Record(NamedTuple):
-    """One record of a message."""
+class Held(NamedTuple):
+    """The records of a message."""
 
-    text: bytes
-    holder: HeldRecords
+    spans: NDArray[np.int64]
+    """Where each begins and ends, (records, 2)."""
+    holders: list[HeldRecords]
+    of: NDArray[np.int64]
+    """Which of them holds each, (records,)."""
 
 
 class Records:
@@ -83,19 +88,23 @@ class Records:
         self._skeletons: dict[tuple[bytes, ...], Skeleton | None] = {}
         self._number = 1
 
-    def of(self, value: bytes) -> list[Record] | None:
-        """The records in order; None for a message that is to be undone as a whole."""
-        groups = groups_of(value)
+    def of(self, data: NDArray[np.uint8], begin: int, end: int) -> Held | None:
+        """The records of a message, which is from one place to another, in order; None for one that is to be undone as
+        a whole.
+        """
+        groups = groups_of(data, begin, end)
         if groups is None:
             return None
-        found: list[Record] = []
+        holders: list[HeldRecords] = []
+        spans, of = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
         for pieces, records, lists in groups:
             skeleton = self._skeletons.get(pieces)
             if skeleton is None and (skeleton := self._learn(pieces)) is None:
                 return None
-            holders = skeleton.lists
-            found += [Record(text, holders[place]) for text, place in zip(records, lists, strict=True)]
-        return found
+            spans.append(records)
+            of.append(lists + len(holders))
+            holders += skeleton.lists
+        return Held(np.concatenate(spans), holders, np.concatenate(of))
 
     def _learn(self, pieces: tuple[bytes, ...]) -> Skeleton | None:
         if pieces in self._skeletons or sum(map(len, pieces)) > LONGEST_SKELETON:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,9 +26,10 @@ class Group(NamedTuple):
 
     pieces: tuple[bytes, ...]
     """Its bytes in front of its lists of records, between and behind them."""
-    records: list[bytes]
-    lists: list[int]
-    """The list of each record."""
+    records: NDArray[np.int64]
+    """Where each record begins and ends, (records, 2)."""
+    lists: NDArray[np.int64]
+    """The list of each record, (records,)."""
 
 
 @njit(cache=True, nogil=True)
@@ -108,40 +108,36 @@ def _split(
     return found, filled, parts
 
 
-def groups_of(value: bytes) -> list[Group] | None:
-    """The groups of a message; None for what is no such message, or has no group."""
-    if not (value.startswith(BEGINS) and value.endswith(ENDS)):
+def groups_of(data: NDArray[np.uint8], begin: int, end: int) -> list[Group] | None:
+    """The groups of a message, which is from one place to another; None for what is none, or has no group."""
+    first, last = begin + len(BEGINS), end - len(ENDS)
+    if last < first or not (same(data, begin, BEGINS) and same(data, last, ENDS)):
         return None
-    most = len(value) // SHORTEST_RECORD + 1
+    most = (end - begin) // SHORTEST_RECORD + 1
     records, lists, groups = (np.empty((most, 3), np.int64) for _ in range(3))
-    array = np.frombuffer(value, np.uint8)
-    found, filled, parts = _split(
-        array, len(BEGINS), len(value) - len(ENDS), _RECORDS, records, lists, groups
-    )
+    found, filled, parts = _split(data, first, last, _RECORDS, records, lists, groups)
     if found < 0:
         return None
-    return _groups(value, records[:found], lists[:filled], groups[:parts])
+    return _groups(data, records[:found], lists[:filled], groups[:parts])
+
+
+def same(data: NDArray[np.uint8], begin: int, text: bytes) -> bool:
+    """Whether a text is at a place."""
+    return data[begin : begin + len(text)].tobytes() == text
 
 
 def _groups(
-    value: bytes, records: NDArray[np.int64], lists: NDArray[np.int64], groups: NDArray[np.int64]
+    data: NDArray[np.uint8],
+    records: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    groups: NDArray[np.int64],
 ) -> list[Group]:
-    edges: list[list[int]] = [[begin] for begin in groups[:, 0].tolist()]
-    numbers: list[int] = []
-    for begin, end, group in lists.tolist():
-        numbers.append(len(edges[group]) // 2)
-        edges[group] += (begin, end)
-    found = [
-        Group(_pieces(value, [*edge, end]), [], [])
-        for edge, end in zip(edges, groups[:, 1].tolist(), strict=True)
-    ]
-    owners = lists[:, 2].tolist()
-    for begin, end, place in records.tolist():
-        group = found[owners[place]]
-        group.records.append(value[begin:end])
-        group.lists.append(numbers[place])
+    found = []
+    owners = lists[:, 2]
+    for group, (begin, end) in enumerate(groups[:, :2].tolist()):
+        first, last = np.searchsorted(owners, (group, group + 1))
+        edges = [begin, *lists[first:last, :2].reshape(-1).tolist(), end]
+        pieces = [data[edges[at] : edges[at + 1]].tobytes() for at in range(0, len(edges), 2)]
+        own = slice(*np.searchsorted(records[:, 2], (first, last)))
+        found.append(Group(tuple(pieces), records[own, :2], records[own, 2] - first))
     return found
-
-
-def _pieces(value: bytes, edges: Sequence[int]) -> tuple[bytes, ...]:
-    return tuple([value[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2)])
