@@ -63,7 +63,7 @@ class Bench:
 
     def detect(self, records: Sequence[Record], times: Sequence[float]) -> tuple[np.ndarray, list[str]]:
         """Every record's score and pattern."""
-        settings = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
+        settings = DetectionSettings(alert_budget="top 100 %", warmup=WARMUP)
         detector = PartitionDetector("bench", 0, self.encoder.dim, settings)
         changes = Changes("bench", 0, None, len(records))
         lines = [Line(n, time, record) for n, (time, record) in enumerate(zip(times, records, strict=True))]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+from connectors.alerts import Feedback
+from connectors.findings import Pace
 from connectors.patterns import Merge
 
 MOST_NEWS = 500
@@ -66,6 +68,10 @@ class SourceApplied:
     """What others decided since ``Findings.seen``, bounded: the next step has more. None when it was not asked for."""
     lessons: Lessons | None = None
     """What others learned since ``Findings.heard``, bounded likewise. None when it was not asked for."""
+    others: tuple[Pace, ...] = ()
+    """How fast lines come in the source's other partitions."""
+    feedback: Feedback | None = None
+    """What people said of patterns; None when that is what the step knew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +79,8 @@ class Applied(SourceApplied):
     """What the store decided in a step: of its topic, and of sources inside it."""
 
     parts: Mapping[str, SourceApplied] = field(default_factory=dict)
+
+
+def with_parts(own: SourceApplied, parts: Mapping[str, SourceApplied]) -> Applied:
+    """What was decided of a topic, with that of the sources inside it."""
+    return Applied(**{one.name: getattr(own, one.name) for one in fields(own)}, parts=parts)

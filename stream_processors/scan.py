@@ -13,6 +13,7 @@ from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from connectors.records import Line, Message
+from stream_processors.alerts.folding import fold
 from stream_processors.detection.batch import Matching
 from stream_processors.detection.embedding import Embedder
 from stream_processors.detection.lines import ScannedLines
@@ -126,9 +127,11 @@ def scan(
         if scores is not None:
             scores.expect(step)
         failed = pipeline.process(step.lines, detector, changes, step.failed)
+        fold(changes)
         detector.decided(store.apply(changes))
         applied = changes.end
         yield failed
     last = Changes(source, 0, expected=applied, end=applied or 0)
     detector.finish(last)
+    fold(last)
     store.apply(last)

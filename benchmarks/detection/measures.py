@@ -13,7 +13,7 @@ from benchmarks.detection.streams import IGNORED, ORDINARY, UNUSUAL, Scores, Str
 from stream_processors.detection.settings import DetectionSettings
 
 TOP = 20
-BUDGET = float(DetectionSettings().alert_rate)
+BUDGET = float(DetectionSettings().budget.share or 0.005)
 """Share of the lines that alerts are allowed for."""
 APART = 1_000
 """Messages after which an unusual one of the same kind begins a new incident."""

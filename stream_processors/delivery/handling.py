@@ -14,6 +14,7 @@ from connectors.envelopes.envelope import RegistryUnreachable
 from connectors.findings import Changes
 from connectors.store import Fenced, StoreRefused
 from connectors.waiting import reason_of
+from stream_processors.alerts.folding import fold
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition, messages_from
 from stream_processors.delivery.dead_letters import DeadLetters
@@ -130,6 +131,7 @@ class Handler:
         failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
         if due:
             partition.detector.tick(now, changes)
+        fold(changes)
         if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
             partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)

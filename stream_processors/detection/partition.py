@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.alerts import Feedback
 from connectors.decisions import News, SourceApplied
 from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
@@ -57,7 +58,7 @@ class PartitionDetector:
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
-        policy = AlertPolicy(settings.alert_rate, partition=partition, model=model)
+        policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
         self._scoring = LineScoring(self._ensemble.combination, policy, clock, told)
         self._parts: dict[str, Part] = {
@@ -137,12 +138,18 @@ class PartitionDetector:
         self._scoring.relearn_waiting(settled(waiting, unscored_from))
 
     def decided(self, applied: SourceApplied) -> None:
-        """Takes what the store decided about templates in a step."""
+        """Takes what the store decided about templates in a step, and what it knows of the other partitions."""
         self._known.adopt(applied)
+        self._scoring.policy.pacer.others = applied.others
+        self._scoring.verdicts.learn(applied.feedback)
 
     def learn_decisions(self, known: News) -> None:
         """Takes all that the store has decided about templates, before anything else."""
         self._known.learn(known)
+
+    def learn_feedback(self, feedback: Feedback) -> None:
+        """Takes what people said of patterns, before anything else."""
+        self._scoring.verdicts.learn(feedback)
 
     def describe(self, findings: Findings) -> None:
         """Says of which model the findings are, which lines wait, and which patterns merged."""
@@ -152,6 +159,8 @@ class PartitionDetector:
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
+        findings.pace = self._scoring.policy.pacer.pace()
+        findings.feedback = self._scoring.verdicts.version
 
     def _facts(self, batch: LineBatch, kinds: Kinds, patterns: NDArray[np.uint64], now: float) -> Facts:
         """Lines with what the kinds of surprise say of them, which then have learned them.
@@ -165,6 +174,7 @@ class PartitionDetector:
             judged.rows,
             lambda place: f"{of_lines[place]:016x}",
             lambda place: self._ensemble.reasons(judged, place),
+            self._scoring.verdicts.marks(kinds.numbers[kinds.of], of_lines, now),
         )
 
     def snapshot(self, offset: int, **beside: Part) -> bytes:

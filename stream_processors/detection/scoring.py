@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from connectors.findings import Anomaly, Reason
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.detectors.combination import Combination
+from stream_processors.detection.feedback import Marks, Verdicts
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.texts import shown
 from stream_processors.detection.waiting import Rows, Waiting, WaitingLines
@@ -35,6 +36,8 @@ class Facts:
     """The id of the pattern of the line of a place."""
     reasons: Callable[[int], tuple[Reason, ...]]
     """Why it is unusual."""
+    marks: Marks = None
+    """What people said of each line's pattern."""
 
 
 class LineScoring:
@@ -47,7 +50,7 @@ class LineScoring:
         self, combination: Combination, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
     ) -> None:
         self.combination, self.policy, self.clock, self._told = combination, policy, clock, told
-        self.waiting = WaitingLines()
+        self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
     def score(self, facts: Facts, now: float) -> list[Anomaly]:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
@@ -59,14 +62,15 @@ class LineScoring:
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
         scores = self.combination.observe(facts.rows)
-        self.policy.observe(scores)
+        judged = self.policy.judge(scores, lines.times, facts.marks)
         self._told(lines.offsets, lines.indexes, scores)
-        flagged = self.policy.flag(lambda place: shown(lines.line(place)), facts.pattern, scores)
-        places = {
-            (offset, index): place
-            for place, (offset, index) in enumerate(zip(lines.offsets, lines.indexes, strict=True))
-        }
-        return late + [replace(one, reasons=facts.reasons(places[one.offset, one.index])) for one in flagged]
+        return late + self.policy.flag(
+            lambda place: shown(lines.line(place), lines.parameters(place)),
+            facts.pattern,
+            facts.reasons,
+            scores,
+            judged,
+        )
 
     def relearn(self, facts: Facts, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
@@ -76,7 +80,7 @@ class LineScoring:
             self.clock.see(len(facts.lines), 0.0)
         scores = self.combination.observe(facts.rows)
         if ready:
-            self.policy.observe(scores)
+            self.policy.judge(scores, facts.lines.times, facts.marks)
         if self.combination.ready and not self.waiting.unscored:
             self._score_waiting()
 
@@ -120,7 +124,7 @@ class LineScoring:
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
             Waiting(
-                shown(lines.line(place)),
+                shown(lines.line(place), lines.parameters(place)),
                 facts.rows[place],
                 facts.pattern(place),
                 known=known[place],
@@ -134,14 +138,20 @@ class LineScoring:
         if not waiting:
             return []
         scores = self.combination.settle(np.stack([entry.features for entry in waiting]))
-        self.policy.observe(scores)
-        new = [entry for entry in waiting if not entry.known]
+        times = np.array([entry.line.timestamp for entry in waiting])
+        patterns = np.array([int(entry.pattern, 16) for entry in waiting], dtype=np.uint64)
+        judged = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
         kept = np.array([not entry.known for entry in waiting])
+        new = [entry.line for entry in waiting if not entry.known]
         self._told(
-            np.array([entry.line.offset for entry in new], dtype=np.int64),
-            np.array([entry.line.index for entry in new], dtype=np.int32),
+            np.array([line.offset for line in new], dtype=np.int64),
+            np.array([line.index for line in new], dtype=np.int32),
             scores[kept],
         )
-        flagged = self.policy.flag(lambda row: new[row].line, lambda row: new[row].pattern, scores[kept])
-        reasons = {(entry.line.offset, entry.line.index): entry.reasons for entry in new}
-        return [replace(one, reasons=reasons[one.offset, one.index]) for one in flagged]
+        return self.policy.flag(
+            lambda row: waiting[row].line,
+            lambda row: waiting[row].pattern,
+            lambda row: waiting[row].reasons,
+            scores,
+            judged._replace(places=judged.places[kept[judged.places]]),
+        )

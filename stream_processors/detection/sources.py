@@ -133,6 +133,7 @@ class Sources:
                 self._unscored_from[name] = stored.waiting_from
                 known.restore_windows(stored.windows)
                 known.learn_decisions(stored.known)
+                known.learn_feedback(stored.feedback)
         return known
 
     def _findings(self, changes: Changes, name: str) -> Findings:
@@ -197,7 +198,7 @@ class Sources:
 
     def resume(self, stored: Stored) -> None:
         """Goes on without a usable snapshot: with the store's windows, and lines that wait as they are read again."""
-        own = StoredSource(None, stored.waiting_from, stored.windows, stored.known)
+        own = StoredSource(None, stored.waiting_from, stored.windows, stored.known, stored.feedback)
         self._stored = {**stored.sources, TOPIC: own}
         if self._namer is None:
             self._detector(TOPIC)

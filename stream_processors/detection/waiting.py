@@ -71,6 +71,12 @@ class WaitingLines:
         """Takes up saved ones."""
         rest = json.loads(state["json"].tobytes())
         self.lines = [
-            Waiting(Shown(*shown), row, pattern, known, tuple(Reason(*reason) for reason in reasons))
-            for row, (*shown, pattern, known, reasons) in zip(state["features"], rest, strict=True)
+            Waiting(
+                Shown(*shown, entities=tuple(entities)),
+                row,
+                pattern,
+                known,
+                tuple(Reason(*reason) for reason in reasons),
+            )
+            for row, (*shown, entities, pattern, known, reasons) in zip(state["features"], rest, strict=True)
         ]

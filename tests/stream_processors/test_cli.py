@@ -68,7 +68,7 @@ def filled(redis_settings, bundle):
 
     store = RedisStore(connect(redis_settings), prefix=redis_settings.prefix, env=redis_settings.env)
     encoder = Encoder(bundle, threads=1, max_tokens=32)
-    detection = DetectionSettings(warmup=16, window_lines=5, alert_rate=0.05)
+    detection = DetectionSettings(warmup=16, window_lines=5, alert_budget="top 5 %")
     detector = PartitionDetector("logs", 0, encoder.dim, detection, model=bundle.identity)
     lines = make_lines(LINES)
     for line in lines:

@@ -197,7 +197,7 @@ def test_a_name_like_nothing_known_is_still_named():
         ("stream.batch_lines", "0"),
         ("stream.start", "middle"),
         ("stream.topics", ""),
-        ("detection.alert_rate", "1.5"),
+        ("detection.alert_budget", "top 150 %"),
         ("detection.trees", "-1"),
         ("encoder.max_tokens", "2"),
         ("encoder.tier", "best"),

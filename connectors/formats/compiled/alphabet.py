@@ -4,23 +4,31 @@
 
 from __future__ import annotations
 
+import zlib
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
+from connectors.formats import json_bytes
 from connectors.formats.clock import MONTHS, ZONE_NAMES
 from connectors.formats.json_bytes import Array
 from connectors.formats.severity import LETTERS, LEVELS
 from connectors.formats.starts import FIRST_THREE
 
-_OPTIONS: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-helper = njit(cache=True, nogil=True, **_OPTIONS)
-"""Compiles what only other compiled code calls. To numba a literal is a type of its own, and each type of an argument
-is compiled anew: so constants that are passed are numpy's."""
+_OPTIONS: Any = {"_nrt": False, "error_model": "numpy"}
+_INNER: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
+helper = njit(**_INNER)
+"""Compiles what only other compiled code calls, and that allocates nothing. To numba a literal is a type of its own,
+and each type of an argument is compiled anew: so constants that are passed are numpy's."""
+kernel = njit(cache=True, nogil=True, **_OPTIONS)
+"""Compiles what Python calls, and keeps it on disk. numba looks at that one function to tell whether what it kept is
+old, so it must have ``fingerprint`` in its closure."""
 
-DIGIT, UPPER, LOWER, WORD, HOST, PROGRAM, LOGGER, THREAD, TOKEN, NAME, FIRST_NAME = (
-    np.int64(1 << bit) for bit in range(11)
+DIGIT, UPPER, LOWER, WORD, HOST, PROGRAM, LOGGER, THREAD, TOKEN, NAME, FIRST_NAME, COLUMN_NAMES = (
+    np.int64(1 << bit) for bit in range(12)
 )
 """Classes of ``CLASS``: of letters and digits, and what names of hosts, programs, loggers, threads and pairs, and the
 first word of a line may consist of."""
@@ -43,6 +51,7 @@ def _members() -> dict[np.int64, bytes]:
         THREAD: bytes(set(printable) - set(b"[]\"'=,;")),
         TOKEN: words + b".:-",
         FIRST_NAME: words + b".@/-",
+        COLUMN_NAMES: digits + letters + b"- ",
         NAME: bytes(set(printable) - set(b"=\"'(){}[]")),
     }
 
@@ -145,3 +154,13 @@ def is_upper_here(data: Array, begin: int, end: int) -> bool:
         if not CLASS[data[place]] & UPPER:
             return False
     return True
+
+
+@cache
+def fingerprint() -> int:
+    """A number that differs when a table here or any file that is compiled does."""
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(json_bytes.__file__)]
+    tables: list[Array] = [TRIPLE, CLASS, LEVEL_WORDS, LEVEL_NUMBERS]
+    return zlib.crc32(
+        b"".join([*(file.read_bytes() for file in files), *(table.tobytes() for table in tables)])
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from connectors.formats.compiled.alphabet import (
     CLASS,
     DIGIT,
+    HOST,
     LOGGER,
     LOWER,
     NOT_SURE,
@@ -96,6 +97,29 @@ def _may_be_address(data: Array, begin: int, end: int) -> bool:
 
 
 @helper
+def _words_end(data: Array, begin: int, end: int) -> int:
+    """Where two to four words end that are the name of a thread for sure: the first begins with a capital, and one has
+    no digit and a letter that hashes have not. Its begin for other words.
+    """
+    at, words, has_digit, has_letter, named = begin, 1, False, False, False
+    while at < end and data[at] != 93:
+        byte = data[at]
+        if byte == 32:
+            if data[at - 1] == 32:
+                return begin
+            named = named or (has_letter and not has_digit)
+            words, has_digit, has_letter = words + 1, False, False
+        elif not CLASS[byte] & HOST:
+            return begin
+        has_digit = has_digit or bool(CLASS[byte] & DIGIT)
+        has_letter = has_letter or bool(CLASS[byte] & UPPER) or 102 < byte < 123
+        at += 1
+    named = named or (has_letter and not has_digit)
+    is_sure = named and words <= 4 and at - begin < 64 and CLASS[data[begin]] & UPPER and data[at - 1] != 32
+    return at if is_sure else begin
+
+
+@helper
 def _blanks(data: Array, at: int, end: int) -> int:
     """Where up to four blanks end."""
     stop = at
@@ -133,10 +157,12 @@ def read_levelled(
     logger = _blanks(data, level_end, end)
     if logger < 0 or logger >= end:
         return -1
-    thread, thread_end = 0, 0
+    thread, thread_end, words = 0, 0, False
     if data[logger] == 91:
         thread = logger + 1
         thread_end = run_of(data, thread, min(end, thread + 128), THREAD)
+        if thread_end < end and data[thread_end] == 32:
+            thread_end, words = _words_end(data, thread, end), True
         if thread_end == thread or thread_end >= end or data[thread_end] != 93:
             return -1
         if thread_end == thread + 1 and data[thread] == 45:
@@ -154,6 +180,8 @@ def read_levelled(
         or _ends_like_a_message(data, logger, stop)
         or not (thread or _is_logger(data, logger, stop))
     ):
+        return -1
+    if words and not _is_logger(data, logger, stop):
         return -1
     if not thread and _may_be_address(data, logger, stop):
         return -1

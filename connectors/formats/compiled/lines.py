@@ -4,10 +4,20 @@
 
 from __future__ import annotations
 
-from numba import njit
+from typing import Any
 
 from connectors.formats.compiled.access import read_access
-from connectors.formats.compiled.alphabet import BEGINS_HEADER, CLASS, DIGIT, LOWER, UPPER, helper, triple_of
+from connectors.formats.compiled.alphabet import (
+    CLASS,
+    COLUMN_NAMES,
+    DIGIT,
+    LOWER,
+    UPPER,
+    fingerprint,
+    helper,
+    kernel,
+    run_of,
+)
 from connectors.formats.compiled.found import (
     CODE,
     DIGITS,
@@ -20,12 +30,12 @@ from connectors.formats.compiled.found import (
 from connectors.formats.compiled.layouts import read_category, read_levelled
 from connectors.formats.compiled.moments import DASH, day_first_time, iso_time, month_at
 from connectors.formats.compiled.pairs import read_pairs
-from connectors.formats.compiled.payloads import is_printable, is_text
+from connectors.formats.compiled.payloads import has_no_header, is_printable, is_text
 from connectors.formats.compiled.syslog import read_syslog
 from connectors.formats.json_bytes import Array
 
 SHORTEST = 24
-"""Bytes of a line that is read here; the readers may look that far without asking."""
+"""Bytes of a line that may have a header; the readers look that far without asking."""
 
 
 @helper
@@ -46,9 +56,10 @@ def _timed(data: Array, begin: int, end: int, found: Array, spans: Array, at: in
 
 @helper
 def _raw(data: Array, begin: int, end: int, found: Array) -> bool:
-    """Reads a sentence without any header."""
-    after = data[begin + 1]
-    if CLASS[after] & DIGIT or after == 47 or after == 32 or triple_of(data, begin, end) & BEGINS_HEADER:
+    """Reads a sentence without any header; False for one that may be, or may name the columns of others."""
+    found[CODE], found[DIGITS], found[SEVERITY] = RAW, -1, 0
+    found[TEXT_BEGIN], found[TEXT_END] = begin, end
+    if not has_no_header(data, begin, end, found) or not is_text(data, begin, end):
         return False
     second = begin
     while second < end and data[second] != 32:
@@ -61,11 +72,7 @@ def _raw(data: Array, begin: int, end: int, found: Array) -> bool:
             return False
         if CLASS[first] & UPPER and data[second + 3] == 32:
             return False
-    if not is_text(data, begin, end):
-        return False
-    found[CODE], found[DIGITS], found[SEVERITY] = RAW, -1, 0
-    found[TEXT_BEGIN], found[TEXT_END] = begin, end
-    return True
+    return run_of(data, begin, end, COLUMN_NAMES) < end
 
 
 @helper
@@ -80,6 +87,9 @@ def _read(
 ) -> int:
     """The next place of a column behind a line's; -1 for a line that is not known for sure."""
     first = data[begin]
+    if end - begin < SHORTEST:
+        is_raw = CLASS[first] & (UPPER | LOWER) and _raw(data, begin, end, found)
+        return at if is_raw else -1
     if first == 60 or (CLASS[first] & UPPER and month_at(data, begin, end) and data[begin + 3] == 32):
         return read_syslog(data, begin, end, found, spans, at)
     if CLASS[first] & DIGIT and (data[begin + 4] == 45 or data[begin + 2] == 45):
@@ -98,28 +108,35 @@ def _read(
     return -1
 
 
-@njit(cache=True, nogil=True)
-def read_lines(
-    data: Array,
-    line_begins: Array,
-    line_ends: Array,
-    key: Array,
-    found: Array,
-    starts: Array,
-    spans: Array,
-) -> None:
-    """Reads lines. What is noted: for each the numbers of ``connectors.formats.compiled.found``, UNKNOWN for its code
-    where it is not known for sure; its columns, of which there is room for one a byte.
-    """
-    at = starts[0]
-    for line in range(len(line_begins)):
-        begin, end = line_begins[line], line_ends[line]
-        after = -1
-        if end - begin >= SHORTEST and is_printable(data, begin, end):
-            found[line, TEXT_BEGIN] = -1
-            after = _read(data, begin, end, key, found[line], spans, 2 * at)
-        if after < 0:
-            found[line, CODE] = UNKNOWN
-        else:
-            at = after // 2
-        starts[line + 1] = at
+def _kernel(fingerprint: int) -> Any:
+    @kernel
+    def read_lines(
+        data: Array,
+        line_begins: Array,
+        line_ends: Array,
+        key: Array,
+        found: Array,
+        starts: Array,
+        spans: Array,
+    ) -> None:
+        """Reads lines. What is noted: the numbers of ``connectors.formats.compiled.found`` for each, its code UNKNOWN
+        where it is not known for sure; its columns, of which there is room for one a byte.
+        """
+        assert fingerprint >= 0
+        at = starts[0]
+        for line in range(len(line_begins)):
+            begin, end = line_begins[line], line_ends[line]
+            after = -1
+            if is_printable(data, begin, end):
+                found[line, TEXT_BEGIN] = -1
+                after = _read(data, begin, end, key, found[line], spans, 2 * at)
+            if after < 0:
+                found[line, CODE] = UNKNOWN
+            else:
+                at = after // 2
+            starts[line + 1] = at
+
+    return read_lines
+
+
+read_lines = _kernel(fingerprint())

@@ -1,10 +1,21 @@
 """Compiled: what the values of pairs say of their lines."""
 
+# ruff: noqa: C901 (a compiled loop over bytes is quickest as one)
+
 from __future__ import annotations
 
-from numba import njit
+from typing import Any
 
-from connectors.formats.compiled.alphabet import CLASS, DIGIT, NOT_SURE, helper, level_of, run_of
+from connectors.formats.compiled.alphabet import (
+    CLASS,
+    DIGIT,
+    NOT_SURE,
+    fingerprint,
+    helper,
+    kernel,
+    level_of,
+    run_of,
+)
 from connectors.formats.compiled.found import (
     CODE,
     DIGITS,
@@ -65,47 +76,54 @@ def _unhexed(data: Array, begin: int, end: int, extra: Array, used: int) -> int:
     return used
 
 
-@njit(cache=True, nogil=True)
-def read_values(
-    data: Array,
-    lines: Array,
-    shapes: Array,
-    role_starts: Array,
-    roles: Array,
-    starts: Array,
-    spans: Array,
-    extra: Array,
-    used: int,
-    found: Array,
-) -> int:
-    """Adds what their values say to lines of pairs; one of which something is not sure becomes UNKNOWN. What is not
-    spelled out is written to ``extra`` from ``used`` on, whose first byte counts as the one behind the data. Returns
-    how much of it is used.
-    """
-    for place in range(len(lines)):
-        line = lines[place]
-        first, role = starts[line], role_starts[shapes[place]]
-        for column in range(first, starts[line + 1]):
-            kind = roles[role + column - first]
-            if kind == 0:
-                continue
-            begin, end = spans[column, 0], spans[column, 1]
-            sure = True
-            if kind == HEXED:
-                stop = _unhexed(data, begin, end, extra, used)
-                sure = stop >= 0
-                if stop > used:
-                    spans[column, 0], spans[column, 1] = len(data) + used, len(data) + stop
-                    used = stop
-            elif kind == TIME:
-                sure = _time(data, begin, end, found[line])
-            elif kind == LEVEL:
-                severity = level_of(data, begin, end)
-                sure = 0 < severity < NOT_SURE
-                found[line, SEVERITY] = severity
-            elif begin < end and (kind == FIRST_MESSAGE or found[line, TEXT_BEGIN] < 0):
-                found[line, TEXT_BEGIN], found[line, TEXT_END] = begin, end
-            if not sure:
-                found[line, CODE] = UNKNOWN
-                break
-    return used
+def _kernel(fingerprint: int) -> Any:
+    @kernel
+    def read_values(
+        data: Array,
+        lines: Array,
+        shapes: Array,
+        role_starts: Array,
+        roles: Array,
+        starts: Array,
+        spans: Array,
+        extra: Array,
+        used: int,
+        found: Array,
+    ) -> int:
+        """Adds what their values say to lines of pairs; one of which something is not sure becomes UNKNOWN. What is
+        not spelled out is written to ``extra`` from ``used`` on; its first byte counts as the one behind the data.
+        Returns how much of it is used.
+        """
+        assert fingerprint >= 0
+        for place in range(len(lines)):
+            line = lines[place]
+            first, role = starts[line], role_starts[shapes[place]]
+            for column in range(first, starts[line + 1]):
+                kind = roles[role + column - first]
+                if kind == 0:
+                    continue
+                begin, end = spans[column, 0], spans[column, 1]
+                sure = True
+                if kind == HEXED:
+                    stop = _unhexed(data, begin, end, extra, used)
+                    sure = stop >= 0
+                    if stop > used:
+                        spans[column, 0], spans[column, 1] = len(data) + used, len(data) + stop
+                        used = stop
+                elif kind == TIME:
+                    sure = _time(data, begin, end, found[line])
+                elif kind == LEVEL:
+                    severity = level_of(data, begin, end)
+                    sure = 0 < severity < NOT_SURE
+                    found[line, SEVERITY] = severity
+                elif begin < end and (kind == FIRST_MESSAGE or found[line, TEXT_BEGIN] < 0):
+                    found[line, TEXT_BEGIN], found[line, TEXT_END] = begin, end
+                if not sure:
+                    found[line, CODE] = UNKNOWN
+                    break
+        return used
+
+    return read_values
+
+
+read_values = _kernel(fingerprint())

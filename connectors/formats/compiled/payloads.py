@@ -11,6 +11,7 @@ from connectors.formats.compiled.alphabet import (
     IS_DAY,
     IS_MONTH,
     LOWER,
+    NOT_SURE,
     UPPER,
     WORD,
     helper,
@@ -19,6 +20,7 @@ from connectors.formats.compiled.alphabet import (
     run_of,
     triple_of,
 )
+from connectors.formats.compiled.found import SEVERITY
 from connectors.formats.json_bytes import Array
 
 HEADER_WITHIN = 160
@@ -71,36 +73,42 @@ def is_text(data: Array, begin: int, end: int) -> bool:
 
 
 @helper
-def is_word_first(data: Array, begin: int, end: int) -> bool:
-    """Whether text begins with a word that is no part of a header: small letters in it, no level, day or month."""
+def plain_word(data: Array, begin: int, end: int) -> int:
+    """Where the word ends that text begins with, when it is no part of a header for sure: it has small letters and is
+    no day or month; -1 for any other text.
+    """
     stop = run_of(data, begin, end, UPPER | LOWER)
-    if stop - begin < 2 or is_upper_here(data, begin, stop) or level_of(data, begin, stop):
-        return False
+    if stop - begin < 2 or is_upper_here(data, begin, stop) or level_of(data, begin, stop) == NOT_SURE:
+        return -1
     if stop - begin == 3 and triple_of(data, begin, end) & (IS_MONTH | IS_DAY):
-        return False
-    if stop == end:
-        return True
-    if data[stop] == 58:
-        stop += 1
-    if stop + 1 >= end or data[stop] != 32:
-        return False
-    after = data[stop + 1]
-    return (
-        bool(CLASS[after] & WORD) or after == 34 or after == 39 or after == 40 or after == 47 or after == 60
-    )
+        return -1
+    after = stop
+    if after < end and data[after] == 58:
+        after += 1
+    if after == end:
+        return stop if after == stop else -1
+    if data[after] != 32 or after + 1 == end:
+        return -1
+    following = data[after + 1]
+    return stop if CLASS[following] & WORD or following in (34, 39, 40, 47, 60) else -1
 
 
 @helper
-def has_no_header(data: Array, begin: int, end: int) -> bool:
-    """Whether a message behind a header has none of its own."""
+def has_no_header(data: Array, begin: int, end: int, found: Array) -> bool:
+    """Whether a message has no header of its own; notes the severity that it begins with, as in ``error: no file``."""
     first = data[begin]
     if not CLASS[first] & (UPPER | LOWER):
-        return not (CLASS[first] & DIGIT) and first != 91 and first != 40 and first != 45 and first != 35
+        return not (CLASS[first] & DIGIT) and first not in (91, 40, 45, 35)
     after = data[begin + 1] if begin + 1 < end else 0
-    behind_letter = bool(CLASS[after] & DIGIT) or after == 47 or after == 32
+    behind_letter = bool(CLASS[after] & DIGIT) or after in (47, 32)
     if not behind_letter and not triple_of(data, begin, end) & BEGINS_HEADER:
         return True
-    return is_word_first(data, begin, end)
+    stop = plain_word(data, begin, end)
+    if stop >= 0 and stop < end and data[stop] == 58:
+        severity = level_of(data, begin, stop)
+        if severity and stop - begin > 2:
+            found[SEVERITY] = severity
+    return stop >= 0
 
 
 @helper
@@ -117,6 +125,6 @@ def after_uptime(data: Array, begin: int, end: int) -> int:
     stop = run_of(data, point + 1, end, DIGIT)
     if not 0 < point - at < 10 or point >= end or data[point] != 46 or stop == point + 1 or stop + 2 >= end:
         return -1
-    if data[stop] != 93 or data[stop + 1] != 32 or not is_word_first(data, stop + 2, end):
+    if data[stop] != 93 or data[stop + 1] != 32 or plain_word(data, stop + 2, end) < 0:
         return -1
     return stop + 2

@@ -71,7 +71,7 @@ def _text(data: Array, begin: int, end: int, found: Array) -> bool:
     if begin >= end or data[begin] == 32:
         return False
     begin = after_uptime(data, begin, end)
-    if begin < 0 or not is_text(data, begin, end) or not has_no_header(data, begin, end):
+    if begin < 0 or not is_text(data, begin, end) or not has_no_header(data, begin, end, found):
         return False
     found[TEXT_BEGIN], found[TEXT_END] = begin, end
     return True

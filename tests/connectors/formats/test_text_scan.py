@@ -40,6 +40,9 @@ KNOWN = [
     'ts=2026-11-25T10:00:00.123Z level=warn caller=main.go:7 msg="order accepted" user=alice',
     "time=1795600800123 level=info service=shop message=accepted",
     "Accepted order 7 of alice",
+    "Failed: no route to 192.0.2.7",
+    "2026-11-25 10:00:00,123 DEBUG [Pool-1 keeper] org.example.Pool - 7 in use",
+    "<35>Nov 25 10:00:00 web-1 sshd[7]: error: no route to 192.0.2.7",
 ]
 """Lines that are known for sure."""
 UNKNOWN = [
@@ -52,6 +55,9 @@ UNKNOWN = [
     "2026-11-25 10:00:00,123 INFO Connection refused: no route",
     "2026-11-25T10:00:00Z CONFIG org.example.Shop: read",
     "Nov 25 10:00:00 web-1 %ASA-6-302013: Built inbound TCP connection",
+    "2026-11-25 10:00:00,123 DEBUG [pid 7] org.example.Pool - 7 in use",
+    "version account-id interface-id srcaddr dstaddr",
+    'error: no route to 192.0.2.7 [x] "y"',
     "an order of caf\u00e9 cr\u00e8me was accepted",
 ]
 """Lines that take more care."""
