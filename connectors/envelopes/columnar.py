@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
-from connectors.envelopes.envelope import Inner, Undecodable
+from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Inner, Undecodable
 from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
@@ -95,7 +95,7 @@ class ColumnarReader:
         kept = [b"" if value is None else value for value in values]
         sizes = np.fromiter(map(len, kept), np.int64, len(kept))
         for place in np.flatnonzero(sizes > self._longest).tolist():
-            if not kept[place].startswith(BEGINS):
+            if not kept[place].startswith(BEGINS) or sizes[place] > MAX_MESSAGE_BYTES:
                 kept[place], sizes[place] = b"", 0
         lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
         alone = spans_of(sizes, np.arange(len(values)))

@@ -15,6 +15,7 @@ from connectors.envelopes.otlp import OtlpJson, record_seconds
 from connectors.envelopes.otlp_records import NAME
 from connectors.envelopes.passing import Passing
 from connectors.envelopes.split import BEGINS, ENDS, split
+from connectors.envelopes.unwrapping import MAX_LINES
 from connectors.formats.numbers import Numbers
 
 SKELETONS = 2_048
@@ -121,6 +122,7 @@ class Records:
         lists, groups = found.records[:, 2], found.lists[found.records[:, 2], 2]
         messages = found.groups[groups, 2]
         first_lists = np.searchsorted(found.lists[:, 2], np.arange(len(firsts)))
+        good &= np.bincount(messages, minlength=len(good)) <= MAX_LINES
         kept = good[messages]
         indexes = np.arange(len(messages)) - np.searchsorted(messages, messages)
         holders = firsts[groups] + lists - first_lists[groups]
