@@ -1,4 +1,4 @@
-"""What contrastive training learns from: items, each some texts that mean the same, and which items are easily mixed up.
+"""What contrastive training learns from: items, each some texts that mean the same, and which are easily mixed up.
 
 An item of a log is one template: the template, lines that have it, the same record in other formats, the same in other
 words. Beside it stand its *companions*: the item with one word turned into its opposite, and templates of the same

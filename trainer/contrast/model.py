@@ -59,8 +59,8 @@ class WeightedEncoder(nn.Module):
         table = embeddings.LayerNorm(embeddings.word_embeddings(distinct))
         weights = self.token_weights[distinct].exp()[places]
         sums = nn.functional.embedding_bag(places, table, starts, mode="sum", per_sample_weights=weights)
-        text = torch.bucketize(torch.arange(len(ids)), starts, right=True) - 1
-        total = torch.zeros(len(starts)).index_add(0, text, weights)
+        text = torch.bucketize(torch.arange(len(ids), device=ids.device), starts, right=True) - 1
+        total = weights.new_zeros(len(starts)).index_add(0, text, weights)
         return sums / total[:, None]
 
 

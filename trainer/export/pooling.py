@@ -23,8 +23,8 @@ SENTENCE = "sentence_transformers.models"
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """tokens: weight of each entry, float32 (vocabulary,). layers: share of the first states and each layer's, float32
-    (layers + 1,).
+    """tokens: weight of each entry, float32 (vocabulary,). layers: share of the first states and of each layer's, the
+    same type (layers + 1,).
     """
 
     tokens: NDArray[np.float32]
