@@ -17,7 +17,7 @@ from transformers import DebertaV2ForMaskedLM, DebertaV2Model
 from trainer.pretraining.attention import Keys, Rows
 from trainer.pretraining.model import layers_of, relative_table, run_layer
 
-FIRST_LAYER = 2.0
+FIRST_LAYER = 3.0
 """What the first states' weight begins with, over that of each other layer, as a logarithm."""
 QUIET = -2.5
 """Logarithm of the weight that a token without letters begins with; all others begin with 0."""

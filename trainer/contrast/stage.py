@@ -184,7 +184,9 @@ def validate(run: Contrast) -> dict[str, float]:
     from trainer.contrast.validate import figures
 
     def embed(texts: NDArray[np.int64]) -> NDArray[np.float32]:
-        parts = []
+        parts = [np.empty((0, run.model.encoder.config.hidden_size), np.float32)]
+        if not len(texts):
+            return parts[0]
         with torch.no_grad():
             shallow = run.progress.step <= run.settings.bag_steps
             for some in np.array_split(texts, max(1, len(texts) // 512)):

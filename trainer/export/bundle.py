@@ -150,7 +150,7 @@ def export_bundle(
         copy.deepcopy(model).half().save_pretrained(part)
         tokenizer.save(str(part / "tokenizer.json"))
         write_tokenizer_config(part, model.config.max_position_embeddings)
-        write_pooling(part, model.config.hidden_size, tokenizer, pooling)
+        write_pooling(part, model.config.hidden_size, pooling)
         make_readable(part)
         (part / "README.md").write_text(card)
         write_manifest(part, record)  # without it encoder_core would not load the bundle
