@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,16 +77,18 @@ class BM25:
             K1 * (1 - B + B * self._lengths / max(float(self._lengths.mean()), 1.0)) if lengths else 0
         )
 
-    def scores(self, query: str) -> NDArray[np.float32]:
-        """Of each text, float32 (texts,); 0 for one that has no word of the query."""
+    def scores(self, query: str | Mapping[str, float]) -> NDArray[np.float32]:
+        """Of each text, float32 (texts,); 0 for one that has no word of the query.
+
+        query: a text, or words as ``words_of`` gives them with how much each counts.
+        """
         found = np.zeros(len(self._lengths), dtype=np.float32)
-        norms = np.asarray(self._norms, dtype=np.float32)
-        for word in dict.fromkeys(words_of(query)):
+        for word, share in (dict.fromkeys(words_of(query), 1.0) if isinstance(query, str) else query).items():
             if word not in self._rows:
                 continue
             rows, counts = np.array(self._rows[word]), np.array(self._counts[word], dtype=np.float32)
             rarity = np.log1p((len(found) - len(rows) + 0.5) / (len(rows) + 0.5))
-            found[rows] += rarity * counts * (K1 + 1) / (counts + norms[rows])
+            found[rows] += share * rarity * counts * (K1 + 1) / (counts + self._norms[rows])
         return found
 
 
