@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
@@ -23,7 +24,6 @@ from connectors.findings import Template
 from encoder_core import Encoder
 from encoder_core.templates import Templates
 from encoder_core.vectors import unit_rows
-from stream_processors.answers import similar
 from stream_processors.answers.similar import PatternSearch
 from stream_processors.demo.scenario import scenario
 from stream_processors.detection.matching import match_record
@@ -103,37 +103,62 @@ def embedders(bundles: Sequence[Path | None]) -> Iterator[tuple[str, str, Callab
         yield "", "MiniLM", minilm_embed()
 
 
+def rankings_of(
+    bundles: Sequence[Path | None], logs: Logs, search: PatternSearch, asked: Sequence[Question]
+) -> Iterator[tuple[str, str, list[Scores]]]:
+    """Bundle, name and the patterns' cosines to each question, of whoever embeds."""
+    for bundle, name, embed in embedders(bundles):
+        vectors = unit_rows(embed([template.text for template in logs.templates]))
+        asked_for = unit_rows(embed([question.text for question in asked]))
+        yield bundle, name, [search.nearest(vectors @ vector) for vector in asked_for]
+
+
 def measure(bundles: Sequence[Path | None]) -> list[Figure]:
     """The share of each half's questions with a right pattern among the first three, by who ranks."""
     logs, asked = read_logs(), list(questions())
     search = PatternSearch(logs.templates)
     words = [search.words(question.text) for question in asked]
-    rankings: dict[tuple[str, str], list[Scores]] = {("", "BM25"): words}
-    for bundle, name, embed in embedders(bundles):
-        vectors = unit_rows(embed([t.text for t in logs.templates]))
-        near = [search.nearest(vectors @ v) for v in unit_rows(embed([q.text for q in asked]))]
-        rankings[bundle, name] = near
-        rankings[bundle, f"{name} and BM25"] = [
+    rankings = {("", "BM25"): words}
+    for bundle, name, near in rankings_of(bundles, logs, search, asked):
+        rankings[bundle, f"{name} alone"] = near
+        rankings[bundle, f"{name} and words"] = [
             search.joined(*pair) for pair in zip(words, near, strict=True)
         ]
-    figures = []
-    for (bundle, name), found in rankings.items():
-        right = [top(scores, search, logs, q) for scores, q in zip(found, asked, strict=True)]
-        for half in ("choose", "test"):
-            of = [hit for hit, question in zip(right, asked, strict=True) if question.half == half]
-            figures.append(
-                Figure(today(), bundle, "questions", f"top {FIRST}, {half}", name, float(np.mean(of)))
-            )
-    return figures
+    return [
+        Figure(
+            today(),
+            bundle,
+            "questions",
+            f"top {FIRST}, {half}",
+            name,
+            share(found, search, logs, asked, half),
+        )
+        for (bundle, name), found in rankings.items()
+        for half in ("choose", "test")
+    ]
+
+
+def share(
+    found: Sequence[Scores], search: PatternSearch, logs: Logs, asked: Sequence[Question], half: str
+) -> float:
+    """Of the questions of a half, those with a right pattern among the first."""
+    pairs = zip(found, asked, strict=True)
+    return float(np.mean([top(scores, search, logs, one) for scores, one in pairs if one.half == half]))
 
 
 def tune(bundles: Sequence[Path | None]) -> None:
     """Prints the half "choose" by the constants of the fusion."""
-    for places in (1.0, 3.0, 10.0, 30.0, 60.0):
-        for share in (0.1, 0.25, 0.5, 1.0):
-            similar.PLACES, similar.VECTOR_SHARE = places, share
-            found = [f for f in measure(bundles) if f.measure.endswith("choose") and "and" in f.row]
-            print(places, share, *(f"{f.bundle or f.row}: {f.value:.3f}" for f in found))
+    logs, asked = read_logs(), list(questions())
+    search = PatternSearch(logs.templates)
+    words = [search.words(question.text) for question in asked]
+    ranked = list(rankings_of(bundles, logs, search, asked))
+    for places, weight in itertools.product((1.0, 3.0, 10.0, 30.0, 60.0), (0.1, 0.25, 0.5, 1.0, 2.0)):
+        for bundle, name, near in ranked:
+            both = [
+                search.joined(*pair, places=places, share=weight) for pair in zip(words, near, strict=True)
+            ]
+            right = share(both, search, logs, asked, "choose")
+            print(f"{places:g}\t{weight:g}\t{bundle or name}\t{right:.3f}")
 
 
 def main() -> None:

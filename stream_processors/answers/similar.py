@@ -15,18 +15,15 @@ from numpy.typing import NDArray
 from connectors.findings import Pattern, Template
 from connectors.patterns import patterns_of
 from connectors.store import Store
-from encoder_core.ranking import BM25, fuse
+from encoder_core.ranking import BM25, PLACES, VECTOR_SHARE, fuse
 from encoder_core.vectors import unit_rows
 from stream_processors.answers.codes import with_names
 from stream_processors.answers.queries import readable
-from stream_processors.answers.related import asked_for
 
 MEMBERS = 4
 """Templates of a pattern whose words count, the most lines first."""
 CHARACTERS = 600
 """Of a template: bounds the work of a question in a large store."""
-PLACES, VECTOR_SHARE = 1.0, 0.5
-"""Of reciprocal rank fusion. These constants were chosen on the validation half of ``benchmarks/questions.tsv``."""
 NOT_NEAR = -1.0
 """The cosine of a pattern that has no vector of the encoder's model."""
 
@@ -62,9 +59,9 @@ class PatternSearch:
             for pattern in self.patterns
         )
 
-    def words(self, question: str, *, related: bool = True) -> NDArray[np.float32]:
-        """BM25 of each pattern, float32 (patterns,). related: words that mean the same count too, but less."""
-        return self._index.scores(asked_for(question) if related else question)
+    def words(self, question: str) -> NDArray[np.float32]:
+        """BM25 of each pattern, float32 (patterns,)."""
+        return self._index.scores(question)
 
     def cosines(self, vector: NDArray[np.floating]) -> NDArray[np.float32]:
         """Of each pattern's nearest template to a vector (dim,), float32 (patterns,); ``NOT_NEAR`` without one."""
@@ -85,13 +82,20 @@ class PatternSearch:
         np.maximum.at(found, self._of if rows is None else self._of[rows], cosines.astype(np.float32))
         return found
 
-    def joined(self, words: NDArray[np.floating], cosines: NDArray[np.floating]) -> NDArray[np.float32]:
+    def joined(
+        self,
+        words: NDArray[np.floating],
+        cosines: NDArray[np.floating],
+        *,
+        places: float = PLACES,
+        share: float = VECTOR_SHARE,
+    ) -> NDArray[np.float32]:
         """Both rankings in one, float32 (patterns,). What says nothing, as no word found does, is left out."""
-        rankings = [(words, 1.0), (cosines, VECTOR_SHARE)]
-        telling = [(scores, share) for scores, share in rankings if len(scores) and np.ptp(scores) > 0]
+        rankings = [(words, 1.0), (cosines, share)]
+        telling = [(scores, weight) for scores, weight in rankings if len(scores) and np.ptp(scores) > 0]
         if not telling:
             return np.zeros(len(self.patterns), dtype=np.float32)
-        return fuse([scores for scores, _ in telling], [share for _, share in telling], places=PLACES)
+        return fuse([scores for scores, _ in telling], [weight for _, weight in telling], places=places)
 
 
 def similar(

@@ -14,7 +14,6 @@ import pytest
 from connectors.findings import Changes, Template
 from connectors.memory import MemoryStore
 from stream_processors.answers.codes import with_names
-from stream_processors.answers.related import SHARE, asked_for
 from stream_processors.answers.similar import CHARACTERS, PatternSearch, similar
 from stream_processors.demo.scenario import scenario
 
@@ -91,17 +90,6 @@ def test_a_pattern_that_both_name_is_before_what_either_names_first():
     assert ids(store, "failed login", AXES[0])[:2] == ["words", "both"]
     assert ids(store, "login", AXES[0])[0] == "both"
     assert ids(store, "login", AXES[0], limit=1) == ["both"]
-
-
-def test_a_question_may_use_related_words_which_count_less():
-    words = asked_for("refused sign-in")
-    assert words["deni"] == SHARE
-    assert words["refus"] == 1.0
-    store = store_of(
-        template("denied", AXES[0], text="access denied"), template("refused", AXES[0], text="access refused"),
-        template("open", AXES[0], text="access open"),
-    )  # fmt: skip
-    assert ids(store, "refused") == ["refused", "denied", "open"]
 
 
 def test_status_codes_are_read_by_their_names():
