@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 5
+PROCESSES ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test faults chaos check lint types bench clean
@@ -26,7 +27,7 @@ demo: $(VENV)/.demo  ## Stream logs through embedded Kafka, worker and Redis; IN
 	$(BIN)/secencoder demo $(if $(INPUT),--input '$(INPUT)')
 
 test: $(VENV)/.dev  ## Run every test; those that need a server that is not at hand are skipped by name
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 faults: $(VENV)/.dev  ## Run the whole fault suite: servers and workers that die, hang, refuse and forget
 	$(BIN)/python -m pytest tests/faults -m 'not chaos'

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from benchmarks.detection import BATCH_LINES, LINES, MAX_TOKENS, WARMUP
 from connectors.envelopes import Reader, ReadingSettings
 from connectors.findings import Changes
 from connectors.records import Line, Record
@@ -30,8 +29,10 @@ from stream_processors.demo.scenario.envelopes import ENVELOPES, Message, wrap
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.settings import DetectionSettings
+from stream_processors.scan import BATCH_LINES
 
 SEEDS = (1, 2, 3)
+LINES, WARMUP, MAX_TOKENS = 4_000, 512, 128
 UNLIMITED = 48_000
 RESULTS = Path(__file__).parent / "results" / "envelopes.csv"
 COLUMNS = (
@@ -62,7 +63,7 @@ class Bench:
 
     def detect(self, records: Sequence[Record], times: Sequence[float]) -> tuple[np.ndarray, list[str]]:
         """Every record's score and pattern."""
-        settings = DetectionSettings(alert_rate=1 - 1e-9, warmup=WARMUP)
+        settings = DetectionSettings(alert_budget="top 100 %", warmup=WARMUP)
         detector = PartitionDetector("bench", 0, self.encoder.dim, settings)
         changes = Changes("bench", 0, None, len(records))
         lines = [Line(n, time, record) for n, (time, record) in enumerate(zip(times, records, strict=True))]

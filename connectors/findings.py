@@ -5,16 +5,23 @@ stream_processors makes them, a store keeps them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING
 
 from connectors.patterns import Merge, Pattern, SlotSummary, Template
+
+if TYPE_CHECKING:
+    from connectors.alerts import AlertChange
 
 __all__ = [
     "Anomaly",
     "Changes",
     "Findings",
     "Merge",
+    "Pace",
     "Pattern",
+    "Reason",
     "SlotSummary",
     "SourceStats",
     "Template",
@@ -27,6 +34,30 @@ __all__ = [
 def topic_of(source: str) -> str:
     """The topic of a source: the source itself, or what stands before ``/`` in the name of one inside a topic."""
     return source.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the lines of one partition of a source come."""
+
+    rate: float
+    """Lines a second, by their own time."""
+    time: float
+    """Of the latest line, seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One kind of surprise of a line, for people."""
+
+    kind: str
+    """Its name: ``new``, ``rare``, ``rate`` ..."""
+    score: float
+    """How unusual it is among the recent scores of its kind: -log10 of the share of lines that score as high."""
+    text: str
+    """A sentence, e.g. ``template never seen in 120,000 lines``."""
+    numbers: Mapping[str, float | str] = field(default_factory=dict)
+    """What stands in the sentence, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +79,14 @@ class Anomaly:
     """Identity (name@version#sha) of the model that scored it."""
     index: int = 0
     """Its place among the lines of its message: ``partition:offset:index`` is its identity."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it is unusual, the strongest reason first."""
+    share: float = 1.0
+    """Share of the recent lines of its partition that score as high."""
+    among: int = 0
+    """How many these recent lines are."""
+    entities: tuple[str, ...] = ()
+    """Who and where: ``ip=192.0.2.7``, ``user=ada``, ``host=web-1``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +145,22 @@ class Findings:
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
+    alerts: list[AlertChange] = field(default_factory=list)
+    """The anomalies, folded by pattern."""
+    feedback: int = 0
+    """Version of the feedback that the partition knows."""
     templates: list[Template] = field(default_factory=list)
     """One a template that the step has lines of."""
     merges: list[Merge] = field(default_factory=list)
     seen: int | None = None
     """Position in the source's log of decisions up to which the partition knows them; None to be told none."""
+    taught: bytes = b""
+    """What the step's lines taught, for the other partitions; empty for nothing."""
+    heard: str = ""
+    """Position in what partitions taught each other up to which this one has it; empty to be told none."""
     windows: list[WindowPart] = field(default_factory=list)
+    pace: Pace | None = None
+    """How fast its lines come in this partition; None where no budget asks for it."""
     snapshot: bytes | None = None
     forget: bool = False
     """Whether the partition's older snapshot goes: it remembers the source no more."""

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from connectors.decisions import Applied, SourceApplied
+from connectors.alerts import Alert, Feedback, Told, Verdict
+from connectors.decisions import Applied, SourceApplied, with_parts
 from connectors.findings import (
     Anomaly,
     Changes,
     Findings,
     Merge,
+    Pace,
     Pattern,
     SourceStats,
     Template,
@@ -20,6 +22,8 @@ from connectors.findings import (
     WindowPart,
     topic_of,
 )
+from connectors.lessons import SourceLessons
+from connectors.memory_alerts import SourceAlerts
 from connectors.memory_templates import SourceTemplates
 from connectors.patterns import of_a_day, patterns_of
 from connectors.store import (
@@ -45,6 +49,7 @@ class MemoryStore:
         self._stats: dict[str, SourceStats] = {}
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
         self._templates: dict[str, SourceTemplates] = {}
+        self._lessons: dict[str, SourceLessons] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._topic_ids: dict[tuple[str, int], str | None] = {}
         self._memories: dict[tuple[str, int], StoredSource] = {}
@@ -52,6 +57,8 @@ class MemoryStore:
         self._warmups: dict[tuple[str, int], Warmup | None] = {}
         self._owners: dict[str, tuple[str, float]] = {}
         self._troubles: dict[str, dict[int, str]] = {}
+        self._alerts: dict[str, SourceAlerts] = {}
+        self._paces: dict[str, dict[int, Pace]] = {}
         self._lock = Lock()
 
     def check(self, source: str) -> None:
@@ -99,6 +106,7 @@ class MemoryStore:
                 waiting_from=own.waiting_from,
                 windows=own.windows,
                 known=own.known,
+                feedback=own.feedback,
                 sources={
                     name.partition("/")[2]: self._remembered(name, partition, windows)
                     for name in self._inside(source)
@@ -115,7 +123,9 @@ class MemoryStore:
             if part.partition == partition
         ]
         found = self._memories.get((source, partition), NOTHING)
-        return replace(found, windows=tuple(parts), known=self._of(source).known())
+        return replace(
+            found, windows=tuple(parts), known=self._of(source).known(), feedback=self.feedback(source)
+        )
 
     def apply(self, changes: Changes) -> Applied:
         with self._lock:
@@ -129,7 +139,7 @@ class MemoryStore:
                 stats, expired=stats.expired + changes.expired, model=changes.model or stats.model
             )
             self._advance(changes.source, changes.partition, changes.end)
-            return Applied(own.patterns, own.missing, own.news, parts=parts)
+            return with_parts(own, parts)
 
     def _fence(self, source: str, partition: int, expected: int | None) -> None:
         found = self.applied(source).get(partition)
@@ -146,6 +156,7 @@ class MemoryStore:
         for anomaly in changes.anomalies:
             place = anomaly.partition, anomaly.offset, anomaly.index
             anomalies[place] = ranked_time(anomaly.timestamp, now), anomaly
+        self._alerts.setdefault(source, SourceAlerts()).add(changes.alerts, now)
         windows = self._windows.setdefault(source, {})
         windows.update({(part.start, part.partition, part.opened): part for part in changes.windows})
         before = None if changes.forget else self._memories.get((source, partition), NOTHING).snapshot
@@ -163,7 +174,18 @@ class MemoryStore:
             cut=stats.cut + changes.cut,
         )
         templates = self._templates.setdefault(source, SourceTemplates())
-        return templates.apply(changes.templates, changes.merges, changes.seen, now)
+        paces = self._paces.setdefault(source, {})
+        if changes.pace is not None:
+            paces[partition] = changes.pace
+        lessons = self._lessons.setdefault(source, SourceLessons())
+        decided = templates.apply(changes.templates, changes.merges, changes.seen, now)
+        feedback = self.feedback(source)
+        return replace(
+            decided,
+            lessons=lessons.apply(partition, changes.taught, changes.heard),
+            others=tuple(pace for at, pace in paces.items() if at != partition),
+            feedback=None if feedback.version == changes.feedback else feedback,
+        )
 
     def blame(self, source: str, partition: int, reason: str | None) -> None:
         with self._lock:
@@ -200,6 +222,40 @@ class MemoryStore:
         first = sorted(found, key=lambda pair: pair[1].score if order == "score" else pair[0], reverse=True)
         today = self._of(source).pattern_of_today
         return [replace(anomaly, pattern=today(anomaly.pattern)) for _, anomaly in first[:limit]]
+
+    def alerts(self, source: str, *, since: float = 0.0, skip: int = 0, limit: int = 20) -> list[Alert]:
+        return self._alerts_of(source).read(since)[skip : skip + limit]
+
+    def alert(self, source: str, pattern: str) -> Alert | None:
+        return self._alerts_of(source).alerts.get(pattern)
+
+    def outbox(self, source: str, *, after: int = 0, limit: int = 100) -> list[Told]:
+        return [told for told in self._alerts_of(source).outbox if told.position > after][:limit]
+
+    def sent(self, source: str) -> dict[str, int]:
+        return dict(self._alerts_of(source).sent)
+
+    def acknowledge(self, source: str, sink: str, before: int, position: int) -> bool:
+        with self._lock:
+            return self._alerts_of(source).acknowledge(sink, before, position)
+
+    def feedback(self, source: str) -> Feedback:
+        return self._alerts_of(source).feedback
+
+    def mark(self, source: str, verdict: Verdict) -> bool:
+        with self._lock:
+            self._alerts.setdefault(source, SourceAlerts()).mark(verdict.pattern, verdict)
+            return True
+
+    def unmark(self, source: str, pattern: str) -> bool:
+        with self._lock:
+            known = pattern in self.feedback(source).verdicts
+            if known:
+                self._alerts[source].mark(pattern, None)
+            return known
+
+    def _alerts_of(self, source: str) -> SourceAlerts:
+        return self._alerts.get(source) or SourceAlerts()
 
     def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
         return of_a_day(self._of(source).read())[:limit]

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.alerts import NO_FEEDBACK, Alert, Feedback, Told, Verdict
 from connectors.decisions import NO_NEWS, Applied, News
 from connectors.findings import Anomaly, Changes, Merge, Pattern, SourceStats, Template, WindowPart
 
@@ -60,6 +61,14 @@ class RetentionSettings(BaseModel):
     windows: int = Field(
         20_000, ge=1, le=MOST_ENTRIES, description="Window parts kept per source, one a window and partition"
     )
+    alerts: int = Field(10_000, ge=1, le=MOST_ENTRIES, description="Alerts kept per source, the latest")
+    outbox: int = Field(
+        10_000,
+        ge=1,
+        le=MOST_ENTRIES,
+        description="Alerts that wait for a sink, about; older ones are lost to it",
+    )
+    feedback: int = Field(5_000, ge=1, le=MOST_ENTRIES, description="Patterns of a source that may be marked")
     feed: int = Field(10_000, ge=1, le=MOST_ENTRIES, description="Entries of the live feed, about")
     templates: int = Field(
         4_096, ge=1, le=MOST_ENTRIES, description="Templates kept per source, the most recently used"
@@ -79,6 +88,7 @@ class StoredSource:
     """Every part of its latest windows, by start."""
     known: News = NO_NEWS
     """All that was decided about its templates."""
+    feedback: Feedback = NO_FEEDBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +105,21 @@ class Stored:
     """Name to what it remembers of a source inside the topic."""
     known: News = NO_NEWS
     """All that was decided about its templates."""
+    feedback: Feedback = NO_FEEDBACK
 
     def without_memory(self) -> Stored:
         """The same without snapshots and windows, for a memory that is to be learned anew."""
         sources = {
-            name: StoredSource(None, found.waiting_from, known=found.known)
+            name: StoredSource(None, found.waiting_from, known=found.known, feedback=found.feedback)
             for name, found in self.sources.items()
         }
         return Stored(
-            self.applied, self.topic_id, waiting_from=self.waiting_from, known=self.known, sources=sources
+            self.applied,
+            self.topic_id,
+            waiting_from=self.waiting_from,
+            known=self.known,
+            feedback=self.feedback,
+            sources=sources,
         )
 
     @property
@@ -164,6 +180,30 @@ class Store(Protocol):
 
     def anomalies(self, source: str, *, order: Order = "score", limit: int = 20) -> list[Anomaly]:
         """Flagged lines, the highest score or the latest first."""
+
+    def alerts(self, source: str, *, since: float = 0.0, skip: int = 0, limit: int = 20) -> list[Alert]:
+        """Alerts whose last line is not older than ``since``, the latest first, without the first ``skip``."""
+
+    def alert(self, source: str, pattern: str) -> Alert | None:
+        """The alert of a pattern, if there is one."""
+
+    def outbox(self, source: str, *, after: int = 0, limit: int = 100) -> list[Told]:
+        """Alerts that were told after a position, in order."""
+
+    def sent(self, source: str) -> dict[str, int]:
+        """Sink to the position in the outbox up to which it has everything."""
+
+    def acknowledge(self, source: str, sink: str, before: int, position: int) -> bool:
+        """Moves a sink's position; False, and nothing happens, when it is not ``before``."""
+
+    def feedback(self, source: str) -> Feedback:
+        """What people said of patterns."""
+
+    def mark(self, source: str, verdict: Verdict) -> bool:
+        """Notes a verdict; False when there are as many as ``retention.feedback`` allows."""
+
+    def unmark(self, source: str, pattern: str) -> bool:
+        """Takes a pattern's verdict back; False when it has none."""
 
     def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
         """Templates with the patterns that they are part of today, the most lines first."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
-from connectors.records import Message
+from connectors.records import Line, Message
+from stream_processors.alerts.folding import fold
 from stream_processors.detection.batch import Matching
 from stream_processors.detection.embedding import Embedder
+from stream_processors.detection.lines import ScannedLines
 from stream_processors.detection.pipeline import Pipeline
-from stream_processors.detection.reading import Failed, LineReader, Step
+from stream_processors.detection.reading import FEW, Failed, LineReader, Step
+from stream_processors.detection.scoring import unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
 
@@ -24,6 +30,41 @@ WHOLE_FILE = 1 << 40
 T = TypeVar("T")
 
 
+class LineScores:
+    """The score of each message of a file, a line of it: that of the most unusual of the lines in it.
+
+    A message that goes on with the line before it has that one's score, one that holds no line (it names columns) 0.
+    """
+
+    def __init__(self) -> None:
+        self._all, self._messages = np.zeros(1 << 12, dtype=np.float32), 0
+        self._parts: dict[tuple[int, int], list[int]] = {}
+
+    def expect(self, step: Step) -> None:
+        """Makes room for the messages of a step: NaN where a line is to be scored, 0 where there is none."""
+        self._messages = step.end
+        if step.end > len(self._all):
+            self._all = np.pad(self._all, (0, step.end))
+        self._all[list(step.offsets)] = np.nan
+        for identity, lines in step.joined.items():
+            self._parts[identity] = [line.offset for line in lines]
+            self._all[self._parts[identity]] = np.nan
+
+    def take(
+        self, offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDArray[np.float64]
+    ) -> None:
+        """Takes the scores of lines by the number of their message and their place in it."""
+        np.fmax.at(self._all, offsets, scores.astype(np.float32))
+        for place in range(len(offsets) if self._parts else 0):
+            parts = self._parts.pop((int(offsets[place]), int(indexes[place])), [])
+            self._all[parts] = np.fmax(self._all[parts], np.float32(scores[place]))
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """One a message, (messages,); NaN where a line could not be scored."""
+        return self._all[: self._messages]
+
+
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of up to ``size`` items in order."""
     iterator = iter(items)
@@ -31,21 +72,32 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def read_steps(values: Iterable[bytes], settings: ReadingSettings | None = None) -> Iterator[Step]:
+def read_steps(
+    values: Iterable[bytes], settings: ReadingSettings | None = None, *, few: int = FEW
+) -> Iterator[Step]:
     """Messages as steps of lines; a message's offset is its number from 0, and a line's timestamp is its own time.
 
-    A line without a time gets that of the line before it, 0 at the beginning.
+    A line without a time gets that of the line before it, 0 at the beginning. few: as for ``LineReader``.
     """
-    reader, latest, end = LineReader(settings), 0.0, 0
+    reader, latest, end = LineReader(settings, few=few), 0.0, 0
     for part in chain(batched(values, BATCH_LINES), [[]]):
         reader.add((Message(end + number, 0.0, value) for number, value in enumerate(part)), end + len(part))
         end += len(part)
         if not part:
             reader.close()
         while (step := reader.step(BATCH_LINES)) is not None:
-            for line in step.lines:
-                latest = line.timestamp = line.timestamp or latest
+            latest = _carry(step.lines, latest)
             yield step
+
+
+def _carry(lines: Sequence[Line], latest: float) -> float:
+    """Gives lines without a time that of the line before them; returns that of the last one."""
+    if isinstance(lines, ScannedLines):
+        lines.carry(latest)
+        return float(lines.times[-1]) if len(lines) else latest
+    for line in lines:
+        latest = line.timestamp = line.timestamp or latest
+    return latest
 
 
 def scan(
@@ -58,23 +110,28 @@ def scan(
     model: str = "",
     reading: ReadingSettings | None = None,
     matching: Matching | None = None,
+    scores: LineScores | None = None,
 ) -> Iterator[list[Failed]]:
     """Feeds messages through detection into the store; yields once a step, with the lines that failed.
 
     model: identity of the encoder's model. reading: how messages are read, matching: what knows their templates; the
-    defaults when None.
+    defaults when None. scores: takes the score of every message.
     The whole input is one window. Warm-up lines are scored when the warm-up, or the input, ends.
     """
     whole = settings.model_copy(update={"window_seconds": WHOLE_FILE})
-    detector = Sources(source, 0, encoder.dim, whole, model=model)
+    detector = Sources(source, 0, encoder.dim, whole, model=model, told=scores.take if scores else unheard)
     pipeline = Pipeline(encoder, matching)
     applied: int | None = None
     for step in read_steps(values, reading):
         changes = Changes(source, 0, expected=applied, end=step.end)
+        if scores is not None:
+            scores.expect(step)
         failed = pipeline.process(step.lines, detector, changes, step.failed)
+        fold(changes)
         detector.decided(store.apply(changes))
         applied = changes.end
         yield failed
     last = Changes(source, 0, expected=applied, end=applied or 0)
     detector.finish(last)
+    fold(last)
     store.apply(last)

@@ -20,6 +20,7 @@ from connectors.config import SettingsError
 from connectors.envelopes.settings import ReadingSettings
 from connectors.kafka import KafkaSettings
 from connectors.redis import RedisSettings, without_overridden
+from connectors.sinks.settings import SinkSettings
 from connectors.store import RetentionSettings
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.operations.health import HealthSettings
@@ -147,6 +148,7 @@ class Settings(BaseModel):
             )
         return self
 
+    alerts: SinkSettings = Field(default_factory=SinkSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
 
 

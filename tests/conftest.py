@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from stream_processors.demo.servers import StoreServer
     from tests.fakes import TrigramEmbedder
 
-USED = {"broker": "none was asked for", "store": "none was asked for"}
+UNUSED = "none was asked for"
+USED = {"broker": UNUSED, "store": UNUSED}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "kafka_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that runs a part of the tests says which servers it used."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["used"] = USED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    """Takes what a process said that ran a part of the tests."""
+    used = getattr(node, "workeroutput", {}).get("used", {})
+    USED.update({kind: what for kind, what in used.items() if what != UNUSED})
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

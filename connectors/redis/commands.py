@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 from connectors.findings import Anomaly, Changes, Findings, Template, WindowPart
+from connectors.redis.alerts import alert_command
 from connectors.redis.fields import anomaly_fields, flatten, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
-from connectors.redis.kinds import founder_words, merge_words, slot_words
+from connectors.redis.kinds import founder_words, merge_words, pace_words, slot_words
 from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
 """Its words, of which the second is the key, but for the commands of the script itself."""
-OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "RANK")
+OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "TAUGHT", "RANK", "ALERT")
 
 
 class Commands:
@@ -46,13 +47,21 @@ class Commands:
         """What changes of one source; '' is the name of the topic itself."""
         source = findings.source
         seen = "" if findings.seen is None else findings.seen
-        commands: list[Command] = [["SOURCE", name, seen], *self._stats_commands(findings, partition)]
+        commands: list[Command] = [
+            ["SOURCE", name, seen, findings.heard, findings.feedback],
+            *self._stats_commands(findings, partition),
+        ]
         commands += [template_command(template, now) for template in findings.templates]
         commands += [["MERGE", *merge_words(merge)] for merge in findings.merges]
+        if findings.taught:
+            commands.append(["TAUGHT", findings.taught])
         for anomaly in findings.anomalies:
             commands += self._anomaly_commands(source, anomaly, now)
+        commands += [alert_command(change, now) for change in findings.alerts]
         for part in findings.windows:
             commands += self._window_commands(source, part)
+        if findings.pace is not None:
+            commands.append(["HSET", self._key(source, "rates"), partition, pace_words(findings.pace)])
         if findings.snapshot is not None:
             commands.append(["SET", self._key(source, "state", partition), findings.snapshot])
         elif findings.forget:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.findings import Anomaly, Findings, Warmup, WindowPart
+from connectors.redis.alerts import reasons_from, reasons_json
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
@@ -28,6 +29,10 @@ def anomaly_fields(anomaly: Anomaly) -> dict[str, Any]:
         "pattern": anomaly.pattern,
         "cut": int(anomaly.cut),
         "model": anomaly.model,
+        "share": repr(anomaly.share),
+        "among": anomaly.among,
+        "reasons": reasons_json(anomaly.reasons).encode("utf-8", "replace"),
+        "entities": "\n".join(anomaly.entities).encode("utf-8", "replace"),
     }
 
 
@@ -45,6 +50,10 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         cut=fields.get(b"cut") == b"1",  # this and what follows was not there in older versions
         model=fields.get(b"model", b"").decode(),
         index=int(fields.get(b"index", 0)),
+        share=float(fields.get(b"share", 1)),
+        among=int(fields.get(b"among", 0)),
+        reasons=reasons_from(fields.get(b"reasons", b"")),
+        entities=tuple(fields.get(b"entities", b"").decode().split("\n")) if fields.get(b"entities") else (),
     )
 
 

@@ -7,8 +7,9 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.decisions import Applied, Decided, News, SourceApplied
-from connectors.findings import Merge, SlotSummary, Template
+from connectors.decisions import Applied, Decided, Lessons, News, SourceApplied, with_parts
+from connectors.findings import Merge, Pace, SlotSummary, Template
+from connectors.redis.alerts import feedback_from
 
 DECIDED = ("text", "first_seen", "vector", "model")
 """Fields of a template's hash that others need to know."""
@@ -104,14 +105,33 @@ def decided_from(
     return Decided(name.decode(), text.decode(), pattern.decode(), float(first_seen), vector, model.decode())
 
 
-def applied_from(answer: Sequence[Sequence[Any]]) -> Applied:
-    """What ``apply.lua`` answers of each source."""
-    found = {name.decode(): source_applied(*rest) for name, *rest in answer}
+def pace_words(pace: Pace) -> str:
+    """How fast a partition's lines come as one field."""
+    return f"{pace.rate!r} {pace.time!r}"
+
+
+def paces_from(found: Sequence[bytes], partition: int) -> tuple[Pace, ...]:
+    """How fast lines come in other partitions, from the fields of all."""
+    pairs = zip(found[::2], found[1::2], strict=True)
+    return tuple(Pace(*map(float, words.split())) for name, words in pairs if int(name) != partition)
+
+
+def applied_from(answer: Sequence[Sequence[Any]], partition: int) -> Applied:
+    """What ``apply.lua`` answers of each source in a step of a partition."""
+    found = {name.decode(): source_applied(partition, *rest) for name, *rest in answer}
     own = found.pop("")
-    return Applied(own.patterns, own.missing, own.news, parts=found)
+    return with_parts(own, found)
 
 
-def source_applied(otherwise: Sequence[bytes], missing: Sequence[bytes], news: Any) -> SourceApplied:
+def source_applied(
+    partition: int,
+    otherwise: Sequence[bytes],
+    missing: Sequence[bytes],
+    news: Any,
+    lessons: Any,
+    rates: Sequence[bytes],
+    feedback: Any,
+) -> SourceApplied:
     """What ``apply.lua`` answers of one source."""
     names = [name.decode() for name in otherwise]
     told = None
@@ -122,6 +142,17 @@ def source_applied(otherwise: Sequence[bytes], missing: Sequence[bytes], news: A
             tuple(merge_from(*merge) for merge in merges),
             int(position),
         )
+    heard = None if lessons is None else Lessons(tuple(lessons[1]), lessons[0].decode())
     return SourceApplied(
-        dict(zip(names[::2], names[1::2], strict=True)), tuple(name.decode() for name in missing), told
+        dict(zip(names[::2], names[1::2], strict=True)),
+        tuple(name.decode() for name in missing),
+        told,
+        heard,
+        paces_from(rates, partition),
+        None if feedback is None else feedback_from(feedback[0], pairs_of(feedback[1])),
     )
+
+
+def pairs_of(words: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The fields of a hash from the words of an answer."""
+    return dict(zip(words[::2], words[1::2], strict=True))

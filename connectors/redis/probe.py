@@ -8,11 +8,14 @@ from typing import Any
 
 import redis
 
+from connectors.alerts import AlertChange, Verdict
+from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
     Changes,
     Findings,
     Merge,
+    Pace,
     SlotSummary,
     Template,
     Warmup,
@@ -25,7 +28,9 @@ from connectors.redis.server import server_of
 from connectors.store import RetentionSettings, Store, StoreRefused
 
 GROUP = "probe"
-LIMITS = RetentionSettings(anomalies=1, windows=1, templates=1, sources=1, anomaly_hours=1, window_hours=1)
+LIMITS = RetentionSettings(
+    anomalies=1, windows=1, templates=1, sources=1, alerts=1, anomaly_hours=1, window_hours=1
+)
 """So small that a second step leaves the first one's behind, and forgets them."""
 
 
@@ -74,6 +79,13 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         probe.stats(source)
         probe.anomalies(source)
         probe.anomalies(source, order="time")
+        probe.alerts(source)
+        probe.alert(source, GROUP)
+        probe.outbox(source)
+        probe.acknowledge(source, GROUP, 0, 1)
+        probe.sent(source)
+        probe.mark(source, Verdict(GROUP, "benign", now))
+        probe.unmark(source, GROUP)
         probe.patterns(source)
         probe.merges(source)
         for start in probe.windows(source):
@@ -88,7 +100,9 @@ def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
         ("anomalies", "by_time"),
-        *((name,) for name in ("templates", "decisions", "log", "merged", "merges")),
+        *((name,) for name in ("templates", "decisions", "log", "merged", "merges", "lessons")),
+        *((name,) for name in ("alerts", "outbox", "sent", "feedback", "stats")),
+        *(("alert", change.pattern) for change in findings.alerts),
         *(("template", template.id) for template in findings.templates),
         *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),
     ]
@@ -97,6 +111,7 @@ def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
 def probe_changes(source: str, end: int, now: float) -> Changes:
     """A step that changes all there is; a second one leaves the first one's behind, over the probe's limits."""
     start, name = int(now) - 86_400 * end, f"probe-{end}"
+    line = Anomaly(0, end, now - 3_600 * (3 - end), 0.5, 0.5, name, "raw", name)
     changes = Changes(
         source,
         0,
@@ -111,17 +126,21 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         warmup=Warmup(1, 1, 1, 1) if end == 1 else None,
         topic_id=name,
         model=name,
-        anomalies=[Anomaly(0, end, now - 3_600 * (3 - end), 0.5, 0.5, name, "raw", name)],
+        anomalies=[line],
+        alerts=[AlertChange(name, 1, (GROUP,), line, line, line)],
         templates=[
             Template(name, name, name, 1, now, now, minutes=((0, 1),), parameters=(SlotSummary(name, name),))
         ],
         merges=[Merge(name, GROUP, now, name)],
         seen=0,
+        pace=Pace(1.0, now),
+        taught=b"1",
+        heard=BEGINNING,
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
     )
     part = changes.part(name)
-    part.lines, part.anomalies = 1, changes.anomalies
+    part.lines, part.anomalies, part.alerts = 1, changes.anomalies, changes.alerts
     part.templates, part.merges, part.seen = changes.templates, changes.merges, 0
     part.snapshot, part.forget = (b"", False) if end == 1 else (None, True)
     return changes

@@ -8,9 +8,11 @@ from typing import Any
 
 import redis
 
+from connectors.alerts import Alert, Feedback, Told
 from connectors.decisions import News
 from connectors.findings import Anomaly, Merge, Pattern, SourceStats, Template, WindowPart, topic_of
 from connectors.patterns import of_a_day, patterns_of
+from connectors.redis.alerts import alert_from, feedback_from, told_from
 from connectors.redis.client import answered
 from connectors.redis.fields import anomaly_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
@@ -111,6 +113,46 @@ class RedisReads:
             if buckets.get(pair[0]) == start
         ]
         return [member for member, _ in sorted(scored, key=lambda pair: pair[1], reverse=True)]
+
+    @answered
+    def alerts(self, source: str, *, since: float = 0.0, skip: int = 0, limit: int = 20) -> list[Alert]:
+        found: list[Alert] = []
+        index, at = self.key(source, "alerts"), 0
+        while len(found) < skip + limit:
+            page = self._redis.zrevrange(index, at, at + max(limit, 100) - 1, withscores=True)
+            at += len(page)
+            recent = [pattern.decode() for pattern, seen in page if seen >= since]
+            pipeline = self._redis.pipeline(transaction=False)
+            for pattern in recent:
+                pipeline.hgetall(self.key(source, "alert", pattern))
+            found += [
+                alert_from(pattern, fields)
+                for pattern, fields in zip(recent, pipeline.execute(), strict=True)
+                if fields
+            ]
+            if len(recent) < max(limit, 100):
+                break
+        return found[skip : skip + limit]
+
+    @answered
+    def alert(self, source: str, pattern: str) -> Alert | None:
+        fields = self._redis.hgetall(self.key(source, "alert", pattern))
+        return alert_from(pattern, fields) if fields else None
+
+    @answered
+    def outbox(self, source: str, *, after: int = 0, limit: int = 100) -> list[Told]:
+        entries = self._redis.xrange(self.key(source, "outbox"), f"{after}-1", "+", count=limit)
+        return [told_from(member, fields) for member, fields in entries]
+
+    @answered
+    def sent(self, source: str) -> dict[str, int]:
+        found = self._redis.hgetall(self.key(source, "sent"))
+        return {sink.decode(): int(position) for sink, position in found.items()}
+
+    @answered
+    def feedback(self, source: str) -> Feedback:
+        version = self._redis.hget(self.key(source, "stats"), "feedback")
+        return feedback_from(version, self._redis.hgetall(self.key(source, "feedback")))
 
     @answered
     def templates(self, source: str, *, limit: int | None = None) -> list[Template]:

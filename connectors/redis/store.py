@@ -11,8 +11,11 @@ from typing import Any
 import redis
 from redis.exceptions import MasterDownError, NoScriptError
 
+from connectors.alerts import Verdict
 from connectors.decisions import MOST_NEWS, Applied
 from connectors.findings import Changes
+from connectors.lessons import MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES
+from connectors.redis.alerts import verdict_words
 from connectors.redis.client import answered
 from connectors.redis.commands import Commands
 from connectors.redis.fields import flatten, window_part_from
@@ -20,7 +23,7 @@ from connectors.redis.keys import Keys
 from connectors.redis.kinds import applied_from
 from connectors.redis.probe import GROUP, LIMITS, check
 from connectors.redis.reads import RedisReads
-from connectors.redis.scripts import APPLY, BEGIN, CLAIM, RESTART, STORED, Script
+from connectors.redis.scripts import ACKNOWLEDGE, APPLY, BEGIN, CLAIM, MARK, RESTART, STORED, Script
 from connectors.store import (
     TAKEOVER_SECONDS,
     Clock,
@@ -147,12 +150,31 @@ class RedisStore(RedisReads):
             windows=remembered.windows,
             sources={
                 name.decode(): replace(
-                    stored_source(*found), known=self._known_of(f"{source}/{name.decode()}")
+                    stored_source(*found),
+                    known=self._known_of(f"{source}/{name.decode()}"),
+                    feedback=self.feedback(f"{source}/{name.decode()}"),
                 )
                 for name, found in inside
             },
             known=self._known_of(source),
+            feedback=self.feedback(source),
         )
+
+    @answered
+    def mark(self, source: str, verdict: Verdict) -> bool:
+        return self._mark(source, verdict.pattern, verdict_words(verdict))
+
+    @answered
+    def unmark(self, source: str, pattern: str) -> bool:
+        return self._mark(source, pattern, b"")
+
+    def _mark(self, source: str, pattern: str, words: bytes) -> bool:
+        keys = [self.key(source, name) for name in ("feedback", "stats")]
+        return bool(self._run(MARK, keys, [pattern, words, self._keep.feedback]))
+
+    @answered
+    def acknowledge(self, source: str, sink: str, before: int, position: int) -> bool:
+        return bool(self._run(ACKNOWLEDGE, [self.key(source, "sent")], [sink, before, position]))
 
     @answered
     def apply(self, changes: Changes) -> Applied:
@@ -174,9 +196,15 @@ class RedisStore(RedisReads):
                 keep.windows,
                 keep.sources,
                 keep.templates,
+                keep.alerts,
+                keep.outbox,
                 MOST_NEWS,
+                MOST_LESSONS,
+                MOST_TOLD,
+                MOST_TOLD_BYTES,
                 self._commands.window_seconds,
                 self._commands.bucket_seconds,
+                self._commands.anomaly_seconds,
                 *self._keys.around(source),
                 *words,
             ],
@@ -185,7 +213,7 @@ class RedisStore(RedisReads):
             raise self._fence(source, changes.partition, changes.expected, answer[1])
         if answer[0] == b"refused":
             raise refusal(*(part.decode("utf-8", "replace") for part in answer[1:]))
-        return applied_from(answer[1:])
+        return applied_from(answer[1:], changes.partition)
 
 
 def stored_source(snapshot: bytes | None, waiting_from: bytes | None, found: Sequence[Any]) -> StoredSource:

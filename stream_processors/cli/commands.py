@@ -9,11 +9,12 @@ import click
 COMMANDS = {
     "demo": "stream_processors.cli.demo:demo",
     "embed": "stream_processors.cli.files:embed",
+    "feedback": "stream_processors.cli.feedback:feedback",
     "model": "stream_processors.cli.model:model",
     "parse": "stream_processors.cli.parse:parse",
     "produce": "stream_processors.cli.files:produce",
     "query": "stream_processors.cli.query:query",
-    "scan": "stream_processors.cli.files:scan",
+    "scan": "stream_processors.cli.scan:scan",
     "worker": "stream_processors.cli.worker:worker",
 }
 

@@ -1,4 +1,4 @@
-"""``secencoder scan``, ``embed`` and ``produce``: a file or stdin in."""
+"""``secencoder embed`` and ``produce``: a file or stdin in."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream_processors.assembly import limit_blas, make_embedder, make_encoder, make_reading
-from stream_processors.cli import kinds, report
+from stream_processors.assembly import make_encoder, make_reading
+from stream_processors.cli import report
 from stream_processors.cli.options import (
     json_option,
     note_retry,
@@ -64,82 +64,6 @@ def progress_bar(what: str, total: int | None) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
-
-
-@click.command()
-@click.argument("file")
-@click.option("--top", default=5, type=click.IntRange(1), help="Most unusual lines to show.")
-@click.option("--sample", default=10, type=click.IntRange(1), help="Most diverse lines to show.")
-@click.option("--patterns", default=10, type=click.IntRange(0), help="Most frequent patterns to show.")
-@json_option
-@settings_options
-def scan(
-    file: str,
-    top: int,
-    sample: int,
-    patterns: int,
-    as_json: bool,
-    config: Path | None,
-    assignments: tuple[str, ...],
-    **shortcuts: str | None,
-) -> None:
-    """What a worker would say of FILE (or stdin for -), without any broker."""
-    from time import monotonic
-
-    from connectors.memory import MemoryStore
-    from stream_processors.answers.queries import patterns as find_patterns
-    from stream_processors.answers.queries import samples
-    from stream_processors.scan import scan as scan_lines
-
-    settings = settings_from(config, assignments, **shortcuts)
-    detection = settings.detection.model_copy(update={"window_lines": sample})
-    limit_blas()
-    encoder = make_embedder(settings)
-    store, source = MemoryStore(), "stdin" if file == "-" else Path(file).name
-    started = monotonic()
-    with opened(file) as (stream, size), progress_bar("scanning", size) as advance:
-
-        def counted() -> Iterator[bytes]:
-            for line in read_lines(stream):
-                advance(len(line) + 1)
-                yield line
-
-        model = encoder.bundle.identity
-        batches = scan_lines(
-            counted(), encoder, detection, store, source=source, model=model, reading=settings.stream
-        )
-        failed = [failure for batch in batches for failure in batch]
-    for failure in failed:
-        click.echo(f"secencoder: line {failure.line.offset + 1}: {failure.error}", err=True)
-    stats, seconds = store.stats(source), monotonic() - started
-    found = store.anomalies(source, limit=top)
-    kinds_found, pattern_count = find_patterns(store, source, limit=patterns)
-    whole = samples(store, source, k=sample)
-    if as_json:
-        report.print_json(
-            {
-                "source": source,
-                "lines": stats.lines,
-                "seconds": round(seconds, 3),
-                "failed": len(failed),
-                "parse_errors": stats.parse_errors,
-                "cut": stats.cut,
-                "anomalies": found,
-                "pattern_count": pattern_count,
-                "patterns": kinds_found,
-                "sample": whole[0] if whole else None,
-            }
-        )
-        return
-    report.console.print(
-        f"{stats.lines:,} lines in {seconds:.1f} s ({stats.lines / max(seconds, 1e-9):,.0f} lines/s), "
-        f"{pattern_count} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
-    )
-    report.show_anomalies(found)
-    if patterns:
-        kinds.show_patterns(kinds_found, pattern_count)
-    for one in whole:
-        report.show_sample(one)
 
 
 @click.command()

@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from connectors.findings import topic_of
 from stream_processors.assembly import make_encoder, make_reading
 from stream_processors.cli import kinds, report
-from stream_processors.cli.options import (
-    json_option,
-    settings_from,
-    settings_options,
-    store_from,
-)
-from stream_processors.settings import Settings, SettingsError
+from stream_processors.cli.query_alerts import alerts, anomalies, incidents
+from stream_processors.cli.question import Question, query_options
 
 if TYPE_CHECKING:
     from stream_processors.answers.queries import PartitionLag
-
-
-def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--source``, ``--limit`` and the settings' options."""
-    source = click.option(
-        "--source", help="Topic, or topic/NAME of a source inside one; needed when several have lines."
-    )
-    limit = click.option("--limit", default=20, type=click.IntRange(1), help="Most answers.")
-    return source(limit(json_option(settings_options(command))))
-
-
-class Question:
-    """Settings, store and source of one query."""
-
-    def __init__(
-        self, config: Path | None, assignments: tuple[str, ...], source: str | None, **shortcuts: str | None
-    ) -> None:
-        self.settings: Settings = settings_from(config, assignments, **shortcuts)
-        self.store = store_from(self.settings)
-        self._source = source
-
-    @property
-    def source(self) -> str:
-        """The source that was named, or the only one with lines. Raises SettingsError when that is unclear."""
-        known = self.store.sources()
-        if self._source is not None:
-            if self._source not in known:
-                raise SettingsError(
-                    f"--source {self._source}: unknown; known: {', '.join(known) or 'none yet'}"
-                )
-            return self._source
-        if len(known) == 1:
-            return known[0]
-        busy = [name for name in known if self.store.stats(name).lines]
-        if len(busy) == 1:
-            return busy[0]
-        if not known:
-            raise SettingsError(
-                f"the store at {self.settings.redis.address} has no sources in environment "
-                f"{self.settings.redis.env!r} (setting redis.env); has a worker run?"
-            )
-        raise SettingsError(f"--source is needed: the store has {', '.join(busy or known)}")
-
-    @property
-    def topics(self) -> list[str]:
-        """The topic of the source that was named, whether or not the store has it yet, or all that there may be."""
-        if self._source is not None:
-            return [topic_of(self._source)]
-        return sorted({*map(topic_of, self.store.sources()), *self.settings.stream.topics})
 
 
 @click.group()
@@ -78,21 +21,9 @@ def query() -> None:
     """Ask the store what was found."""
 
 
-@query.command()
-@click.option("--by", type=click.Choice(["score", "time"]), default="score", help="Order.")
-@query_options
-def anomalies(by: Any, limit: int, as_json: bool, **options: Any) -> None:
-    """The most unusual lines. While a source is warming up, it says so, with --json on stderr."""
-    question = Question(**options)
-    source = question.source
-    note = report.warming_up(question.store.stats(source))
-    found = question.store.anomalies(source, order=by, limit=limit)
-    if as_json:
-        if note:
-            click.echo(f"secencoder: {note}", err=True)
-        report.print_json(found)
-    else:
-        report.show_anomalies(found, note=note)
+query.add_command(anomalies)
+query.add_command(alerts)
+query.add_command(incidents)
 
 
 @query.command()
@@ -100,6 +31,7 @@ def anomalies(by: Any, limit: int, as_json: bool, **options: Any) -> None:
 def templates(limit: int, as_json: bool, **options: Any) -> None:
     """Lines that differ in their parameters alone, with counts: of a day by minute, with --json as numbers."""
     question = Question(**options)
+    question.warn()
     found = question.store.templates(question.source)
     report.print_json(found[:limit]) if as_json else kinds.show_templates(found[:limit], len(found))
 
@@ -112,6 +44,7 @@ def patterns(merges: bool, limit: int, as_json: bool, **options: Any) -> None:
     from stream_processors.answers.queries import patterns as find_patterns
 
     question = Question(**options)
+    question.warn()
     if merges:
         record = question.store.merges(question.source)
         report.print_json(record[:limit]) if as_json else kinds.show_merges(record[:limit], len(record))
@@ -128,6 +61,7 @@ def windows(last: int, limit: int, as_json: bool, **options: Any) -> None:
     from stream_processors.answers.queries import samples
 
     question = Question(**options)
+    question.warn()
     k = min(limit, question.settings.detection.window_lines)
     found = samples(question.store, question.source, windows=last, k=k)
     if as_json:
@@ -146,6 +80,7 @@ def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
     from stream_processors.answers.similar import similar as find_similar
 
     question = Question(**options)
+    question.warn()
     encoder, read = make_encoder(question.settings), make_reading(question.settings)
     records = Reader(question.settings.stream).read(text.encode("utf-8", "surrogateescape"))
     vector = encoder.embed(["\n".join(map(read, records))])[0]

@@ -100,12 +100,30 @@ def warming_up(stats: SourceStats) -> str:
     return f"{stats.source} is warming up{where}: {lines}; lines that wait are scored {until}"
 
 
+def say(sentence: str) -> None:
+    """A line of text, safe to print."""
+    console.print(escape(printable(sentence)), soft_wrap=True)
+
+
 def show_anomalies(
-    anomalies: Sequence[Anomaly], marks: Mapping[str, str] | None = None, *, note: str = ""
+    anomalies: Sequence[Anomaly],
+    marks: Mapping[str, str] | None = None,
+    *,
+    note: str = "",
+    explain: bool = False,
 ) -> None:
-    """Flagged lines; ``marks`` maps a line's text to a word shown beside it, ``note`` stands above them."""
+    """Flagged lines; ``marks`` maps a line's text to a word shown beside it, ``note`` stands above them.
+
+    explain: whether each is followed by its reasons, in place of the table.
+    """
     if note:
-        console.print(escape(printable(note)), soft_wrap=True)
+        say(note)
+    if explain:
+        for anomaly in anomalies:
+            say(f"{anomaly.score:.3f}  {clock(anomaly.timestamp)}  {anomaly.text}")
+            for reason in anomaly.reasons:
+                say(f"  - {reason.kind} ({reason.score:.1f}): {reason.text}")
+        return
     rows = [
         (
             rank,

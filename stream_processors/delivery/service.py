@@ -19,9 +19,11 @@ from mode import Service
 
 from connectors.kafka.schemas import SchemaRegistry
 from connectors.kafka.streaming import make_consumer, missing_codecs
+from connectors.sinks.alerts import make_sinks
 from connectors.sinks.dead_letters import DeadLetterTopic
 from connectors.store import Store
 from connectors.waiting import reason_of
+from stream_processors.alerts.dispatcher import Dispatcher
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition
 from stream_processors.delivery.dead_letters import DeadLetters
@@ -43,6 +45,8 @@ log = logging.getLogger("secencoder.worker")
 
 STOP_SECONDS = 10.0
 """Longest wait for a client to leave its group or flush; nothing is lost without."""
+DISPATCH_SECONDS = 1.0
+"""Between two looks into the outboxes."""
 METRICS_SECONDS = 60.0
 """Between two lines of the log about the encoder."""
 
@@ -95,6 +99,8 @@ class StreamService(Service):
             batch_lines=settings.stream.batch_lines,
             snapshot_lines=settings.stream.snapshot_lines,
         )
+        sinks = make_sinks(settings.alerts, settings.kafka)
+        self.dispatcher = Dispatcher(store, sinks, self.own_topics)
         self.given_up: str | None = None
         """Why the process ends by itself; None while it does not."""
 
@@ -124,6 +130,7 @@ class StreamService(Service):
             self.commit_all,
             self.consumer.stop,
             self.dead_letters.stop,
+            self.dispatcher.stop,
             self.opener.release,
             self.health.stop,
         ):
@@ -181,6 +188,20 @@ class StreamService(Service):
     async def has_loaded(self) -> bool:
         """Whether the model is there: it was loaded before the service was made."""
         return True
+
+    @Service.task
+    async def dispatch(self) -> None:
+        """Sends alerts to the sinks. Nothing waits for it: the store keeps them."""
+        while not self.should_stop:
+            await self.sleep(DISPATCH_SECONDS)
+            try:
+                await self.dispatcher.round()
+            except Exception as error:
+                log.warning("alerts wait: %s", reason_of(error))
+
+    def own_topics(self) -> list[str]:
+        """Topics whose alerts this worker sends: it has their partition 0, which the group gives to one worker."""
+        return [at.topic for at in self.consumer.assignment() if at.partition == 0]
 
     @Service.task
     async def report(self) -> None:

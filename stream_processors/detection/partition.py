@@ -5,48 +5,38 @@ Pure of I/O: lines and vectors in, ``Findings`` out. The worker, ``scan`` and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.alerts import Feedback
 from connectors.decisions import News, SourceApplied
 from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
-from stream_processors.detection.detector import Detector
-from stream_processors.detection.detectors.forest import OnlineIsolationForest
-from stream_processors.detection.features import EQUAL_FEATURES, WIDTH, feature_rows
+from stream_processors.detection.detectors.ensemble import Ensemble
+from stream_processors.detection.detectors.kind import Kind, Seen
+from stream_processors.detection.detectors.rare import Rare
+from stream_processors.detection.detectors.words import Words
 from stream_processors.detection.knowledge import Kinds, Knowledge
-from stream_processors.detection.novelty import RecentTemplates
 from stream_processors.detection.policy import AlertPolicy
-from stream_processors.detection.rarity import PatternCounts
-from stream_processors.detection.scoring import LineScoring
+from stream_processors.detection.scoring import Facts, LineScoring, ScoreSink, unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import Part
-from stream_processors.detection.surprises import SurpriseCounts
 from stream_processors.detection.texts import display_text
 from stream_processors.detection.waiting import Waiting, settled
 from stream_processors.detection.warmup import WarmupClock
 from stream_processors.detection.windows import WindowSampler
 
 
-def make_forest(settings: DetectionSettings) -> Detector:
-    """The detector of the settings."""
-    return OnlineIsolationForest(
-        WIDTH,
-        trees=settings.trees,
-        reservoir=settings.reservoir,
-        warmup=settings.warmup,
-        refit_every=settings.refit_every,
-        one_sided=True,
-        blur=EQUAL_FEATURES,
-        seed=settings.seed,
-    )
+def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
+    """The kinds of surprise of a source. dim: of its vectors."""
+    return [Rare(), Words()]
 
 
 class PartitionDetector:
-    """Features, scores, patterns and windows of one partition of one source, of one model's vectors."""
+    """Kinds of surprise, scores, patterns and windows of one partition of one source, of one model's vectors."""
 
     def __init__(
         self,
@@ -56,34 +46,38 @@ class PartitionDetector:
         settings: DetectionSettings,
         *,
         model: str = "",
-        detector: Detector | None = None,
+        kinds: Sequence[Kind] | None = None,
+        told: ScoreSink = unheard,
     ) -> None:
+        """told: takes the score of every line, flagged or not."""
         self.source, self.partition, self.model = source, partition, model
         self._kind = snapshot.Kind(model, dim, "source")
-        self._recent, self._counts = RecentTemplates(dim), SurpriseCounts()
-        self._patterns = PatternCounts(settings.pattern_limit)
-        self._known = Knowledge(model, self._patterns.merge)
+        kinds = usual_kinds(dim, settings) if kinds is None else kinds
+        self._ensemble = Ensemble(kinds, warmup=settings.warmup)
+        self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
-        detector = make_forest(settings) if detector is None else detector
-        policy = AlertPolicy(settings.alert_rate, partition=partition, model=model)
+        policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(detector, policy, clock)
+        self._scoring = LineScoring(self._ensemble.combination, policy, clock, told)
         self._parts: dict[str, Part] = {
-            "detector": detector,
+            **{f"kind-{kind.name}": kind for kind in kinds},
+            "combination": self._ensemble.combination,
             "policy": policy,
-            "patterns": self._patterns,
-            "recent": self._recent,
-            "counts": self._counts,
             "waiting": self._scoring.waiting,
             "warmup": clock,
         }
 
+    def _merge(self, pattern: int, into: int) -> None:
+        for kind in self._ensemble.kinds:
+            if isinstance(kind, Rare):
+                kind.merge(pattern, into)
+
     @property
     def warm(self) -> bool:
         """False while lines can't be scored yet."""
-        return self._scoring.detector.ready
+        return self._scoring.combination.ready
 
     def process(self, batch: LineBatch, findings: Findings, *, now: float = 0.0) -> None:
         """Takes lines whose texts have their vectors, and adds what they change to ``findings``.
@@ -95,8 +89,8 @@ class PartitionDetector:
         findings.parse_errors += int(batch.broken.sum())
         if len(batch):
             kinds = Kinds(batch)
-            features, patterns = self._learn(batch, kinds)
-            findings.anomalies += self._scoring.score(batch, features, names_in(patterns, kinds), now)
+            patterns = self._known.patterns(batch, kinds)
+            findings.anomalies += self._scoring.score(self._facts(batch, kinds, patterns, now), now)
             self._known.changes(batch, kinds, patterns, findings)
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
@@ -109,9 +103,9 @@ class PartitionDetector:
         """
         if len(batch):
             kinds = Kinds(batch)
-            features, patterns = self._learn(batch, kinds)
+            patterns = self._known.patterns(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
-            self._scoring.relearn(batch, features, names_in(patterns, kinds), unscored_from=first)
+            self._scoring.relearn(self._facts(batch, kinds, patterns, 0.0), unscored_from=first)
 
     def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -144,12 +138,18 @@ class PartitionDetector:
         self._scoring.relearn_waiting(settled(waiting, unscored_from))
 
     def decided(self, applied: SourceApplied) -> None:
-        """Takes what the store decided about templates in a step."""
+        """Takes what the store decided about templates in a step, and what it knows of the other partitions."""
         self._known.adopt(applied)
+        self._scoring.policy.pacer.others = applied.others
+        self._scoring.verdicts.learn(applied.feedback)
 
     def learn_decisions(self, known: News) -> None:
         """Takes all that the store has decided about templates, before anything else."""
         self._known.learn(known)
+
+    def learn_feedback(self, feedback: Feedback) -> None:
+        """Takes what people said of patterns, before anything else."""
+        self._scoring.verdicts.learn(feedback)
 
     def describe(self, findings: Findings) -> None:
         """Says of which model the findings are, which lines wait, and which patterns merged."""
@@ -159,13 +159,23 @@ class PartitionDetector:
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
+        findings.pace = self._scoring.policy.pacer.pace()
+        findings.feedback = self._scoring.verdicts.version
 
-    def _learn(self, batch: LineBatch, kinds: Kinds) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
-        """The lines' features, float32 (lines, WIDTH), and the patterns of the templates, uint64 (templates,)."""
-        patterns = self._known.patterns(batch, kinds)
-        rarity = self._patterns.rarity(patterns, kinds.of)
-        features = feature_rows(self._recent.distances(batch), rarity, self._counts.surprises(batch))
-        return features, patterns
+    def _facts(self, batch: LineBatch, kinds: Kinds, patterns: NDArray[np.uint64], now: float) -> Facts:
+        """Lines with what the kinds of surprise say of them, which then have learned them.
+
+        patterns: of the batch's templates, uint64 (templates,).
+        """
+        of_lines = patterns[kinds.of]
+        judged = self._ensemble.observe(Seen(batch, kinds.numbers[kinds.of], of_lines, now))
+        return Facts(
+            batch,
+            judged.rows,
+            lambda place: f"{of_lines[place]:016x}",
+            lambda place: self._ensemble.reasons(judged, place),
+            self._scoring.verdicts.marks(kinds.numbers[kinds.of], of_lines, now),
+        )
 
     def snapshot(self, offset: int, **beside: Part) -> bytes:
         """All but the windows, the lines that wait included, as safetensors bytes, at ``offset``.
@@ -186,8 +196,3 @@ class PartitionDetector:
     def restore_windows(self, parts: Sequence[WindowPart]) -> None:
         """Goes on with the store's windows of this partition; parts of another model or length are set aside."""
         self._windows.restore(parts)
-
-
-def names_in(patterns: NDArray[np.uint64], kinds: Kinds) -> Callable[[int], str]:
-    """What knows the id of the pattern of a place."""
-    return lambda place: f"{patterns[kinds.of[place]]:016x}"

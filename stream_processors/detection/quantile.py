@@ -1,59 +1,109 @@
-"""A streaming quantile: the score above which a given share of recent lines lies."""
+"""A streaming quantile of the tail: the score above which a given share of recent lines lies."""
 
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+BLOCKS = 16
+"""Blocks of lines that are remembered, the one being filled included."""
+FLAGGED = 8
+"""Lines of a block that are to be flagged: its length follows from the share."""
+SHORTEST, LONGEST = 512, 1 << 20
+"""Lines of a block."""
+KEPT = 8
+"""A block keeps so many times as many of its highest scores as are to be flagged."""
 
-class SlidingQuantile:
-    """The exact (1 - rate) quantile of the last ``window`` scores, among which near ones are equal.
 
-    A window forgets, so the threshold follows drift, and an exact quantile of a few thousand scores costs
-    less than a millisecond a batch. Scores within ``tolerance`` of each other are ties and share one rank, the middle
-    of theirs: a mass of nearly equal scores is above the threshold as a whole or not at all, so that it does not pass
-    while it creeps upwards.
+class TailQuantile:
+    """The exact quantile of the scores of the last 16 blocks of lines, which keep their highest scores only.
+
+    A block is as long as it takes to flag eight of its lines, so that a share of a hundred-thousandth is as exact as
+    one of a tenth, with a thousand numbers in memory. Scores within ``tolerance`` of each other are ties and share one
+    rank, the middle of theirs: a mass of nearly equal scores is above the threshold as a whole or not at all, so that
+    it does not pass while it creeps upwards.
     """
 
-    def __init__(self, rate: float, *, window: int = 8_192, tolerance: float = 0.0) -> None:
-        if not 0 < rate < 1:
-            raise ValueError(f"rate must lie between 0 and 1, got {rate}")
+    def __init__(self, tolerance: float = 0.0) -> None:
         if tolerance < 0:
             raise ValueError(f"tolerance must not be negative, got {tolerance}")
-        self._rate, self._tolerance = rate, np.float32(tolerance)
-        self._scores = np.zeros(window, dtype=np.float32)
-        self._seen = 0
+        self._tolerance = np.float32(tolerance)
+        self._tops: list[NDArray[np.float32]] = []
+        self._counts: list[int] = []
 
-    def update(self, scores: NDArray[np.float64]) -> None:
-        """Takes scores, (n,), into the window."""
-        recent = scores[-len(self._scores) :]
-        places = (self._seen + np.arange(len(recent))) % len(self._scores)
-        self._scores[places] = recent
-        self._seen += len(recent)
+    @property
+    def lines(self) -> int:
+        """Lines that it remembers."""
+        return sum(self._counts)
 
-    def threshold(self, band: float = 1.0) -> float:
-        """Scores at or above this are in the top ``band * rate``; infinite before any score was seen.
+    def update(self, scores: NDArray[np.float32], share: float) -> None:
+        """Takes scores, (n,), of lines of which ``share`` is to be flagged."""
+        length = int(min(max(FLAGGED / share, SHORTEST), LONGEST))
+        most = int(min(max(KEPT * share * length, KEPT * FLAGGED), length))
+        while len(scores):
+            if not self._counts or self._counts[-1] >= length:
+                self._tops.append(np.empty(0, dtype=np.float32))
+                self._counts.append(0)
+                del self._tops[:-BLOCKS], self._counts[:-BLOCKS]
+            room, top = length - self._counts[-1], self._tops[-1]
+            part, scores = scores[:room], scores[room:]
+            self._counts[-1] += len(part)
+            high = part if len(top) < most else part[part > top[0]]
+            if len(high):
+                self._tops[-1] = np.sort(np.concatenate([top, high]))[-most:]
 
-        Of a few scores the highest is, unless most are as high.
+    def threshold(self, share: float, mass: float) -> float:
+        """Scores at or above this are in the top ``share``, unless they are ties of more than twice the share ``mass``.
+
+        Infinite before any score was seen. Of a few scores the highest is, unless most are as high.
         """
-        filled = min(self._seen, len(self._scores))
-        if filled == 0:
+        lines = self.lines
+        if lines == 0:
             return float("inf")
-        scores = np.sort(self._scores[:filled])
-        above = filled - np.searchsorted(scores, scores + self._tolerance, side="right")
-        as_high = filled - np.searchsorted(scores, scores - self._tolerance, side="left")
-        passing = np.flatnonzero(above + as_high <= 2 * max(band * self._rate * filled, 1))
-        if len(passing):
-            return float(scores[passing[0]])
-        return float(np.nextafter(scores[-1] + self._tolerance, np.float32(np.inf)))
+        scores = np.sort(np.concatenate(self._tops))
+        return float(passing(scores, self._tolerance, 2 * max(share * lines, 1), 2 * max(mass * lines, 1)))
+
+    def share(self, score: float) -> float:
+        """The share of the remembered lines that score as high, 1 / lines at least; 1 before any was seen."""
+        as_high = sum(int(np.count_nonzero(top >= np.float32(score))) for top in self._tops)
+        return max(as_high, 1) / max(self.lines, 1)
 
     def state(self) -> dict[str, NDArray]:
-        """The window's scores, oldest first."""
-        size = len(self._scores)
-        oldest = self._seen % size if self._seen > size else 0
-        return {"scores": np.roll(self._scores, -oldest)[: min(self._seen, size)]}
+        """Highest scores and number of lines of each block, oldest first."""
+        return {
+            "tops": np.concatenate([np.empty(0, dtype=np.float32), *self._tops]),
+            "sizes": np.array([len(top) for top in self._tops], dtype=np.int64),
+            "counts": np.array(self._counts, dtype=np.int64),
+        }
 
     def restore(self, state: dict[str, NDArray]) -> None:
-        """Takes up saved scores."""
-        self._seen = 0
-        self.update(state["scores"].astype(np.float64))
+        """Takes up a saved state."""
+        ends = np.cumsum(state["sizes"])
+        self._tops = [part.astype(np.float32) for part in np.split(state["tops"], ends)[: len(ends)]]
+        self._counts = state["counts"].tolist()
+
+
+@njit(cache=True, nogil=True)
+def passing(
+    scores: NDArray[np.float32], tolerance: np.float32, most: float, ties: float
+) -> np.float32:  # pragma: no cover - compiled
+    """The lowest of ``scores``, ascending, that is among the highest with all that tie with it.
+
+    A score's rank is the middle of those of its ties: of what lies above them and what is as high, the sum is ``most``
+    at most, and the difference ``ties``. Above the highest when none passes.
+    """
+    count = len(scores)
+    found = np.nextafter(np.float32(scores[count - 1] + tolerance), np.float32(np.inf))
+    above = low = count
+    for place in range(count - 1, -1, -1):
+        while above > 0 and scores[above - 1] > scores[place] + tolerance:
+            above -= 1
+        while low > 0 and scores[low - 1] >= scores[place] - tolerance:
+            low -= 1
+        higher, as_high = count - above, count - low
+        if higher + as_high > most and higher > 0:
+            break
+        if higher + as_high <= most and as_high - higher <= ties:
+            found = scores[place]
+    return found

@@ -3,71 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from connectors.findings import Anomaly
+from connectors.findings import Anomaly, Reason
 from stream_processors.detection.batch import LineBatch
-from stream_processors.detection.detector import Detector
+from stream_processors.detection.detectors.combination import Combination
+from stream_processors.detection.feedback import Marks, Verdicts
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.texts import shown
 from stream_processors.detection.waiting import Rows, Waiting, WaitingLines
 from stream_processors.detection.warmup import WarmupClock
 
-Patterns = Callable[[int], str]
+ScoreSink = Callable[[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]], None]
+"""Told of every line's score once: offsets, indexes and scores, (lines,) each."""
+
+
+def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDArray[np.float64]) -> None:
+    """The sink of those who want alerts only."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Lines, and what is known of them."""
+
+    lines: LineBatch
+    rows: Rows
+    """What each kind of surprise says of each, float32 (lines, width)."""
+    pattern: Callable[[int], str]
+    """The id of the pattern of the line of a place."""
+    reasons: Callable[[int], tuple[Reason, ...]]
+    """Why it is unusual."""
+    marks: Marks = None
+    """What people said of each line's pattern."""
 
 
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    Lines come with their features, float32 (lines, width), and what knows the id of the pattern of a place.
+    told: takes the scores of new lines, those of the warm-up when it is over.
     """
 
-    def __init__(self, detector: Detector, policy: AlertPolicy, clock: WarmupClock) -> None:
-        self.detector, self.policy, self.clock = detector, policy, clock
-        self.waiting = WaitingLines()
+    def __init__(
+        self, combination: Combination, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
+    ) -> None:
+        self.combination, self.policy, self.clock, self._told = combination, policy, clock, told
+        self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
-    def score(self, lines: LineBatch, features: Rows, pattern: Patterns, now: float) -> list[Anomaly]:
+    def score(self, facts: Facts, now: float) -> list[Anomaly]:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
-        if not self.detector.ready:
-            self._wait(lines, features, pattern, unscored_from=int(lines.offsets[0]))
+        lines = facts.lines
+        if not self.combination.ready:
+            self._wait(facts, unscored_from=int(lines.offsets[0]))
             self.clock.see(len(lines), now)
-            self.detector.learn(features)
+            self.combination.observe(facts.rows)
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
-        scores = self.detector.score(features)
-        self.policy.observe(scores)
-        self.detector.learn(features)
-        return late + self.policy.flag(lambda place: shown(lines.line(place)), pattern, scores)
+        scores = self.combination.observe(facts.rows)
+        judged = self.policy.judge(scores, lines.times, facts.marks)
+        self._told(lines.offsets, lines.indexes, scores)
+        return late + self.policy.flag(
+            lambda place: shown(lines.line(place), lines.parameters(place)),
+            facts.pattern,
+            facts.reasons,
+            scores,
+            judged,
+        )
 
-    def relearn(self, lines: LineBatch, features: Rows, pattern: Patterns, *, unscored_from: int) -> None:
+    def relearn(self, facts: Facts, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
-        if self.detector.ready:
-            self.policy.observe(self.detector.score(features))
-        else:
-            self._wait(lines, features, pattern, unscored_from)
-            self.clock.see(len(lines), 0.0)
-        self.detector.learn(features)
-        if self.detector.ready and not self.waiting.unscored:
+        ready = self.combination.ready
+        if not ready:
+            self._wait(facts, unscored_from)
+            self.clock.see(len(facts.lines), 0.0)
+        scores = self.combination.observe(facts.rows)
+        if ready:
+            self.policy.judge(scores, facts.lines.times, facts.marks)
+        if self.combination.ready and not self.waiting.unscored:
             self._score_waiting()
 
     def due(self, now: float) -> bool:
         """Whether time ends the warm-up."""
-        return not self.detector.ready and self.clock.over(now)
+        return not self.combination.ready and self.clock.over(now)
 
     def tick(self, now: float) -> list[Anomaly]:
         """Lines to flag of a warm-up that has ended, by lines or by time."""
         if self.due(now):
-            self.detector.end_warmup()
-        return self._score_waiting() if self.detector.ready else []
+            self.combination.end_warmup()
+        return self._score_waiting() if self.combination.ready else []
 
     def finish(self) -> list[Anomaly]:
         """Scores lines that still wait, for a source that ends."""
         if not self.waiting.lines:
             return []
-        if not self.detector.ready:
-            self.detector.end_warmup()
-        return self._score_waiting() if self.detector.ready else []
+        if not self.combination.ready:
+            self.combination.end_warmup()
+        return self._score_waiting() if self.combination.ready else []
 
     def adopt(self, waiting: Sequence[Waiting], now: float) -> list[Anomaly]:
         """Takes lines that waited elsewhere, where too few came to score them."""
@@ -77,19 +110,26 @@ class LineScoring:
     def relearn_waiting(self, waiting: Sequence[Waiting]) -> None:
         """As ``adopt``, of lines up to the applied offset, and flags none."""
         self._take(waiting, 0.0)
-        if self.detector.ready and not self.waiting.unscored:
+        if self.combination.ready and not self.waiting.unscored:
             self._score_waiting()
 
     def _take(self, waiting: Sequence[Waiting], now: float) -> None:
-        if not self.detector.ready:
+        if not self.combination.ready:
             self.clock.see(len(waiting), now)
         self.waiting.lines += waiting
-        self.detector.learn(np.stack([entry.features for entry in waiting]))
+        self.combination.observe(np.stack([entry.features for entry in waiting]))
 
-    def _wait(self, lines: LineBatch, features: Rows, pattern: Patterns, unscored_from: int) -> None:
+    def _wait(self, facts: Facts, unscored_from: int) -> None:
+        lines = facts.lines
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
-            Waiting(shown(lines.line(place)), features[place], pattern(place), known=known[place])
+            Waiting(
+                shown(lines.line(place), lines.parameters(place)),
+                facts.rows[place],
+                facts.pattern(place),
+                known=known[place],
+                reasons=facts.reasons(place),
+            )
             for place in range(len(lines))
         ]
 
@@ -97,9 +137,21 @@ class LineScoring:
         waiting = self.waiting.take()
         if not waiting:
             return []
-        scores = self.detector.score(np.stack([entry.features for entry in waiting]))
-        self.policy.observe(scores)
-        new = [row for row, entry in enumerate(waiting) if not entry.known]
+        scores = self.combination.settle(np.stack([entry.features for entry in waiting]))
+        times = np.array([entry.line.timestamp for entry in waiting])
+        patterns = np.array([int(entry.pattern, 16) for entry in waiting], dtype=np.uint64)
+        judged = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
+        kept = np.array([not entry.known for entry in waiting])
+        new = [entry.line for entry in waiting if not entry.known]
+        self._told(
+            np.array([line.offset for line in new], dtype=np.int64),
+            np.array([line.index for line in new], dtype=np.int32),
+            scores[kept],
+        )
         return self.policy.flag(
-            lambda row: waiting[new[row]].line, lambda row: waiting[new[row]].pattern, scores[new]
+            lambda row: waiting[row].line,
+            lambda row: waiting[row].pattern,
+            lambda row: waiting[row].reasons,
+            scores,
+            judged._replace(places=judged.places[kept[judged.places]]),
         )

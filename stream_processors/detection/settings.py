@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from typing_extensions import Self
+
+from stream_processors.detection.budget import Budget
 
 
 class DetectionSettings(BaseModel):
@@ -11,8 +13,9 @@ class DetectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    alert_rate: float = Field(
-        0.005, gt=0, lt=1, description="Share of recent lines to flag, the most unusual"
+    alert_budget: str = Field(
+        "top 0.5 %",
+        description='Lines of a source to flag, the most unusual: "top 0.1 %", or "20 an hour" (a minute, a day)',
     )
     trees: int = Field(100, ge=10, le=1_000, description="Trees of the isolation forest")
     reservoir: int = Field(4_096, ge=256, le=100_000, description="Recent lines the forest remembers")
@@ -33,6 +36,20 @@ class DetectionSettings(BaseModel):
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")
     seed: int = Field(0, description="Seed of the forest")
+
+    @field_validator("alert_budget")
+    @classmethod
+    def _is_a_budget(cls, text: str) -> str:
+        try:
+            Budget.parse(text)
+        except ValueError as error:
+            raise ValueError(f"detection.alert_budget: {error}") from error
+        return text
+
+    @property
+    def budget(self) -> Budget:
+        """``alert_budget``, read."""
+        return Budget.parse(self.alert_budget)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -17,6 +17,7 @@ from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.naming import NONE, WHOLE_TOPIC, namer
 from stream_processors.detection.partition import PartitionDetector
+from stream_processors.detection.scoring import ScoreSink, unheard
 from stream_processors.detection.seats import RARE, Seats
 from stream_processors.detection.settings import DetectionSettings
 
@@ -37,10 +38,11 @@ class Sources:
         model: str = "",
         by: str = WHOLE_TOPIC,
         most: int = 50,
+        told: ScoreSink = unheard,
     ) -> None:
-        """``by``: setting ``stream.source``; ``most``: setting ``stream.max_sources``."""
+        """``by``: setting ``stream.source``; ``most``: setting ``stream.max_sources``. told: takes every score."""
         self._topic, self._partition, self._model = topic, partition, model
-        self._dim, self._settings = dim, settings
+        self._dim, self._settings, self._told = dim, settings, told
         self._namer = None if by == WHOLE_TOPIC else namer(by)
         self._detectors: dict[str, PartitionDetector] = {}
         self._stored: dict[str, StoredSource] = {}
@@ -123,12 +125,15 @@ class Sources:
         known = self._detectors.get(name)
         if known is None:
             source = f"{self._topic}/{name}" if name else self._topic
-            known = PartitionDetector(source, self._partition, self._dim, self._settings, model=self._model)
+            known = PartitionDetector(
+                source, self._partition, self._dim, self._settings, model=self._model, told=self._told
+            )
             self._detectors[name] = known
             if (stored := self._stored.pop(name, None)) is not None:
                 self._unscored_from[name] = stored.waiting_from
                 known.restore_windows(stored.windows)
                 known.learn_decisions(stored.known)
+                known.learn_feedback(stored.feedback)
         return known
 
     def _findings(self, changes: Changes, name: str) -> Findings:
@@ -193,7 +198,7 @@ class Sources:
 
     def resume(self, stored: Stored) -> None:
         """Goes on without a usable snapshot: with the store's windows, and lines that wait as they are read again."""
-        own = StoredSource(None, stored.waiting_from, stored.windows, stored.known)
+        own = StoredSource(None, stored.waiting_from, stored.windows, stored.known, stored.feedback)
         self._stored = {**stored.sources, TOPIC: own}
         if self._namer is None:
             self._detector(TOPIC)

@@ -20,7 +20,8 @@ from stream_processors.detection.wording import words_of_texts
 ROWS = 16_384
 """Texts kept at most: 25 MB at 384 dimensions."""
 FIRST_ROWS = 256
-_PLACEHOLDER = re.compile(r"<[a-z*]+>")
+PLACEHOLDER = re.compile(r"<[a-z*]+>")
+"""What stands in a template where something varies."""
 
 
 class Entry(NamedTuple):
@@ -67,7 +68,7 @@ class Rows:
         row = len(self.texts)
         if row == len(self.keys):
             self._widen()
-        _, words = words_of_texts([_PLACEHOLDER.sub(" ", entry.shape)])
+        _, words = words_of_texts([PLACEHOLDER.sub(" ", entry.shape)])
         begin = self.word_starts[row]
         end = begin + len(words)
         while end > len(self.words):

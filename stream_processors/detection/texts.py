@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.records import Line
+from encoder_core.templates import Parameter
+from stream_processors.detection.entities import entities_of
 
 TEXT_CHARACTERS = 4_000
 """Characters of a line kept with an anomaly or as a pattern's example."""
@@ -22,12 +25,15 @@ class Shown:
     text: str
     format: str
     cut: bool
+    entities: tuple[str, ...] = ()
+    """Who and where."""
 
 
-def shown(line: Line) -> Shown:
-    """What an alert would say of a line."""
-    record = line.record
-    return Shown(line.offset, line.index, line.timestamp, display_text(line), record.format, line.cut)
+def shown(line: Line, parameters: Sequence[Parameter] = ()) -> Shown:
+    """What an alert would say of a line. parameters: what varies in its text."""
+    record, text = line.record, display_text(line)
+    entities = entities_of(record, parameters)
+    return Shown(line.offset, line.index, line.timestamp, text, record.format, line.cut, entities)
 
 
 def display_text(line: Line) -> str:

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.findings import Reason
 from stream_processors.detection.texts import Shown
 
 Rows = NDArray[np.float32]
@@ -20,9 +21,12 @@ class Waiting:
 
     line: Shown
     features: Rows
+    """What each kind of surprise said of it, (width,)."""
     pattern: str
     known: bool
     """Whether it was scored in an earlier life of the worker: it counts for the threshold, and is not flagged again."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it is unusual, as it was known when it came."""
 
 
 def settled(lines: Iterable[Waiting], unscored_from: int | None) -> list[Waiting]:
@@ -54,7 +58,10 @@ class WaitingLines:
 
     def state(self) -> dict[str, NDArray]:
         """Their features, and what else is known of them as JSON bytes."""
-        rest = [(*astuple(entry.line), entry.pattern, entry.known) for entry in self.lines]
+        rest = [
+            (*astuple(entry.line), entry.pattern, entry.known, list(map(astuple, entry.reasons)))
+            for entry in self.lines
+        ]
         return {
             "features": np.stack([entry.features for entry in self.lines]) if rest else np.empty((0, 0)),
             "json": np.frombuffer(json.dumps(rest).encode(), dtype=np.uint8),
@@ -64,6 +71,12 @@ class WaitingLines:
         """Takes up saved ones."""
         rest = json.loads(state["json"].tobytes())
         self.lines = [
-            Waiting(Shown(*shown), row, pattern, known)
-            for row, (*shown, pattern, known) in zip(state["features"], rest, strict=True)
+            Waiting(
+                replace(Shown(*shown), entities=tuple(entities)),
+                row,
+                pattern,
+                known,
+                tuple(Reason(*reason) for reason in reasons),
+            )
+            for row, (*shown, entities, pattern, known, reasons) in zip(state["features"], rest, strict=True)
         ]

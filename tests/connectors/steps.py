@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
     Changes,
@@ -83,6 +84,8 @@ def full_step(expected: int | None, end: int) -> Changes:
         ],
         merges=[Merge("t2", "t1", NOW, "the same words")],
         seen=0,
+        taught=b"\x00taught",
+        heard=BEGINNING,
         windows=[window(60)],
         snapshot=BINARY + str(end).encode(),
     )

@@ -73,7 +73,7 @@ def own(lines: list[str]) -> np.ndarray:
 @pytest.fixture
 def detector():
     return PartitionDetector(
-        "logs", 0, 64, DetectionSettings(warmup=64, reservoir=512, trees=20, alert_rate=0.01)
+        "logs", 0, 64, DetectionSettings(warmup=64, reservoir=512, trees=20, alert_budget="top 1 %")
     )
 
 

@@ -68,7 +68,7 @@ def filled(redis_settings, bundle):
 
     store = RedisStore(connect(redis_settings), prefix=redis_settings.prefix, env=redis_settings.env)
     encoder = Encoder(bundle, threads=1, max_tokens=32)
-    detection = DetectionSettings(warmup=16, window_lines=5, alert_rate=0.05)
+    detection = DetectionSettings(warmup=16, window_lines=5, alert_budget="top 5 %")
     detector = PartitionDetector("logs", 0, encoder.dim, detection, model=bundle.identity)
     lines = make_lines(LINES)
     for line in lines:
@@ -98,6 +98,18 @@ def test_scan_tells_all_it_found_as_json(secencoder, log_file):
     assert len(found["sample"]["lines"]) <= 4
     assert sum(pattern["count"] for pattern in found["patterns"]) <= len(LINES)
     assert found["pattern_count"] >= 2
+
+
+def test_scan_writes_a_score_a_line(secencoder, log_file, tmp_path):
+    found = secencoder("scan", log_file, "--json", "--scores", tmp_path / "scores.npy", *FAST).json
+    scores = np.load(tmp_path / "scores.npy", allow_pickle=False)
+    assert (scores.dtype, len(scores), found["scores"]) == (
+        np.float32,
+        found["lines"],
+        str(tmp_path / "scores.npy"),
+    )
+    flagged = found["anomalies"][0]
+    assert scores[flagged["offset"]] == np.float32(flagged["score"])
 
 
 def test_scan_reads_stdin_and_gzip_as_it_reads_a_file(secencoder, log_file, tmp_path):

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 
+from connectors.envelopes import ReadingSettings
 from connectors.memory import MemoryStore
 from stream_processors.answers.queries import samples
 from stream_processors.cli.files import opened, read_lines
 from stream_processors.detection.settings import DetectionSettings
-from stream_processors.scan import batched, read_steps, scan
+from stream_processors.scan import LineScores, batched, read_steps, scan
 from tests.fakes import TrigramEmbedder
 
 GOOD = [
@@ -131,3 +135,60 @@ def test_a_line_without_a_time_has_that_of_the_line_before():
 def test_batches_are_full_but_the_last():
     assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(batched([], 3)) == []
+
+
+def scores_of(values, embedder, **reading):
+    scores, settings = LineScores(), ReadingSettings(**reading)
+    list(
+        scan(
+            values,
+            embedder,
+            DetectionSettings(),
+            MemoryStore(),
+            source="file",
+            reading=settings,
+            scores=scores,
+        )
+    )
+    return scores.scores
+
+
+def test_every_line_of_a_file_has_a_score_in_order(embedder):
+    values = [*GOOD[:600], b"!!! ransom note dropped, shadow copies deleted !!!", *GOOD[:100]]
+    scores = scores_of(values, embedder)
+    assert (scores.dtype, scores.shape) == (np.float32, (701,))
+    assert np.isfinite(scores).all()
+    assert np.argmax(scores[512:]) == 600 - 512
+
+
+def test_lines_of_a_short_file_are_scored_at_its_end(embedder):
+    assert np.isfinite(scores_of(GOOD[:40], embedder)).all()
+    assert scores_of([], embedder).shape == (0,)
+
+
+def test_a_message_has_the_highest_score_of_its_lines(embedder):
+    alarm = "!!! ransom note dropped, shadow copies deleted !!!"
+    several = json.dumps(
+        [{"message": f"session opened for user u{n}"} for n in range(3)] + [{"message": alarm}]
+    )
+    alone = scores_of([*GOOD[:600], json.dumps({"message": alarm}).encode(), *GOOD[:50]], embedder)
+    among = scores_of([*GOOD[:600], several.encode(), *GOOD[:50]], embedder)
+    assert np.argmax(among[512:]) == np.argmax(alone[512:]) == 600 - 512
+    assert len(among) == 651
+
+
+def test_a_line_that_goes_on_has_the_score_of_its_beginning_and_names_of_columns_none(embedder):
+    trace = [b"Exception in thread main java.lang.Error: no", b"\tat com.example.Main.run(Main.java:7)"]
+    scores = scores_of([*GOOD[:40], *trace, b"#fields\tts\tuid", *GOOD[:40]], embedder, multiline=True)
+    assert scores[40] == scores[41] > 0
+    assert scores[42] == 0
+
+
+def test_a_line_that_fails_has_no_score():
+    class Choking(TrigramEmbedder):
+        def embed(self, lines):
+            if any("NUL" in line for line in lines):
+                raise RuntimeError("choked")
+            return super().embed(lines)
+
+    assert np.flatnonzero(np.isnan(scores_of([*GOOD, BAD[1]], Choking()))).tolist() == [700]

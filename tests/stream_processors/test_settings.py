@@ -8,7 +8,6 @@ import pytest
 from connectors.redis import RedisStore
 from encoder_core import Encoder
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
-from stream_processors.detection.rarity import PatternCounts
 from stream_processors.detection.windows import WindowSampler
 from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings, SettingsError, known_names, load_settings, section_fields
@@ -198,7 +197,7 @@ def test_a_name_like_nothing_known_is_still_named():
         ("stream.batch_lines", "0"),
         ("stream.start", "middle"),
         ("stream.topics", ""),
-        ("detection.alert_rate", "1.5"),
+        ("detection.alert_budget", "top 150 %"),
         ("detection.trees", "-1"),
         ("encoder.max_tokens", "2"),
         ("encoder.tier", "best"),
@@ -289,7 +288,6 @@ def test_every_setting_is_described():
     [
         ("encoder", Encoder.__init__, {}),
         ("detection", OnlineIsolationForest.__init__, {}),
-        ("detection", PatternCounts.__init__, {"pattern_limit": "limit"}),
         ("detection", WindowSampler.__init__, {"window_seconds": "seconds", "window_lines": "k"}),
         ("health", Watchdog.__init__, {}),
         ("redis", RedisStore.__init__, {}),

@@ -5,18 +5,23 @@
 --
 -- KEYS: applied, names of the sources inside the topic. All other keys are in the same slot.
 -- ARGV: partition, expected offset ('' for none), new offset, now, limit of anomalies, of window parts, of sources,
--- of templates, of news, seconds that a window lives, seconds that an hour of anomalies lives, what keys have
--- before and after the name of a source, then commands, each as its number of words followed by the words. SOURCE ('' for
--- the topic itself, and up to where decisions are known there, '' to be told none), TEMPLATE, MERGE and RANK are
--- commands of this script; the others are of the source that was named last.
+-- of templates, of alerts, of entries of the outbox, of news, of lessons that are kept, of those and their bytes that are
+-- told, seconds that a window, an hour of anomalies and an alert live, what keys have before and after the name of a
+-- source, then commands, each as its number of words followed by the words. SOURCE ('' for the topic itself, up to where
+-- decisions are known there, and lessons, each '' to be told none, and the version of the feedback that is known),
+-- TEMPLATE, MERGE, TAUGHT, RANK and ALERT are commands of this script; the others are of the source that was named last.
 -- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
--- {template without a text, ...}, news}}, {'fenced', offset found} or {'refused', command, key, the server's words}.
+-- {template without a text, ...}, news, lessons, {partition, its rate of lines, ...}, feedback unless it is known}},
+-- {'fenced', offset found} or {'refused', command, key, the server's words}.
 local APPLIED, SOURCES = unpack(KEYS)
 local PARTITION, EXPECTED, NEW, NOW = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local MOST = {anomalies = ARGV[5], windows = ARGV[6], sources = ARGV[7], templates = ARGV[8]}
-local MOST_NEWS, WINDOW_SECONDS, BUCKET_SECONDS = tonumber(ARGV[9]), ARGV[10], ARGV[11]
-local BEFORE, AFTER = ARGV[12], ARGV[13]
-local FIRST_COMMAND = 14
+MOST.alerts, MOST.outbox = ARGV[9], ARGV[10]
+local MOST_NEWS = tonumber(ARGV[11])
+local MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES = ARGV[12], ARGV[13], tonumber(ARGV[14])
+local WINDOW_SECONDS, BUCKET_SECONDS, ALERT_SECONDS = ARGV[15], ARGV[16], ARGV[17]
+local BEFORE, AFTER = ARGV[18], ARGV[19]
+local FIRST_COMMAND = 20
 local HOUR = 3600
 local CHECKED = 50 -- index members looked at in a step, so that its length has a bound
 local OLD_PATTERNS = 5000 -- of an earlier version, that a step removes at most
@@ -58,7 +63,9 @@ local function apply_commands()
     local name = ARGV[at + 1]
     if name == 'SOURCE' then
       source = {
-        name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], now = NOW,
+        name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], heard = ARGV[at + 4],
+        feedback = ARGV[at + 5],
+        now = NOW,
         otherwise = {}, missing = {}, mine = {}, moved = {},
       }
       sources[#sources + 1] = source
@@ -66,8 +73,12 @@ local function apply_commands()
       rank(source.base, unpack(ARGV, at + 2, at + words))
     elseif name == 'TEMPLATE' then
       add_template(source, unpack(ARGV, at + 2, at + words))
+    elseif name == 'ALERT' then
+      add_alert(source, MOST.outbox, ALERT_SECONDS, unpack(ARGV, at + 2, at + words))
     elseif name == 'MERGE' then
       merge(source, unpack(ARGV, at + 2, at + words))
+    elseif name == 'TAUGHT' then
+      source.taught = ARGV[at + 2]
     else
       change(unpack(ARGV, at + 1, at + words))
     end
@@ -146,8 +157,12 @@ local function forget_sources()
     for _, id in ipairs(run('ZRANGE', base .. 'templates', 0, -1)) do
       unreachable[#unreachable + 1] = base .. 'template:' .. id
     end
+    for _, pattern in ipairs(run('ZRANGE', base .. 'alerts', 0, -1)) do
+      unreachable[#unreachable + 1] = base .. 'alert:' .. pattern
+    end
     for _, key in ipairs({
-      'patterns', 'templates', 'decisions', 'log', 'merged', 'merges', 'windows', 'anomalies:by_time', 'feed', 'stats',
+      'patterns', 'templates', 'decisions', 'log', 'merged', 'merges', 'lessons', 'windows', 'anomalies:by_time', 'feed',
+      'stats', 'rates', 'alerts', 'outbox', 'sent', 'feedback', 'seed',
     }) do
       unreachable[#unreachable + 1] = base .. key
     end
@@ -162,8 +177,13 @@ local done, problem = pcall(function()
     pull_back(source.base)
     trim(source.base)
     trim_templates(source, over, MOST.templates, unreachable)
+    trim_alerts(source, over, MOST.alerts, unreachable)
     local told = source.seen ~= '' and news(source, MOST_NEWS)
-    answer[#answer + 1] = {source.name, source.otherwise, source.missing, told}
+    local lessons = exchange(source, PARTITION, MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES)
+    answer[#answer + 1] = {
+      source.name, source.otherwise, source.missing, told, lessons, run('HGETALL', source.base .. 'rates'),
+      feedback(source),
+    }
   end
   forget_sources()
   run('HSET', APPLIED, PARTITION, NEW)

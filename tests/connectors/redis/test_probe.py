@@ -65,6 +65,7 @@ def test_a_check_leaves_nothing_behind(redis_store, redis_settings, client):
     [
         "xadd",
         "xdel",
+        "xrange",
         "hincrby",
         "hmget",
         "hset",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from connectors.records import LOGGER, SERVICE, Line, Record
+from encoder_core.templates.match import TYPES
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.hashing import hash_texts
 from stream_processors.detection.table import TemplateTable
@@ -32,6 +33,7 @@ def test_a_part_of_a_batch_has_what_the_lines_alone_have():
         "starts",
         "slots",
         "values",
+        "types",
         "words",
         "word_starts",
     ):
@@ -68,3 +70,33 @@ def test_columns_that_name_a_place_are_left_out():
 def test_what_varies_is_found_again_on_demand():
     batch = LineBatch.of(make_lines(["opened 17 files"]), TemplateTable(4))
     assert [value for _, _, value in batch.parameters(0)] == ["17"]
+
+
+def test_of_a_line_come_its_columns_then_the_parameters_of_its_text():
+    texts = ["opened 17 files of 192.0.2.7", "no numbers", "opened 99 files of 192.0.2.9"]
+    records = [Record(text, "raw", {"user": "Zoë"} if n else {}) for n, text in enumerate(texts)]
+    batch = LineBatch.of([Line(n, 0.0, record) for n, record in enumerate(records)], TemplateTable(4))
+    assert batch.starts.tolist() == [0, 2, 3, 6]
+    lines = np.repeat(np.arange(3), np.diff(batch.starts))
+    found = [batch.part(int(line), part) for part, line in enumerate(lines)]
+    assert found == [
+        ("0", "17"),
+        ("1", "192.0.2.7"),
+        ("user", "Zoë"),
+        ("user", "Zoë"),
+        ("0", "99"),
+        ("1", "192.0.2.9"),
+    ]
+    spans = zip(batch.text_begins.tolist(), batch.text_ends.tolist(), strict=True)
+    assert [batch.buffer[begin:end].tobytes().decode() for begin, end in spans] == texts
+    assert batch.types.tolist() == [1 + TYPES.index("num"), 1 + TYPES.index("ip"), 0, 0, 1, 3]
+    assert batch.slots[:2].tolist() == batch.slots[4:].tolist()
+    assert len(set(batch.slots.tolist())) == 3
+    assert batch.values.tolist() == hash_texts([value for _, value in found]).tolist()
+
+
+def test_a_value_has_one_hash_in_a_column_and_in_a_text():
+    records = [Record("x", "json", {"peer": "192.0.2.7"}), Record("lost 192.0.2.7 again", "raw")]
+    batch = LineBatch.of([Line(n, 0.0, record) for n, record in enumerate(records)], TemplateTable(4))
+    assert batch.values[0] == batch.values[1]
+    assert batch.slots[0] != batch.slots[1]

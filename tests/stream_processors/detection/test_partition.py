@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.findings import Changes, Warmup
 from connectors.records import Line, Record
+from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import snapshot_metadata
@@ -36,7 +37,7 @@ def make(embedder):
 
     def make(**options) -> PartitionDetector:
         chosen = DetectionSettings(
-            **{"warmup": 64, "reservoir": 512, "trees": 20, "alert_rate": 0.01} | options
+            **{"warmup": 64, "reservoir": 512, "trees": 20, "alert_budget": "top 1 %"} | options
         )
         return PartitionDetector("logs", 0, embedder.dim, chosen, model="m1")
 
@@ -75,7 +76,7 @@ def planted_among_2000(make, process) -> list:
     """What is flagged of 2,000 lines with an outlier at offset 1,234, the most unusual first."""
     texts = crowd(2_000)
     texts[1_234] = OUTLIER
-    detector = make(warmup=512, reservoir=4_096, alert_rate=0.05)
+    detector = make(warmup=512, reservoir=4_096, alert_budget="top 5 %")
     found = anomalies_of(process(detector, make_lines(texts), batch=500))
     return sorted(found, key=lambda anomaly: -anomaly.score)
 
@@ -104,7 +105,7 @@ def test_an_outlier_within_the_warm_up_is_found_when_it_ends(make, process):
 
 
 def test_every_line_of_a_batch_is_scored_once(make, process):
-    batches = process(make(alert_rate=0.9999), make_lines(crowd(400)))
+    batches = process(make(alert_budget="top 100 %"), make_lines(crowd(400)))
     offsets = [anomaly.offset for anomaly in anomalies_of(batches)]
     assert len(offsets) == len(set(offsets))
     assert sorted(offsets)[:64] == list(range(64))  # at this rate every warm-up line is reported
@@ -243,7 +244,7 @@ def test_lines_that_were_scored_before_are_not_flagged_again_when_a_later_warm_u
     texts = crowd(300)
     texts[5] = texts[150] = OUTLIER
     lines = make_lines(texts)
-    detector = make(alert_rate=0.5)
+    detector = make(alert_budget="top 50 %")
     relearn(detector, embedder, lines[:relearned], None)
     found = process(detector, lines[relearned:])
     assert all(changes.warming_up <= changes.end - relearned for changes in found)
@@ -257,7 +258,7 @@ def test_lines_that_waited_when_the_worker_ended_are_flagged_after_its_restart(m
     texts = crowd(200)
     texts[5] = texts[45] = OUTLIER
     lines = make_lines(texts)
-    detector = make(alert_rate=0.05)
+    detector = make(alert_budget="top 5 %")
     relearn(detector, embedder, lines[:30], 20)
     relearn(detector, embedder, lines[30:50], 20)
     (first, *later) = process(detector, lines[50:])
@@ -276,7 +277,7 @@ def test_lines_that_wait_are_flagged_also_when_the_warm_up_ends_while_relearning
     texts = crowd(130)
     texts[45] = OUTLIER
     lines = make_lines(texts)
-    detector = make(alert_rate=0.05)
+    detector = make(alert_budget="top 5 %")
     relearn(detector, embedder, lines[:50], 40)
     relearn(detector, embedder, lines[50:100], 40)
     assert detector.warm
@@ -310,12 +311,12 @@ def test_lines_that_wait_are_part_of_a_snapshot(make, process, waiting_from):
     texts[5] = texts[45] = texts[100] = OUTLIER
     lines = make_lines(texts)
     lines[45].index = 3
-    whole = make(alert_rate=0.05)
+    whole = make(alert_budget="top 5 %")
     process(whole, lines[:50])
     (expected, _) = process(whole, lines[50:])
-    saved = make(alert_rate=0.05)
+    saved = make(alert_budget="top 5 %")
     process(saved, lines[:50])
-    restored = make(alert_rate=0.05)
+    restored = make(alert_budget="top 5 %")
     assert restored.restore(saved.snapshot(50), waiting_from=waiting_from) == 50
     (found, _) = process(restored, lines[50:])
     first = 50 if waiting_from is None else waiting_from
@@ -329,7 +330,7 @@ def test_a_warm_up_ends_by_time_with_fewer_lines(make, embedder):
     texts = crowd(100)
     texts[20] = OUTLIER
     lines = make_lines(texts)
-    detector = make(warmup=512, warmup_seconds=60, alert_rate=0.02)
+    detector = make(warmup=512, warmup_seconds=60, alert_budget="top 2 %")
     changes = changes_of(lines)
     detector.process(batch_of(lines[:20], embedder), changes, now=1_000.5)
     assert changes.warmup == Warmup(20, 512, ends=1_060, least=32)
@@ -341,7 +342,7 @@ def test_a_warm_up_ends_by_time_with_fewer_lines(make, embedder):
     detector.tick(changes, 1_061.0)
     assert [anomaly.offset for anomaly in changes.anomalies] == [20]
     assert (changes.warming_up, changes.warmup, detector.due(9e9)) == (0, None, False)
-    restored = make(warmup=512, warmup_seconds=60, alert_rate=0.02)
+    restored = make(warmup=512, warmup_seconds=60, alert_budget="top 2 %")
     restored.restore(detector.snapshot(40))
     assert restored.warm, "it is not begun again after a restart"
 
@@ -451,40 +452,42 @@ def test_a_stream_of_few_distinct_lines_is_not_flagged_in_bursts(embedder, share
 
 
 class Longest:
-    """A detector that finds the largest feature unusual, after as many rows as there are in a batch."""
+    """A kind of surprise that finds long lines unusual."""
 
-    ready = False
+    name = "longest"
 
     def __init__(self) -> None:
         self.learned = 0
 
-    def score(self, rows: np.ndarray) -> np.ndarray:
-        return rows.max(axis=1).astype(np.float64)
+    def observe(self, seen: Seen) -> Surprises:
+        self.learned += len(seen)
+        lengths = [len(seen.batch.line(place).record.text) for place in range(len(seen))]
+        return Surprises(np.array(lengths, dtype=np.float32), np.full(len(seen), NO_CAUSE))
 
-    def learn(self, rows: np.ndarray) -> None:
-        self.learned += len(rows)
-        self.ready = True
+    def unlearn(self, seen: Seen, places: np.ndarray) -> None:
+        self.learned -= len(places)
 
-    def end_warmup(self) -> None:
-        self.ready = True
+    def explain(self, seen: Seen, place: int) -> Reason:
+        return Reason(self.name, 0.0, f"{len(seen.batch.line(place).record.text)} characters")
 
     def state(self) -> dict[str, np.ndarray]:
         return {"learned": np.array([self.learned])}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         self.learned = int(state["learned"][0])
-        self.ready = True
 
 
-def test_any_detector_will_do(embedder, process):
-    usual = DetectionSettings(alert_rate=0.01)
+def test_any_kind_of_surprise_will_do_and_says_why(embedder, process):
+    usual = DetectionSettings(alert_budget="top 1 %")
     one, other = Longest(), Longest()
-    lines = make_lines([*crowd(300), OUTLIER, *crowd(49)])
-    whole = PartitionDetector("logs", 0, embedder.dim, usual, detector=one)
-    assert 300 in [anomaly.offset for anomaly in anomalies_of(process(whole, lines))]
-    restored = PartitionDetector("logs", 0, embedder.dim, usual, detector=other)
-    assert restored.restore(whole.snapshot(350)) == 350
-    assert (other.learned, restored.warm) == (350, True)
+    lines = make_lines([*crowd(600), OUTLIER, *crowd(49)])
+    whole = PartitionDetector("logs", 0, embedder.dim, usual, kinds=[one])
+    (found,) = [anomaly for anomaly in anomalies_of(process(whole, lines)) if anomaly.offset == 600]
+    ((kind, score, text),) = [(reason.kind, reason.score, reason.text) for reason in found.reasons]
+    assert (kind, text, score) == ("longest", f"{len(OUTLIER)} characters", pytest.approx(found.score))
+    restored = PartitionDetector("logs", 0, embedder.dim, usual, kinds=[other])
+    assert restored.restore(whole.snapshot(650)) == 650
+    assert (other.learned, restored.warm) == (650, True)
 
 
 texts = st.one_of(
@@ -512,7 +515,7 @@ class OddEmbedder(TrigramEmbedder):
 @given(st.lists(st.tuples(records, times, st.none() | st.binary(max_size=20)), min_size=1, max_size=12))
 def test_no_record_makes_detection_raise_or_is_lost(drawn):
     embedder = OddEmbedder()
-    usual = DetectionSettings(warmup=16, reservoir=256, trees=10, alert_rate=0.5)
+    usual = DetectionSettings(warmup=16, reservoir=256, trees=10, alert_budget="top 50 %")
     detector = PartitionDetector("logs", 0, embedder.dim, usual, model="m1")
     found = changes_of(make_lines(crowd(20)))
     detector.process(batch_of(make_lines(crowd(20))), found)

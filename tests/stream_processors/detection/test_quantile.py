@@ -3,126 +3,82 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_processors.detection.quantile import SlidingQuantile
+from stream_processors.detection.quantile import BLOCKS, SHORTEST, TailQuantile
 
 
 def random_scores(count: int, *, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random(count)
+    return np.random.default_rng(seed).random(count, dtype=np.float32)
+
+
+def of(scores: np.ndarray, share: float = 0.01, tolerance: float = 0.0) -> TailQuantile:
+    quantile = TailQuantile(tolerance)
+    quantile.update(scores.astype(np.float32), share)
+    return quantile
 
 
 def test_the_threshold_is_infinite_before_any_score():
-    quantile = SlidingQuantile(0.01)
-    assert quantile.threshold() == float("inf")
-    quantile.update(np.empty(0))
-    assert quantile.threshold() == float("inf")
+    assert of(np.empty(0)).threshold(0.01, 0.01) == float("inf")
 
 
-@pytest.mark.parametrize("rate", [0.001, 0.01, 0.2])
-def test_the_share_at_or_above_the_threshold_is_near_the_rate(rate):
-    quantile = SlidingQuantile(rate, window=4_000)
-    flagged = total = 0
-    for seed in range(40):
-        scores = random_scores(500, seed=seed)
-        quantile.update(scores)
-        flagged += (scores.astype(np.float32) >= quantile.threshold()).sum()
-        total += len(scores)
-    assert rate / 2 < flagged / total < rate * 2
+@pytest.mark.parametrize("share", [0.0001, 0.001, 0.05, 0.5])
+def test_the_threshold_is_the_exact_quantile_of_what_it_remembers(share):
+    scores = random_scores(100_000)
+    quantile = of(scores, share)
+    recent = np.sort(scores[-quantile.lines :])[::-1]
+    # of ranks k - 1/2, those up to share * lines
+    assert quantile.threshold(share, share) == recent[round(share * quantile.lines) - 1]
 
 
-def test_the_highest_of_a_few_scores_is_always_flagged():
-    quantile = SlidingQuantile(0.001)
-    quantile.update(np.array([0.1, 0.9, 0.5]))
-    assert quantile.threshold() == np.float32(0.9)
+def test_the_highest_of_a_few_scores_passes():
+    assert of(np.array([0.1, 0.9, 0.5]), 0.001).threshold(0.001, 0.001) == np.float32(0.9)
 
 
-def test_the_threshold_follows_drift_down_and_up():
-    quantile = SlidingQuantile(0.01, window=1_000)
-    quantile.update(random_scores(1_000))
-    first = quantile.threshold()
-    quantile.update(random_scores(1_000, seed=1) / 10)
-    assert quantile.threshold() < 0.1 < first
-    quantile.update(random_scores(1_000, seed=2) + 5)
-    assert quantile.threshold() > 5
+def test_old_scores_are_forgotten_however_they_arrive():
+    scores = random_scores(BLOCKS * SHORTEST * 2)
+    scores[: BLOCKS * SHORTEST] += 5
+    at_once, in_parts = of(scores, 0.1), TailQuantile()
+    for part in np.array_split(scores, 97):
+        in_parts.update(part, 0.1)
+    assert at_once.threshold(0.1, 0.1) == in_parts.threshold(0.1, 0.1) < 1
 
 
-def test_scores_beyond_the_window_are_forgotten_however_they_arrive():
-    at_once, in_parts = SlidingQuantile(0.1, window=100), SlidingQuantile(0.1, window=100)
-    scores = random_scores(1_037)
-    at_once.update(scores)
-    for part in np.array_split(scores, 29):
-        in_parts.update(part)
-    assert at_once.threshold() == in_parts.threshold()
-    assert at_once.threshold() == np.float32(np.sort(scores[-100:])[-10])
-
-
-def test_a_restored_quantile_forgets_in_the_same_order_as_one_never_interrupted():
-    quantile = SlidingQuantile(0.1, window=100)
-    quantile.update(random_scores(100))
-    quantile.update(random_scores(30, seed=1) + 10)
-    restored = SlidingQuantile(0.1, window=100)
+def test_a_restored_quantile_goes_on_as_one_never_interrupted():
+    quantile, restored = of(random_scores(20_000)), TailQuantile()
     restored.restore(quantile.state())
-    assert restored.threshold() == quantile.threshold()
-    for seed in range(2, 12):
-        scores = random_scores(13, seed=seed)
-        quantile.update(scores)
-        restored.update(scores)
-        assert restored.threshold() == quantile.threshold()
+    for seed in range(1, 9):
+        assert restored.threshold(0.01, 0.01) == quantile.threshold(0.01, 0.01)
+        for one in (quantile, restored):
+            one.update(random_scores(5_003, seed=seed) / seed, 0.01)
+    restored.restore(TailQuantile().state())
+    assert restored.threshold(0.01, 0.01) == float("inf")
 
 
-def test_an_empty_state_is_restored_empty():
-    restored = SlidingQuantile(0.1)
-    restored.update(random_scores(10))
-    restored.restore(SlidingQuantile(0.1).state())
-    assert restored.threshold() == float("inf")
-
-
-def flagged(quantile: SlidingQuantile, scores: np.ndarray) -> int:
-    """How many of a batch pass."""
-    quantile.update(scores)
-    return int((scores.astype(np.float32) >= quantile.threshold()).sum())
-
-
-@pytest.mark.parametrize("batch", [10, 100, 1_000])
 @pytest.mark.parametrize("share", [0.05, 0.25, 1.0])
-def test_a_mass_of_equal_scores_is_not_the_most_unusual_of_its_own_stream(batch, share):
-    quantile = SlidingQuantile(0.005)
-    scores = np.where(np.arange(20_000) % 100 < share * 100, 0.6, 0.4)
-    found = [flagged(quantile, part) for part in np.split(scores, len(scores) // batch)]
-    assert sum(found[1_000 // batch :]) == 0
+def test_a_mass_of_equal_scores_does_not_pass_nor_when_more_may_be_flagged(share):
+    quantile = of(np.where(np.arange(40_000) % 100 < share * 100, 0.6, 0.4), 0.005)
+    assert 0.6 < quantile.threshold(0.005, 0.005) < 0.61
+    assert quantile.threshold(0.1, 0.005) > 0.6
 
 
 def test_a_mass_of_scores_that_creep_upwards_does_not_pass_and_an_unusual_one_does():
-    quantile = SlidingQuantile(0.005, tolerance=0.01)
+    quantile = TailQuantile(tolerance=0.01)
     for step in range(200):
-        mass = np.full(100, 0.5 + step * 5e-5)
-        assert flagged(quantile, np.concatenate([mass, [0.4] * 100])) == 0
-    assert flagged(quantile, np.array([0.7])) == 1
+        mass = np.full(100, 0.5 + step * 5e-5, dtype=np.float32)
+        quantile.update(mass, 0.005)
+        assert mass.max() < quantile.threshold(0.005, 0.005) < 0.7
 
 
 def test_equal_scores_pass_together_while_they_are_few():
-    quantile = SlidingQuantile(0.01)
-    quantile.update(random_scores(990))
-    assert flagged(quantile, np.full(10, 2.0)) == 10
+    assert of(np.append(random_scores(990), np.full(10, 2.0))).threshold(0.01, 0.01) == 2
 
 
-def test_a_new_score_above_a_mass_passes_before_it_is_known():
-    quantile = SlidingQuantile(0.005, tolerance=0.01)
-    quantile.update(np.full(1_000, 0.5))
-    assert 0.5 < quantile.threshold() < 0.52
-
-
-def test_a_band_as_wide_as_everything_passes_everything():
-    quantile = SlidingQuantile(0.005, tolerance=0.01)
-    quantile.update(random_scores(1_000))
-    assert quantile.threshold(200) == quantile.threshold(1e6) == random_scores(1_000).astype(np.float32).min()
+def test_the_share_of_a_score_counts_what_is_as_high():
+    scores = random_scores(5_000)
+    quantile = of(scores)
+    assert quantile.share(2.0) == 1 / 5_000
+    assert quantile.share(0.999) == (scores >= np.float32(0.999)).sum() / 5_000
 
 
 def test_a_negative_tolerance_is_refused():
     with pytest.raises(ValueError, match="got -1"):
-        SlidingQuantile(0.1, tolerance=-1)
-
-
-@pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5])
-def test_a_rate_that_is_no_share_is_refused(rate):
-    with pytest.raises(ValueError, match=f"got {rate}"):
-        SlidingQuantile(rate)
+        TailQuantile(-1)

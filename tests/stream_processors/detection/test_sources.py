@@ -17,7 +17,7 @@ from tests.fakes import TrigramEmbedder, batch_of, make_line
 from tests.stream_processors.detection.test_partition import OUTLIER, crowd
 
 EMBEDDER = TrigramEmbedder()
-OPTIONS = {"warmup": 64, "reservoir": 512, "trees": 20, "alert_rate": 0.01}
+OPTIONS = {"warmup": 64, "reservoir": 512, "trees": 20, "alert_budget": "top 1 %"}
 
 
 def make(by: str = "service", most: int = 5, **options) -> Sources:
@@ -130,7 +130,7 @@ def test_a_noisy_source_does_not_drown_what_is_unusual_in_a_quiet_one():
     noisy = [f"{word} {n}" for n, word in enumerate(np.random.default_rng(0).permutation(range(1_800)))]
     texts = [text for n in range(200) for text in (*noisy[9 * n : 9 * n + 9], quiet[n])]
     lines = lines_of((["noisy"] * 9 + ["quiet"]) * 200, texts)
-    partition = Partition(alert_rate=0.005)
+    partition = Partition(alert_budget="top 0.5 %")
     partition.take(lines)
     assert ("logs/quiet", 1_999) in partition.flagged()
 
@@ -157,7 +157,7 @@ def test_a_frequent_source_takes_the_seat_of_a_rare_one_and_every_line_is_counte
 
 def test_lines_that_wait_in_a_source_that_loses_its_seat_are_scored_among_the_rare_ones():
     services = ["rare"] * 10 + ["a"] * 100 + ["late"] * 400 + ["other"] * 100
-    partition = Partition(most=2, alert_rate=0.9999)
+    partition = Partition(most=2, alert_budget="top 100 %")
     partition.take(lines_of(services))
     scored = [offset for _, offset in partition.flagged()]
     assert len(scored) == len(set(scored))
@@ -170,7 +170,7 @@ def test_lines_that_wait_among_the_rare_ones_are_flagged_after_a_restart(restart
     """Also when the source that they came with lost its seat after the last snapshot."""
     services = ["rare"] * 10 + ["a"] * 40 + ["late"] * 100
     lines = lines_of(services)
-    partition = Partition(most=2, alert_rate=0.9999, every=10_000)
+    partition = Partition(most=2, alert_budget="top 100 %", every=10_000)
     partition.take(lines[:restart_at])
     partition.restart(lines)
     partition.take(lines[restart_at:])
@@ -190,7 +190,7 @@ def test_a_worker_that_goes_on_from_the_store_does_as_one_that_was_never_interru
     services = [names[early[n]] for n in rng.choice(12, 600, p=share)]
     services += [names[late[n]] for n in rng.choice(12, 700, p=share)]
     lines = lines_of(services)
-    whole, broken = (Partition(most=4, alert_rate=0.2) for _ in range(2))
+    whole, broken = (Partition(most=4, alert_budget="top 20 %") for _ in range(2))
     whole.take(lines)
     done = 0
     for at in (*restarts, len(lines)):
@@ -302,7 +302,7 @@ def test_a_memory_of_another_setting_is_learned_anew(before, after):
 
 
 def test_fewer_seats_than_before_lose_no_line_that_waits():
-    partition, lines = Partition(most=3, alert_rate=0.9999), lines_of(["a", "b", "c"] * 20)
+    partition, lines = Partition(most=3, alert_budget="top 100 %"), lines_of(["a", "b", "c"] * 20)
     partition.take(lines)
     partition.options["most"] = 1
     partition.restart(lines)

@@ -1,0 +1,105 @@
+"""An alert as an OCSF 1.8 ``detection_finding`` (class 2004), its kinds of surprise as ``anomaly_analyses``.
+
+Schema: https://schema.ocsf.io/1.8.0/classes/detection_finding
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.alerts import Told
+from connectors.sinks.forms import PRODUCT, level, line_fields, plain, title
+
+VERSION = "1.8.0"
+CREATE, UPDATE = (1, "Create"), (2, "Update")
+OBSERVABLES = {"host": (1, "Hostname"), "ip": (2, "IP Address"), "user": (4, "User Name")}
+LEARNING = (4, "Learning (ML/DL)")
+"""Type of the analytic."""
+
+
+def ocsf(source: str, told: Told) -> dict[str, Any]:
+    """An alert as a detection finding: created when it is new or comes again, else updated."""
+    alert, best = told.alert, told.alert.best
+    activity, activity_name = CREATE if alert.why in ("new", "again") else UPDATE
+    severity, caption = level(told)
+    model, _, version = best.model.partition("@")
+    return {
+        "activity_id": activity,
+        "activity_name": activity_name,
+        "category_uid": 2,
+        "category_name": "Findings",
+        "class_uid": 2004,
+        "class_name": "Detection Finding",
+        "type_uid": 200_400 + activity,
+        "type_name": f"Detection Finding: {activity_name}",
+        "severity_id": severity,
+        "severity": caption,
+        "status_id": 1,
+        "status": "New",
+        "is_alert": True,
+        "time": millis(alert.last_seen),
+        "start_time": millis(alert.first_seen),
+        "end_time": millis(alert.last_seen),
+        "count": alert.count,
+        "message": title(told),
+        "raw_data": best.text,
+        "metadata": {
+            "version": VERSION,
+            "uid": told.key(source),
+            "correlation_uid": alert.id,
+            "log_name": source,
+            "product": {"name": PRODUCT, "vendor_name": PRODUCT},
+        },
+        "finding_info": {
+            "uid": alert.id,
+            "title": title(told),
+            "desc": "; ".join(reason.text for reason in best.reasons) or title(told),
+            "types": list(alert.kinds),
+            "first_seen_time": millis(alert.first_seen),
+            "last_seen_time": millis(alert.last_seen),
+            "data_sources": [source],
+            "analytic": {
+                "name": model or PRODUCT,
+                "uid": best.model or PRODUCT,
+                "version": version,
+                "type_id": LEARNING[0],
+                "type": LEARNING[1],
+            },
+        },
+        "evidences": [{"data": line_fields(line)} for line in (best, alert.first, alert.last)],
+        "observables": [
+            {"name": "raw_data", "value": value, "type_id": type_id, "type": caption}
+            for kind, _, value in (entity.partition("=") for entity in alert.entities)
+            for type_id, caption in [OBSERVABLES[kind]]
+        ],
+        "anomaly_analyses": [analysis(source, told)],
+        "unmapped": {name: plain(source, told)[name] for name in ("score", "threshold", "pattern", "why")},
+    }
+
+
+def analysis(source: str, told: Told) -> dict[str, Any]:
+    """What is unusual, each kind of surprise an anomaly, beside what is usual in the source."""
+    alert, best = told.alert, told.alert.best
+    anomalies = [
+        {
+            "observation_type": reason.kind,
+            "observation_parameter": reason.kind,
+            "observations": [{"value": reason.text, "count": alert.count}],
+        }
+        for reason in best.reasons
+    ]
+    score = {
+        "observation_parameter": "score",
+        "observations": [{"value": f"{best.score:.3f}", "count": alert.count}],
+    }
+    usual = {"value": f"below {best.threshold:.3f}", "count": best.among}
+    return {
+        "analysis_targets": [{"name": source, "type": "Log source"}],
+        "anomalies": anomalies or [score],
+        "baselines": [{"observation_parameter": "score", "observations": [usual]}],
+    }
+
+
+def millis(timestamp: float) -> int:
+    """Seconds since the epoch as milliseconds."""
+    return int(timestamp * 1_000)

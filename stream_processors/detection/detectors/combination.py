@@ -1,0 +1,155 @@
+"""One score of several kinds of surprise: how unusual a line is, as -log10 of the share of lines that are as much so.
+
+The scores of each kind become tails (``tails``), in nats. Tails are combined by their ``POWER`` norm: the smallest tail
+decides, what agrees with it adds a little, and a kind that has nothing to say costs nothing. The severity's prior is
+added. So a score of 3 is what one line in a thousand has of the kind that finds the line most unusual.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stream_processors.detection.detectors.tails import (
+    BINS,
+    FIRST_UPDATE,
+    GROWTH,
+    HEAVIEST,
+    UPDATE_EVERY,
+    bin_of,
+    lower_edge,
+    renew,
+    tail_of,
+)
+
+POWER = 4.0
+"""1 would be the sum (Fisher's rule), infinity the smallest tail."""
+NATS = log(10.0)
+
+
+@njit(cache=True, nogil=True)
+def combined(row: NDArray[np.float32], tails: NDArray[np.float64], quantiles: NDArray[np.int64]) -> float:
+    """The kinds' tails and the prior as one number of nats. row: scores by kind, then the prior, (kinds + 1,)."""
+    total, kinds = 0.0, len(row) - 1
+    for kind in range(kinds):
+        total += tail_of(tails[kind], quantiles[kind], row[kind]) ** POWER
+    return total ** (1.0 / POWER) + row[kinds]
+
+
+@njit(cache=True, nogil=True)
+def renew_all(
+    counts: NDArray[np.float64], weight: float, tails: NDArray[np.float64], quantiles: NDArray[np.int64]
+) -> None:
+    """Takes the tails of all kinds from their histograms."""
+    for kind in range(len(counts)):
+        quantiles[kind] = renew(counts[kind] / weight, tails[kind])
+
+
+@njit(cache=True, nogil=True)
+def score_rows(
+    rows: NDArray[np.float32],
+    tails: NDArray[np.float64],
+    quantiles: NDArray[np.int64],
+    found: NDArray[np.float64],
+) -> None:
+    """Scores of lines by the tails as they are, float64 (lines,)."""
+    for line in range(len(rows)):
+        found[line] = combined(rows[line], tails, quantiles) / NATS
+
+
+@njit(cache=True, nogil=True)
+def observe_rows(
+    rows: NDArray[np.float32],
+    counts: NDArray[np.float64],
+    tails: NDArray[np.float64],
+    quantiles: NDArray[np.int64],
+    clock: NDArray[np.int64],
+    weight: float,
+    found: NDArray[np.float64],
+) -> float:
+    """Scores lines and counts what the kinds say of them in; gives the weight of the next line.
+
+    counts, tails: (kinds, BINS). clock: lines seen, and at which the tails are to be renewed.
+    """
+    for line in range(len(rows)):
+        if clock[0] == clock[1]:
+            renew_all(counts, weight, tails, quantiles)
+            clock[1] += min(clock[1], UPDATE_EVERY)
+        found[line] = combined(rows[line], tails, quantiles) / NATS
+        for kind in range(len(counts)):
+            counts[kind, int(bin_of(max(rows[line, kind], 0.0)))] += weight
+        weight *= GROWTH
+        clock[0] += 1
+        if weight > HEAVIEST:
+            counts /= weight
+            weight = 1.0
+    return weight
+
+
+class Combination:
+    """Tails of some kinds and their combination, of one source in one partition.
+
+    warmup: lines before scores are told of.
+    """
+
+    def __init__(self, kinds: int, *, warmup: int = 512) -> None:
+        self._warmup = warmup
+        self._counts = np.zeros((kinds, BINS))
+        self._tails = np.tile([lower_edge(bin) for bin in range(BINS)], (kinds, 1))
+        self._quantiles = np.zeros(kinds, dtype=np.int64)
+        self._clock = np.array([0, FIRST_UPDATE])
+        self._weight, self._ended = 1.0, False
+
+    @property
+    def ready(self) -> bool:
+        """False while warming up: scores are then of too few lines to be told of."""
+        return self._ended or int(self._clock[0]) >= self._warmup
+
+    def end_warmup(self) -> None:
+        """Makes do with the lines there were, at least two."""
+        self._ended = int(self._clock[0]) > 1
+
+    def observe(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The score of each line among those before it, (lines,), which then counts in.
+
+        rows: scores of the kinds in nats, then what severity adds, float32 (lines, kinds + 1).
+        """
+        found = np.empty(len(rows))
+        self._weight = observe_rows(
+            rows, self._counts, self._tails, self._quantiles, self._clock, self._weight, found
+        )
+        return found
+
+    def settle(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The score of each line of a warm-up, (lines,), by all that was observed until its end."""
+        renew_all(self._counts, self._weight, self._tails, self._quantiles)
+        found = np.empty(len(rows))
+        score_rows(rows, self._tails, self._quantiles, found)
+        return found
+
+    def nats(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The tail of each kind's score of one line, in nats, (kinds,)."""
+        parts = zip(self._tails, self._quantiles.tolist(), row.tolist(), strict=False)
+        return np.array([tail_of(tail, quantile, score) for tail, quantile, score in parts])
+
+    def state(self) -> dict[str, NDArray]:
+        """The histograms, and when their tails were taken."""
+        return {
+            "counts": self._counts / self._weight,
+            "tails": self._tails,
+            "quantiles": self._quantiles,
+            "clock": self._clock,
+            "ended": np.array([self._ended]),
+        }
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Takes up saved ones. Raises ValueError when they are of other kinds."""
+        for name in ("counts", "tails"):
+            if state[name].shape != self._counts.shape:
+                raise ValueError(f"{name} must be {self._counts.shape}, got {state[name].shape}")
+        self._counts, self._tails = state["counts"].copy(), state["tails"].copy()
+        self._quantiles, self._clock = state["quantiles"].copy(), state["clock"].copy()
+        self._weight, self._ended = 1.0, bool(state["ended"][0])

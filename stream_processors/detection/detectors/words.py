@@ -1,0 +1,138 @@
+"""How rare the words of a line are in its source, those of its template and those in its values alike."""
+
+from __future__ import annotations
+
+import re
+from math import log
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.counting import count_in
+from stream_processors.detection.detectors.counts import Counts, lines_counted
+from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
+from stream_processors.detection.hashing import hash_texts
+from stream_processors.detection.table import PLACEHOLDER
+from stream_processors.detection.wording import MOST_DIGITS
+
+MOST = 64
+"""Words of a line that are counted; of what is longer, the first."""
+_WORD = re.compile(r"[A-Za-z0-9_.\-\u0080-\U0010ffff]+")
+Lists = tuple[NDArray[np.int64], NDArray[np.uint64]]
+
+
+@njit(cache=True, nogil=True)
+def count_words(
+    begin: int,
+    entries: NDArray,
+    taken: NDArray[np.int64],
+    clock: int,
+    templates: NDArray[np.int32],
+    template_words: Lists,
+    value_words: Lists,
+    found: NDArray[np.float32],
+) -> int:
+    """Scores and counts lines from ``begin`` on, until the table is to grow: float32 (lines,)."""
+    for line in range(begin, len(templates)):
+        if taken[1] > taken[3]:
+            return line
+        now, row = clock + line, templates[line]
+        total, words = lines_counted(now), 0
+        least = second = total + 1.0
+        for starts, hashes, own in (
+            (template_words[0], template_words[1], np.int64(row)),
+            (value_words[0], value_words[1], np.int64(line)),
+        ):
+            for word in hashes[starts[own] : starts[own + 1]]:
+                if words == MOST:
+                    break
+                words += 1
+                count = count_in(entries, taken, word, now, now)
+                if count < least:
+                    least, second = count, least
+                elif count < second:
+                    second = count
+        if words:
+            one = log((total + 2.0) / (least + 1.0))
+            other = log((total + 2.0) / (second + 1.0)) if words > 1 else one
+            found[line] = max(0.0, 0.5 * (one + other))
+    return len(templates)
+
+
+class Words:
+    """-log of the share of lines with a word, the mean of a line's two rarest words: one alone is often a name."""
+
+    name = "words"
+
+    def __init__(self) -> None:
+        self._counts = Counts()
+
+    def observe(self, seen: Seen) -> Surprises:
+        """Scores each line with what came before it, and learns it."""
+        counts, batch, done = self._counts, seen.batch, 0
+        found = np.zeros(len(seen), dtype=np.float32)
+        while done < len(seen):
+            counts.room()
+            done = count_words(
+                done,
+                counts.entries,
+                counts.taken,
+                counts.lines,
+                batch.templates,
+                (batch.rows.word_starts, batch.rows.words),
+                (batch.word_starts, batch.words),
+                found,
+            )
+        counts.lines += len(seen)
+        return Surprises(found, np.full(len(seen), NO_CAUSE))
+
+    def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
+        """Takes back the words of those lines."""
+        batch = seen.batch
+        for place in places.tolist():
+            row = batch.templates[place]
+            for (starts, words), own in (
+                ((batch.rows.word_starts, batch.rows.words), row),
+                ((batch.word_starts, batch.words), place),
+            ):
+                self._counts.take_back(words[starts[own] : starts[own + 1]][:MOST])
+
+    def explain(self, seen: Seen, place: int) -> Reason:
+        """Its rarest words, and in how many lines they were."""
+        words = sorted(_words(seen.batch, place))
+        hashes = hash_texts([text for _, text in words])
+        counts = np.maximum(self._counts.of(hashes) - 1, 0)
+        order = np.lexsort((np.arange(len(words)), counts))[:2].tolist()
+        rarest = {words[at][1]: round(counts[at]) for at in order}
+        total, lines = lines_counted(self._counts.lines), self._counts.lines
+        score = float(np.mean([log((total + 2) / (counts[at] + 1)) for at in order])) if order else 0.0
+        said = " and ".join(
+            f"{word!r} in {count:,}" if count else f"{word!r} in none" for word, count in rarest.items()
+        )
+        return Reason(self.name, score, f"of {lines:,} lines {said}", {**rarest, "lines": lines})
+
+    def state(self) -> dict[str, NDArray]:
+        """The counts."""
+        return self._counts.state()
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Takes up saved counts."""
+        self._counts.restore(state)
+
+
+def _words(batch: LineBatch, place: int) -> set[tuple[int, str]]:
+    """The distinct words of a line, as ``wording`` finds them, with where they stand."""
+    shape = batch.rows.shapes[batch.templates[place]]
+    parts = range(int(batch.starts[place]), int(batch.starts[place + 1]))
+    texts = [PLACEHOLDER.sub(" ", shape)]
+    texts += [
+        batch.buffer[batch.begins[p] : batch.ends[p]].tobytes().decode("utf-8", "surrogatepass")
+        for p in parts
+    ]
+    found: dict[str, int] = {}
+    for at, word in enumerate(word for text in texts for word in _WORD.findall(text)):
+        if sum(map(str.isdigit, word)) <= MOST_DIGITS:
+            found.setdefault(word, at)
+    return {(at, word) for word, at in found.items()}
