@@ -38,7 +38,7 @@ from encoder_core.templates import Templates
 from encoder_core.tokenizer import Tokenizer
 from stream_processors.settings import EncoderSettings
 from trainer.export.bundle import export_onnx, quantize
-from trainer.export.loaded import PooledEncoder
+from trainer.export.pooling import PooledEncoder
 from trainer.pretraining.model import make_config, parameter_count
 
 MAX_TOKENS = 512

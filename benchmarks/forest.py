@@ -20,11 +20,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.timing import Contestant, Work, measure, ratio
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
-from stream_processors.detection.features import WIDTH
 from stream_processors.detection.settings import DetectionSettings
 
 RESULTS = Path(__file__).parent / "results" / "forest.csv"
 BATCHES = (1, 10, 100, 1_000, 10_000)
+WIDTH = 8
 MOST_CALLS = 100
 """Batches of one turn."""
 OURS, STOCK = "ours", "scikit-learn"

@@ -2,10 +2,10 @@
 
 The generated lines are parsed as they come, then read out of the messages that shippers make of them. ``orjson.loads``
 alone, on the JSON lines and on the messages that are JSON, is what taking every one apart costs. The mix and the
-messages are read as a worker reads them, a thousand at once: first until they are records, of which most make their
-columns when they are asked for; then ("with columns") until all of them have. All take
-turns, every repeat once each; medians over the repeats count. CPU time of one thread: other work on the machine costs
-less than it would of wall-clock time, but caches are shared. Run: python -m benchmarks.parsing
+messages are read as a worker reads them, thousands at once: first until columns, texts and times are known; then ("as
+a batch") until templates, words and hashes are, which is all that detection takes. All take turns, every repeat once
+each; medians over the repeats count. CPU time of one thread: other work on the machine costs less than it would of
+wall-clock time, but caches are shared. Run: python -m benchmarks.parsing
 """
 
 from __future__ import annotations
@@ -21,18 +21,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import orjson
 
 from benchmarks.timing import progress
 from connectors.envelopes import Reader
 from connectors.formats import parse
+from connectors.records import Message
 from stream_processors.demo.scenario import LabelledLine, scenario
 from stream_processors.demo.scenario.envelopes import ENVELOPES, wrap
+from stream_processors.detection.ahead import scan_messages
+from stream_processors.detection.arriving import Messages
+from stream_processors.detection.batch import LineBatch, Matching
+from stream_processors.detection.table import TemplateTable
 
 RESULTS = Path(__file__).parent / "results" / "parsing.csv"
 ENVELOPED = ("filebeat", "fluentbit", "otlp_json")
 MIX = "the mix"
-TOGETHER = 1_000
+TOGETHER = 4_096
 """Messages that are read at once."""
 
 
@@ -68,15 +74,24 @@ def works(lines: Sequence[LabelledLine], envelopes: Sequence[str]) -> dict[str, 
 
 
 def at_once(name: str, values: list[bytes], lines: int) -> dict[str, Work]:
-    """Values that are read many at once, with and without the columns of the records."""
-    reader = Reader()
+    """Values that are read many at once: to the rows of a worker's step, and on to the batch that detection takes."""
+    reader, matching, table = Reader(), Matching(), TemplateTable(1)
 
-    def columns(part: Sequence[bytes]) -> list[object]:
-        return [record.fields for records in reader.read_batch(part) for record in records]
+    def none(place: int) -> Message:
+        raise AssertionError("no line is looked at")
+
+    def scanned(part: Sequence[bytes]) -> object:
+        return reader.scan(part)
+
+    def batched(part: Sequence[bytes]) -> object:
+        messages = Messages(part, np.arange(len(part)), np.zeros(len(part)), none)
+        ahead = scan_messages(reader, messages, by_line=True)
+        assert ahead is not None
+        return LineBatch.of(ahead.lines, table, matching)
 
     return {
-        name: Work(reader.read, values, lines, reader.read_batch),
-        f"{name}, with columns": Work(reader.read, values, lines, columns),
+        name: Work(reader.read, values, lines, scanned),
+        f"{name}, as a batch": Work(reader.read, values, lines, batched),
     }
 
 

@@ -19,7 +19,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import DebertaV2Config, DebertaV2Model
 
-from trainer.export.loaded import PooledEncoder
+from trainer.export.pooling import PooledEncoder
 
 Ids = NDArray[np.int64]
 Runner = Callable[[Ids, Ids], NDArray[np.float32]]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ PIECES = r" ?\p{L}+|\p{N}{1,4}| ?[^\s\p{L}\p{N}]|\s+"
 """How the trainer's vocabularies split a text (paper section 3.2: punctuation apart, at most four digits)."""
 ASCII_PIECES = re.compile(r" ?[A-Za-z]+|[0-9]{1,4}| ?[^\sA-Za-z0-9]|\s+", re.ASCII)
 """The same for ASCII text, in Python's syntax."""
+SPELLED = re.compile(r"<[a-z*]{1,8}>", re.ASCII)
+"""An entry of its own that a vocabulary may have for a placeholder; it takes the white space before it."""
 KNOWN_PIECES = 1 << 15
 """Pieces kept; when there are more the table begins anew."""
 LONGEST_PIECE = 64
@@ -68,6 +71,7 @@ class Tokenizer:
         backend.no_padding()
         backend.no_truncation()
         self._pieces = PieceTable(backend) if splits_into_pieces(path) else None
+        self._split = ascii_pieces(placeholders(json.loads(path.read_bytes())))
         self._frame = backend.encode("").ids
         self._whole = BackendTokenizer.from_str(backend.to_str())
         self._whole.encode_special_tokens = True
@@ -99,15 +103,32 @@ class Tokenizer:
         most = self.max_tokens - 1  # one more than fits between the two
         ids: list[int] = []
         if len(text) > USUAL_TOKEN * most:  # without the last piece, which may go on
-            ids = pieces.ids_of(ASCII_PIECES.findall(text[: USUAL_TOKEN * most])[:-1])
+            ids = pieces.ids_of(self._split.findall(text[: USUAL_TOKEN * most])[:-1])
         if len(ids) < most:
-            ids = pieces.ids_of(ASCII_PIECES.findall(text[: (self.max_tokens + 1) * LONGEST_TOKEN]))
+            ids = pieces.ids_of(self._split.findall(text[: (self.max_tokens + 1) * LONGEST_TOKEN]))
         return np.array([self._frame[0], *ids[:most], self._frame[1]], dtype=np.int64)
 
 
+def placeholders(content: dict[str, Any]) -> list[str]:
+    """The placeholders that a tokenizer file reads as one token, with the white space before it."""
+    added = content.get("added_tokens") or []
+    return [
+        entry["content"] for entry in added if SPELLED.fullmatch(entry["content"]) and entry.get("lstrip")
+    ]
+
+
+def ascii_pieces(spelled: Sequence[str]) -> re.Pattern[str]:
+    """``ASCII_PIECES`` for a vocabulary that has entries of its own for placeholders."""
+    if not spelled:
+        return ASCII_PIECES
+    entries = rf"\s*(?:{'|'.join(map(re.escape, spelled))})"
+    return re.compile(f"{entries}|{ASCII_PIECES.pattern}", re.ASCII)
+
+
 def splits_into_pieces(path: Path) -> bool:
-    """Whether a tokenizer file is one whose pieces ``PIECES`` finds and which does nothing else to a text."""
+    """Whether a tokenizer file is one whose pieces ``PIECES`` finds and which adds no more than placeholders."""
     content = json.loads(path.read_bytes())
+    words = [entry["content"] for entry in content.get("added_tokens") or [] if not entry.get("special")]
     steps = (content.get("pre_tokenizer") or {}).get("pretokenizers") or [{}]
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     template = (content.get("post_processor") or {}).get("single") or []
@@ -120,6 +141,7 @@ def splits_into_pieces(path: Path) -> bool:
         and [next(iter(part)) for part in template] == ["SpecialToken", "Sequence", "SpecialToken"]
         and content.get("model", {}).get("type") == "BPE"
         and not content["model"].get("dropout")
+        and words == placeholders(content)
     )
 
 

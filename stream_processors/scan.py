@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
-from connectors.records import Message
+from connectors.records import Line, Message
 from stream_processors.alerts.folding import fold
 from stream_processors.detection.batch import Matching
 from stream_processors.detection.embedding import Embedder
+from stream_processors.detection.lines import ScannedLines
 from stream_processors.detection.pipeline import Pipeline
-from stream_processors.detection.reading import Failed, LineReader, Step
+from stream_processors.detection.reading import FEW, Failed, LineReader, Step
 from stream_processors.detection.scoring import unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
@@ -71,21 +72,32 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def read_steps(values: Iterable[bytes], settings: ReadingSettings | None = None) -> Iterator[Step]:
+def read_steps(
+    values: Iterable[bytes], settings: ReadingSettings | None = None, *, few: int = FEW
+) -> Iterator[Step]:
     """Messages as steps of lines; a message's offset is its number from 0, and a line's timestamp is its own time.
 
-    A line without a time gets that of the line before it, 0 at the beginning.
+    A line without a time gets that of the line before it, 0 at the beginning. few: as for ``LineReader``.
     """
-    reader, latest, end = LineReader(settings), 0.0, 0
+    reader, latest, end = LineReader(settings, few=few), 0.0, 0
     for part in chain(batched(values, BATCH_LINES), [[]]):
         reader.add((Message(end + number, 0.0, value) for number, value in enumerate(part)), end + len(part))
         end += len(part)
         if not part:
             reader.close()
         while (step := reader.step(BATCH_LINES)) is not None:
-            for line in step.lines:
-                latest = line.timestamp = line.timestamp or latest
+            latest = _carry(step.lines, latest)
             yield step
+
+
+def _carry(lines: Sequence[Line], latest: float) -> float:
+    """Gives lines without a time that of the line before them; returns that of the last one."""
+    if isinstance(lines, ScannedLines):
+        lines.carry(latest)
+        return float(lines.times[-1]) if len(lines) else latest
+    for line in lines:
+        latest = line.timestamp = line.timestamp or latest
+    return latest
 
 
 def scan(

@@ -98,7 +98,7 @@ def cli() -> None:
 @cli.command()
 @settings_options
 def run(settings: RunSettings) -> None:
-    """All stages in order: dedup, tokenizer, pretrain, evaluate, export."""
+    """All stages in order: dedup, tokenizer, pretrain, contrast, evaluate, export."""
     from trainer import run
 
     run.run(settings)
@@ -137,6 +137,15 @@ def pretrain(settings: RunSettings) -> None:
     from trainer import run
 
     run.pretrain(settings)
+
+
+@cli.command()
+@settings_options
+def contrast(settings: RunSettings) -> None:
+    """Train the encoder on by contrast: what means the same lies near, what only shares words does not."""
+    from trainer import run
+
+    run.contrast(settings)
 
 
 @cli.command()

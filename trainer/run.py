@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from encoder_core import Bundle
+from trainer.contrast.stage import contrast
 from trainer.evaluation.measure import evaluate
 from trainer.export.publish import export
 from trainer.settings import PretrainSettings, RunSettings
@@ -36,11 +37,15 @@ def run(settings: RunSettings) -> None:
     replaceable_bundle(Work.of(settings).bundle)
     dedup(settings)
     tokenizer(settings)
-    if settings.pretrain.processes > 1:
+    if settings.contrast.steps and settings.contrast.start_from:
+        tokens(settings)
+    elif settings.pretrain.processes > 1:
         tokens(settings)
         launch(settings)
     else:
         pretrain(settings)
+    if settings.contrast.steps:
+        contrast(settings)
     evaluate(settings)
     export(settings)
 
@@ -65,6 +70,8 @@ def dedup(settings: RunSettings) -> None:
 def tokenizer(settings: RunSettings) -> None:
     """``work/tokenizer``: the vocabulary, learnt; that of ``pretrain.start_from`` where its weights are to go on."""
     work, start_from = Work.of(settings), settings.pretrain.start_from
+    if settings.contrast.steps:
+        start_from = settings.contrast.start_from or start_from
     require(work["dedup"])
     if start_from is not None:
         result = run_stage(

@@ -115,6 +115,61 @@ class PretrainSettings(Section):
         return self
 
 
+class ContrastSettings(Section):
+    """Contrastive training: what means the same lies near, what only shares words does not."""
+
+    steps: int = Field(0, ge=0, description="Optimizer steps in all; 0 leaves the stage out of a run")
+    bag_steps: int = Field(
+        0,
+        ge=0,
+        description="First steps that train the token table and the weights alone, without the layers",
+    )
+    start_from: Path | None = Field(
+        None, description="Bundle whose weights the training starts from; unset, the pretrained model"
+    )
+    english: float = Field(
+        0.3, ge=0, lt=1, description="Share of descriptions among the pairs, if there are any"
+    )
+    texts: list[Path] = Field(
+        [], description="JSONL with fields 'query' and 'event', or 'text': descriptions of events"
+    )
+    teacher: str | None = Field(
+        None,
+        description="sentence-transformers model of natural language: a folder, or a package that holds one",
+    )
+    teacher_texts: int = Field(
+        40_000, ge=0, description="Most texts that the teacher embeds, words not counted"
+    )
+    max_length: int = Field(96, ge=3, le=MAX_LENGTH, description="Tokens of a text; the rest is cut")
+    batch_items: int = Field(64, ge=4, description="Pairs of a step")
+    bag_items: int = Field(512, ge=4, description="Pairs of a step without the layers")
+    power: float = Field(
+        0.5, ge=0, le=1, description="A source's share is the number of its items to this power"
+    )
+    temperature: float = Field(0.05, gt=0, description="Of the contrast")
+    teacher_temperature: float = Field(0.07, gt=0, description="Of the similarities that the teacher gives")
+    teacher_weight: float = Field(1.0, ge=0, description="Of the teacher's part in the loss")
+    masked_weight: float = Field(0.1, ge=0, description="Of the masked language model's part in the loss")
+    masked_share: float = Field(0.25, gt=0, le=1, description="Share of a step's texts that it reads")
+    mask_probability: float = Field(0.2, gt=0, lt=1, description="Share of their tokens that is predicted")
+    lengths: list[int] = Field(
+        [128, 64], description="Lengths that vectors may be cut to, beside the whole one"
+    )
+    learning_rate: float = Field(5e-4, gt=0, description="Peak of the cosine schedule")
+    bag_learning_rate: float = Field(2e-3, gt=0, description="Peak of that of the steps without the layers")
+    weights_factor: float = Field(
+        5.0, gt=0, description="How much faster the weights of tokens and layers learn"
+    )
+    warmup_share: float = Field(0.05, ge=0, lt=1, description="Share of the steps that warm up")
+    weight_decay: float = Field(
+        0.01, ge=0, description="Of matrices; biases, norms and weights are not decayed"
+    )
+    clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient")
+    bf16: bool = Field(False, description="bfloat16 autocast: for CPUs with AVX512-BF16 or AMX, and GPUs")
+    checkpoint_minutes: float = Field(5.0, ge=0, description="Minutes between checkpoints; 0 for every step")
+    seed: int = Field(7, description="Seed of items, order and masking")
+
+
 class EvaluateSettings(Section):
     """Perplexity and masked accuracy (paper section 4.1)."""
 
@@ -167,6 +222,7 @@ class RunSettings(Section):
     dedup: DedupSettings = DedupSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
     pretrain: PretrainSettings = PretrainSettings()
+    contrast: ContrastSettings = ContrastSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     export: ExportSettings = ExportSettings()
     distill: DistillSettings = DistillSettings()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -52,19 +53,25 @@ def batches(stream: Stream) -> Iterator[tuple[LineBatch, NDArray[np.uint64]]]:
         yield batch, known.patterns(batch, kinds)[kinds.of]
 
 
+@lru_cache(maxsize=1)
+def all_alone(stream: Stream) -> Mapping[str, Scores]:
+    """The scores of every kind, from one pass over the lines."""
+    from stream_processors.detection.detectors.kind import Seen
+
+    kinds = {name: made(one) for name, one in classes().items()}
+    scores: dict[str, list[NDArray]] = {name: [np.empty(0)] for name in kinds}
+    for batch, patterns in batches(stream):
+        seen = Seen(batch, batch.rows.templates[batch.templates], patterns)
+        for name, kind in kinds.items():
+            scores[name].append(kind.observe(seen).scores)
+    return {
+        name: stream.by_message(np.concatenate(parts).astype(np.float64)) for name, parts in scores.items()
+    }
+
+
 def alone(name: str) -> Callable[[Stream], Scores]:
     """The scores of one kind."""
-
-    def run(stream: Stream) -> Scores:
-        from stream_processors.detection.detectors.kind import Seen
-
-        kind, scores = made(classes()[name]), [np.empty(0)]
-        for batch, patterns in batches(stream):
-            seen = Seen(batch, batch.rows.templates[batch.templates], patterns)
-            scores.append(kind.observe(seen).scores)
-        return stream.by_message(np.concatenate(scores).astype(np.float64))
-
-    return run
+    return lambda stream: all_alone(stream)[name]
 
 
 def names() -> Sequence[str]:

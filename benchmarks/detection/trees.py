@@ -7,13 +7,7 @@ import numpy as np
 from benchmarks.detection import simple
 from benchmarks.detection.streams import Scores, Stream
 
-MOST_LINES = 4_200
-"""Longer streams are left out for the random-cut forest: in Python it takes milliseconds a line."""
 TREES, POINTS = 20, 256
-
-
-class TooLongError(ValueError):
-    """A stream that a method would take too long for."""
 
 
 def columns(stream: Stream) -> np.ndarray:
@@ -37,11 +31,9 @@ def half_space_trees(stream: Stream) -> Scores:
 
 
 def random_cut_forest(stream: Stream) -> Scores:
-    """rrcf's robust random-cut trees: mean collusive displacement. Raises TooLongError."""
+    """rrcf's robust random-cut trees: mean collusive displacement."""
     import rrcf
 
-    if len(stream) > MOST_LINES:
-        raise TooLongError(f"more than {MOST_LINES:,} lines")
     trees = [rrcf.RCTree(random_state=seed) for seed in range(TREES)]
     draw, scores = np.random.default_rng(0), []
     rows = columns(stream)

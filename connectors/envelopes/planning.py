@@ -56,6 +56,8 @@ class Columns(NamedTuple):
     """As in ``connectors.formats.object_shapes``."""
     constants: tuple[str, ...]
     """Values that all of them have, behind the leaves."""
+    leaves: int
+    """How many leaves there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,7 +194,7 @@ def columns_of(line: dict[str, Any], leaves: list[Leaf]) -> Columns | None:
             shown[name] = fields[name] + 1
             lists.append(picker(several[name]))
     scalars = tuple(p for p, leaf in enumerate(leaves) if type(leaf.value) is float)
-    return Columns(Plan.of(fields, shown, said), scalars, tuple(lists), tuple(constants))
+    return Columns(Plan.of(fields, shown, said), scalars, tuple(lists), tuple(constants), len(leaves))
 
 
 def columns_of_line(text: bytes) -> Columns | None:

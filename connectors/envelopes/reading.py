@@ -17,14 +17,13 @@ from connectors.envelopes.envelope import (
     RegistryUnreachable,
     Undecodable,
 )
-from connectors.envelopes.late import LateRecord
 from connectors.envelopes.settings import ReadingSettings
 from connectors.envelopes.unread import Unread, add_around
 from connectors.envelopes.unwrapping import Unwrapper
 from connectors.records import INFO, Record
 
 if TYPE_CHECKING:
-    from connectors.envelopes.batches import BatchReader
+    from connectors.envelopes.columnar import ColumnarReader, Scanned
     from connectors.envelopes.planning import Undoes
 
 
@@ -61,7 +60,7 @@ class Reader:
         if schemas is not None:
             encodings = tuple(Confluent(schemas) if isinstance(e, Confluent) else e for e in encodings)
         self._envelopes = Unwrapper(objects, chosen(known.texts, wanted), encodings)
-        self._batches: BatchReader | None = None
+        self._columnar: ColumnarReader | None = None
         self.headers = formats.HeaderLines()
 
     def read(self, value: bytes | None) -> list[Record]:
@@ -99,47 +98,33 @@ class Reader:
         text = formats.decode(value[: 4 * self._max_text]) if value else ""
         return [Unread(text, Inner(text, error=error[:256]), "")]
 
-    def read_batch(self, values: Sequence[bytes | None]) -> list[list[Record]]:
-        """The records of many messages, as ``read`` gives them."""
-        parse = self.parse
-        return [
-            [record for unread in lines if (record := parse(unread)) is not None]
-            for lines in map(self.lines_of, values, self.unwrap_batch(values))
-        ]
+    @property
+    def signs(self) -> tuple[frozenset[bytes], list[tuple[int, str]]]:
+        """What values begin with that are to be shown to envelopes of bytes, and the marks of those of text."""
+        return self._envelopes.firsts, self._envelopes.marks
 
-    def unwrap_batch(self, values: Sequence[bytes | None]) -> list[list[Unread] | None]:
-        """The lines of many messages as ``unwrap`` gives them, but quicker; None of a message that only it knows."""
-        if self._batches is None:
-            from connectors.envelopes.batches import BatchReader  # compiled code, which takes seconds to load
+    def scan(self, values: Sequence[bytes | None]) -> Scanned | None:
+        """The lines of many messages as arrays; None where one waits for its continuation in a later message.
 
-            self._batches = BatchReader(self, self.settings.zone, self._max_text)
-        return self._batches.unwrap(values)
+        Raises RegistryUnreachable.
+        """
+        if self._columnar is None:
+            from connectors.envelopes.columnar import (
+                ColumnarReader,
+            )  # compiled code, which takes seconds to load
 
-    def lines_of(self, value: bytes | None, known: list[Unread] | None) -> list[Unread]:
-        """The lines of a message of which ``unwrap_batch`` may know them."""
-        return self.unwrap(value) if known is None else known
+            self._columnar = ColumnarReader(self, self.settings.zone, self._max_text)
+        return self._columnar.scan(values)
 
     def candidates(self, event: dict[str, Any]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object may have, the first to be asked first."""
         return self._envelopes.candidates(tuple(event))
-
-    def whole(self, unread: Unread) -> Unread:
-        """A line with all that its envelopes said, which one of many has not."""
-        late = unread.late
-        return unread if late is None else self.unwrap(late.value)[late.place]
 
     def undo(self, envelope: Undoes, event: dict[str, Any]) -> list[Unread]:
         """The lines of an object in an outermost envelope. Raises as ``unwrap`` does, and ValueError."""
         lines: list[Unread] = []
         self._envelopes.undo(envelope, event, lines)
         return lines
-
-    def line_alone(self, value: bytes) -> str | None:
-        """The text of a value that is a line in no envelope for sure; None for any other."""
-        if not value.isascii() or len(value) > MAX_MESSAGE_BYTES or self._envelopes.may_be_encoded(value):
-            return None
-        text = value.decode()
-        return text if text.isprintable() and self._envelopes.is_line(text) else None
 
     def is_line(self, text: str) -> bool:
         """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
@@ -154,9 +139,7 @@ class Reader:
 
     def parse(self, unread: Unread) -> Record | None:
         """The record of a line; None for a line that only names the columns of others."""
-        line, around, envelope, text, late = unread
-        if late is not None and late.record is not None:
-            return late.record
+        line, around, envelope, text = unread
         if isinstance(line, str):
             if around is not None and around.error:
                 record: Record | None = formats.parse_raw(line, error=around.error)
@@ -175,7 +158,7 @@ class Reader:
             record.severity = INFO
         if len(record.text) > self._max_text:
             record.text, record.cut = record.text[: self._max_text], True
-        return record if late is None else LateRecord.of(record, self, late.value, late.place)
+        return record
 
 
 def chosen(envelopes: tuple[N, ...], wanted: str) -> tuple[N, ...]:

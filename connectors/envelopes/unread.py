@@ -12,19 +12,6 @@ from connectors.records import ORIGIN, Record
 _PLACES = frozenset(ORIGIN)
 
 
-class Late(NamedTuple):
-    """What of a line of a message is only looked up when someone asks for it."""
-
-    value: bytes
-    """The message's."""
-    place: int
-    """The line's place in it."""
-    record: Record | None
-    """Its record, where it was read at once."""
-    spans: object
-    """The bytes that the record takes late parts from."""
-
-
 class Unread(NamedTuple):
     """A line whose envelopes are undone, not parsed yet."""
 
@@ -35,8 +22,6 @@ class Unread(NamedTuple):
     """Their names, the outermost first."""
     text: str | None = None
     """An object's text, as it came."""
-    late: Late | None = None
-    """Of a line that was read with many others: what is missing here, the shipper's word above all."""
 
 
 def within(inner: Inner, around: Inner) -> Inner:

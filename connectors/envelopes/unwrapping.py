@@ -42,8 +42,10 @@ class Unwrapper:
         bytes_: tuple[BytesEnvelope, ...],
     ) -> None:
         self._objects, self._texts, self._bytes = objects, texts, bytes_
-        self._marks = sorted({mark_of(envelope) for envelope in texts})
-        self._firsts = frozenset(first for envelope in bytes_ for first in firsts_of(envelope))
+        self.marks = sorted({mark_of(envelope) for envelope in texts})
+        """Where texts that may be envelopes have what."""
+        self.firsts = frozenset(first for envelope in bytes_ for first in firsts_of(envelope))
+        """What values that may be envelopes of bytes begin with, and nothing."""
         self._shapes: dict[tuple[str, ...], tuple[ObjectEnvelope, ...]] = {}
 
     def value(self, value: bytes, around: Inner | None, names: str, depth: int, lines: list[Unread]) -> None:
@@ -55,7 +57,7 @@ class Unwrapper:
             if not self._object(event, around, names, depth, lines):
                 lines.append(Unread(event, around, names, formats.decode(value)))
             return
-        is_known = not is_object and value[:1] in self._firsts
+        is_known = not is_object and value[:1] in self.firsts
         for envelope in self._bytes if is_known and depth < MAX_NESTED else ():
             held = envelope.unwrap(value)
             if held is not None:
@@ -104,7 +106,7 @@ class Unwrapper:
             if self._json(text, around, names, depth, lines):
                 return
         else:
-            for place, mark in self._marks:
+            for place, mark in self.marks:
                 if text.startswith(mark, place):
                     if self._is_text_envelope(text, around, names, depth, lines):
                         return
@@ -159,15 +161,11 @@ class Unwrapper:
                 return True
         return False
 
-    def may_be_encoded(self, value: bytes) -> bool:
-        """Whether an envelope of bytes must be asked about a value."""
-        return value[:1] in self._firsts
-
     def is_line(self, text: str) -> bool:
         """Whether text that an envelope held is a line for sure, no further envelope and no JSON."""
         if not text or text[0] in JSON_BEGINS or "\x00" in text:
             return False
-        for place, mark in self._marks:
+        for place, mark in self.marks:
             if text.startswith(mark, place):
                 return all(envelope.unwrap(text) is None for envelope in self._texts)
         return True

@@ -145,12 +145,13 @@ def believed(stated: float | None, received: float, now: float) -> float:
     A clock that is ahead by up to a day means now, so that a zone nobody told us of does no harm. What is further
     ahead, or before 1990 (a clock that was never set), counts as unstated: the line happened when it was received.
     """
-    if stated is None or not _NEVER_SET < stated <= now + DAY:
+    if stated is None or not NEVER_SET < stated <= now + DAY:
         return received
     return min(stated, now)
 
 
-_NEVER_SET = 631_152_000.0
+NEVER_SET = 631_152_000.0
+"""1990: what a clock says before was never set."""
 
 
 @lru_cache(maxsize=256)

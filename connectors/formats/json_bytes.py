@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from connectors.formats.words8 import eight, plain_until
+
 Array = NDArray[Any]
 
 TEXT, ESCAPED, INTEGER, REAL, TRUE, FALSE, NULL = 1, 2, 3, 4, 5, 6, 7
@@ -34,29 +36,30 @@ def mixed(state: np.uint64, word: np.uint64, key: Array) -> np.uint64:
 @njit(cache=True, nogil=True)
 def hashed(data: Array, begin: int, end: int, state: np.uint64, key: Array) -> np.uint64:
     """The state after so many bytes; their number is part of it."""
-    word = np.uint64(0)
     at = begin
+    while at + 8 <= end:
+        state = mixed(state, eight(data, at), key)
+        at += 8
+    word = np.uint64(0)
     while at < end:
         word = (word << np.uint64(8)) | np.uint64(data[at])
         at += 1
-        if (at - begin) & 7 == 0:
-            state = mixed(state, word, key)
-            word = np.uint64(0)
-    return mixed(state, (word << np.uint64(8)) ^ (np.uint64(end - begin) << np.uint64(56)), key)
+    return mixed(state, word ^ (np.uint64(end - begin) << np.uint64(56)), key)
 
 
 @njit(cache=True, nogil=True)
-def text_end(data: Array, at: int, end: int, plain: Array, short: Array) -> tuple[int, bool, bool]:
+def text_end(data: Array, at: int, end: int, short: Array) -> tuple[int, bool, bool]:
     """Where a text ends that begins at a place, whether it has escapes, and bytes beyond ASCII; -1 for none."""
     escaped = False
     wide = False
     while at < end:
+        at = plain_until(data, at, end)
+        if at == end:
+            break
         byte = data[at]
-        if plain[byte]:
-            at += 1
-        elif byte == 34:
+        if byte == 34:
             return at, escaped, wide
-        elif byte >= 128:
+        if byte >= 128:
             wide = True
             at += 1
         elif byte == 92:

@@ -35,7 +35,6 @@ MOST_LEAVES = 200
 """Objects with more have no shape."""
 MOST_LEVELS = 24
 
-_PLAIN = np.array([byte >= 32 and byte not in b'"\\' and byte < 128 for byte in range(256)], dtype=np.bool_)
 _BLANK = np.array([byte in b" \t\n\r" for byte in range(256)], dtype=np.bool_)
 _SHORT_ESCAPE = np.array([byte in b'"\\/bfnrt' for byte in range(256)], dtype=np.bool_)
 
@@ -67,7 +66,6 @@ def _scan_one(
     begin: int,
     end: int,
     key: Array,
-    plain: Array,
     blank: Array,
     short: Array,
     stack: Array,
@@ -109,7 +107,7 @@ def _scan_one(
         if expected == 1 or expected == 2:
             if byte != 34:
                 return none, wide, 0
-            stop, escaped, beyond = text_end(data, at + 1, end, plain, short)
+            stop, escaped, beyond = text_end(data, at + 1, end, short)
             if stop < 0 or escaped:
                 return none, wide, 0
             wide = wide or beyond
@@ -137,7 +135,7 @@ def _scan_one(
         leaves += 1
         begins[place] = at
         if byte == 34:
-            stop, escaped, beyond = text_end(data, at + 1, end, plain, short)
+            stop, escaped, beyond = text_end(data, at + 1, end, short)
             if stop < 0:
                 return none, wide, 0
             wide = wide or beyond
@@ -180,7 +178,6 @@ def _scan(
     begins: Array,
     ends: Array,
     key: Array,
-    plain: Array,
     blank: Array,
     short: Array,
     scan: tuple[Array, ...],
@@ -196,7 +193,7 @@ def _scan(
         if first + MOST_LEAVES > len(kinds):
             continue
         shape, beyond, leaves = _scan_one(
-            data, begin, end, key, plain, blank, short, stack, leaf_begins, leaf_ends, kinds, first
+            data, begin, end, key, blank, short, stack, leaf_begins, leaf_ends, kinds, first
         )
         shapes[row] = shape
         wide[row] = beyond
@@ -215,6 +212,6 @@ def scanned(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np
         np.empty(room, np.int32),
         np.empty(room, np.uint8),
     )
-    _scan(data, begins, ends, KEY, _PLAIN, _BLANK, _SHORT_ESCAPE, tuple(scan))
+    _scan(data, begins, ends, KEY, _BLANK, _SHORT_ESCAPE, tuple(scan))
     leaves = int(scan.starts[-1])
     return Scan(*scan[:3], *(part[:leaves].copy() for part in scan[3:]))

@@ -54,7 +54,7 @@ def parse_plainly(line: str, *, time: float | None = None, clock: Clock = UTC) -
         covered += match.end() - match.start() + 1
         _add_pair(leaves, key, match)
     fields = joined(leaves)
-    if pairs < MIN_PAIRS and not _is_audit(fields):
+    if pairs < MIN_PAIRS and not is_audit(fields):
         return None
     if covered < MIN_COVERAGE * len(line):
         return None
@@ -64,7 +64,7 @@ def parse_plainly(line: str, *, time: float | None = None, clock: Clock = UTC) -
 def _record(fields: dict[str, str], words: list[str], time: float | None, clock: Clock) -> Record:
     shown = dict(fields)
     stated = event_time(fields, clock)
-    audit = _is_audit(fields)
+    audit = is_audit(fields)
     if audit:
         stated = float(_AUDIT.match(fields["msg"])[1])  # type: ignore[index]
         del shown["msg"]
@@ -105,7 +105,8 @@ def _add_pair(leaves: Leaves, key: str, match: re.Match[str]) -> None:
     add_leaf(leaves, key, value)
 
 
-def _is_audit(fields: dict[str, str]) -> bool:
+def is_audit(fields: dict[str, str]) -> bool:
+    """Whether a record is one of the Linux audit log."""
     return "type" in fields and _AUDIT.fullmatch(fields.get("msg", "")) is not None
 
 

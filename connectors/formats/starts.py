@@ -9,7 +9,7 @@ from connectors.formats.severity import LETTERS, LEVELS, severity_of_word
 
 _FIRST_OF_HEADERS = frozenset("0123456789[(-#")
 _BEHIND_LETTERS = frozenset("0123456789/ ")
-_FIRST_THREE = frozenset(
+FIRST_THREE = frozenset(
     {spelled[:3] for word in LEVELS for spelled in (word, word.title(), word.lower())}
     | {*MONTHS, "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 )
@@ -24,7 +24,7 @@ def may_begin_header(message: str) -> bool:
     """Whether a message is worth reading for a header."""
     return (
         message[0] in _FIRST_OF_HEADERS
-        or message[:3] in _FIRST_THREE
+        or message[:3] in FIRST_THREE
         or (message[1:2] in _BEHIND_LETTERS and message[0] in LETTERS)
     )
 
@@ -36,6 +36,6 @@ def is_name_then_time(line: str) -> bool:
 
 def stated_level(message: str) -> int:
     """The severity of a level word that begins a message and stays in it: ``error: no file``, ``ERROR 7``."""
-    if message[:3] in _FIRST_THREE and (match := _LEVEL_FIRST.match(message)):
+    if message[:3] in FIRST_THREE and (match := _LEVEL_FIRST.match(message)):
         return severity_of_word(match[1] or match[2])
     return 0

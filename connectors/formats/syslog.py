@@ -16,15 +16,15 @@ from connectors.formats.times import Found, find_time, parse_time, skip_gap
 from connectors.records import HOST, LEVEL, PID, SERVICE, Record
 
 # RFC 5424 section 6.2.1, tables 1 and 2, under the names of syslog.conf(5).
-_SEVERITIES = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]
-_FACILITIES = [
+SEVERITIES = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]
+FACILITIES = [
     *["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"],
     *["ntp", "audit", "alert", "clock"],
     *[f"local{number}" for number in range(8)],
 ]
 _PRIORITIES = {
-    str(8 * facility + severity): (name, _SEVERITIES[severity], SYSLOG[severity])
-    for facility, name in enumerate(_FACILITIES)
+    str(8 * facility + severity): (name, SEVERITIES[severity], SYSLOG[severity])
+    for facility, name in enumerate(FACILITIES)
     for severity in range(8)
 }
 
@@ -37,8 +37,9 @@ _PROGRAM = (
     r"""(?:\[([^\]\s]{1,64})\](?: ?\(([^()\s]{1,128})\))?)?:(?=\s|$)\s*"""
 )
 # The header of a daemon's file is told from a sentence by its host, which is no level and no bracket.
+NO_HOSTS = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "SEVERE")
 _HOST_PROGRAM = re.compile(
-    r"(?!(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)\s)"
+    rf"(?!(?:{'|'.join(NO_HOSTS)})\s)"
     r"([\w*][^\s=\"{}\[\]]{0,254}(?<!:))\s+" + _PROGRAM
 )
 _ONLY_PROGRAM = re.compile(_PROGRAM)

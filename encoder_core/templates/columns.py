@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from encoder_core.templates.kinds import NOTHING, Kinds
 from encoder_core.templates.match import Match, Parameter
@@ -46,15 +46,6 @@ class Choice:
     """Columns that are parameters, in the order of their names."""
     bare: str
     """The template of a record that says nothing at all."""
-    ids: dict[tuple[int, ...], int] = field(default_factory=dict)
-    """Ids of whole templates by those of the texts, as far as they are remembered."""
-
-    def note(self, texts: tuple[int, ...], whole: int) -> int:
-        """Remembers the id of a template, which it returns, by those of its texts."""
-        if len(self.ids) >= CHOICES:
-            self.ids.clear()
-        self.ids[texts] = whole
-        return whole
 
     def template(self, said: Sequence[str]) -> str:
         """The template of a record whose texts have these."""
@@ -127,16 +118,17 @@ class Plan:
 
     def __init__(self, format: str, kinds: Kinds) -> None:
         self._format = format
-        self._kinds = kinds
+        self.kinds = kinds
+        """What is known of the columns."""
         self._choices: dict[tuple[object, ...], Choice] = {}
 
     def choice(self, columns: Mapping[str, str], message: str) -> Choice:
         """What the values of a record come to. message: free text, or empty."""
-        kinds = self._kinds
+        kinds = self.kinds
         values = [columns[name] for name in kinds.candidates]
         key = (
             *values,
-            *[columns[name] == message for name in kinds.texts],
+            *[columns[name] == message for name in kinds.may_be_text],
             *[is_text(columns[name]) for name in kinds.may_be_text],
             not message,
         )
@@ -150,7 +142,7 @@ class Plan:
         return choice
 
     def _chosen(self, columns: Mapping[str, str], message: str) -> Choice:
-        kinds = self._kinds
+        kinds = self.kinds
         saying = kinds.saying(columns)
         free = [n for n in kinds.may_be_text if is_text(columns[n]) and n not in saying]
         texts = [name for name in kinds.texts if name in free]

@@ -132,6 +132,10 @@ class Kinds:
         tops = {name for name in tops if len(name) <= LONGEST and not _NUMBERED.search(name)}
         return " ".join(sorted(tops)[:MOST_NAMES]) or format
 
+    def test(self, name: str) -> Callable[[str], bool]:
+        """Which values of one of the candidates tell a kind."""
+        return self._tests[name].test
+
     def saying(self, values: Mapping[str, str]) -> dict[str, str]:
         """The columns whose values tell a kind, and what each says: ``{"event.action": "action=login"}``."""
         said = {n: kind.said(values[n]) for n, kind in self._tests.items() if values[n] not in NOTHING}

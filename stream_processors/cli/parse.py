@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -123,7 +124,7 @@ def steps_of(
             with opened(file) as (stream, _):
                 yield from islice(values(stream, whole), limit)
 
-        yield lambda: read_steps(messages(), reading)
+        yield lambda: read_steps(messages(), reading, few=sys.maxsize)  # every line is shown
 
 
 def values(stream: BinaryIO, whole: bool) -> Iterable[bytes]:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.envelopes.joining import MOST_SECONDS
 from connectors.records import Message
 from encoder_core.session import LONG_TOKENS
+from stream_processors.detection.arriving import Messages
 from stream_processors.detection.reading import LineReader
 from stream_processors.detection.sources import Sources
 
@@ -121,17 +123,19 @@ def name_of(at: TopicPartition) -> str:
     return f"{at.topic}/{at.partition}"
 
 
-def message_from(record: ConsumerRecord, now: float) -> Message:
-    """A Kafka message as we keep it.
+def messages_from(records: Sequence[ConsumerRecord], now: float) -> Messages:
+    """Kafka's messages as we keep them.
 
     now: seconds since the epoch. A time after it, or none, counts as now: Kafka takes any time that a producer states,
     and none may close windows, push out other lines or live longer than now allows.
     """
-    stated = (record.timestamp or 0) / 1_000
-    return Message(
-        offset=record.offset,
-        timestamp=min(stated, now) if stated > 0 else now,
-        value=record.value,
-        key=record.key,
-        headers=tuple(record.headers or ()),
-    )
+    stated = np.array([record.timestamp or 0 for record in records], np.float64) / 1_000
+    times = np.where(stated > 0, np.minimum(stated, now), now)
+
+    def make(place: int) -> Message:
+        record = records[place]
+        headers = tuple(record.headers or ())
+        return Message(record.offset, float(times[place]), record.value, record.key, headers)
+
+    offsets = np.array([record.offset for record in records], np.int64)
+    return Messages([record.value for record in records], offsets, times, make)

@@ -16,7 +16,7 @@ from connectors.store import Fenced, StoreRefused
 from connectors.waiting import reason_of
 from stream_processors.alerts.folding import fold
 from stream_processors.delivery.applying import Applier
-from stream_processors.delivery.batches import Batch, Partition, message_from
+from stream_processors.delivery.batches import Batch, Partition, messages_from
 from stream_processors.delivery.dead_letters import DeadLetters
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.opening import Opener, start_text
@@ -74,7 +74,7 @@ class Handler:
             step = self._step(partition)
             return None if step is None else self._process(partition, step)
 
-        partition.reader.add([message_from(message, now) for message in batch.messages], batch.end)
+        partition.reader.add(messages_from(batch.messages, now), batch.end)
         try:
             while (done := await asyncio.to_thread(work)) is not None:
                 await self._take_effect(partition, *done)

@@ -60,8 +60,10 @@ class Suspects:
     def part(self, at: TopicPartition, lines: Sequence[Line]) -> tuple[Sequence[Line], list[Failed]]:
         """The lines to process, and apart the message that is known to be at fault, with the number of its lines."""
         offset, times, error = self._of.get(at, (-1, 0, None))
+        if error is None or times < SURE_TIMES:
+            return lines, []
         guilty = [line for line in lines if line.offset == offset]
-        if error is None or times < SURE_TIMES or not guilty:
+        if not guilty:
             return lines, []
         failed = Failed(guilty[0], error, whole=True, lines=len(guilty))
         return [line for line in lines if line.offset != offset], [failed]

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import Line, Record
+from connectors.formats.rows import ragged
+from connectors.records import Line
 from encoder_core.templates import Match, Parameter, Templates
-from stream_processors.detection.columns import CountedColumns
+from stream_processors.detection.columns import CountedColumns, counted_names
 from stream_processors.detection.hashing import hash_spans, hash_texts
-from stream_processors.detection.matches import Matches, match_records
+from stream_processors.detection.lines import ScannedLines
+from stream_processors.detection.matches import Matcher, Matches
 from stream_processors.detection.matching import match_record
-from stream_processors.detection.spans import slot_names, spans_of
+from stream_processors.detection.spans import spans_of
 from stream_processors.detection.table import Entry, Rows, TemplateTable
 from stream_processors.detection.wording import words_of_spans
 
@@ -113,8 +115,8 @@ class LineBatch:
 
     def take(self, places: NDArray[np.int64]) -> LineBatch:
         """The lines of some places, in their order."""
-        starts, parts = _ragged(self.starts, places)
-        word_starts, words = _ragged(self.word_starts, places)
+        starts, parts = ragged(self.starts, places)
+        word_starts, words = ragged(self.word_starts, places)
         show = self.show
         return replace(
             self,
@@ -148,69 +150,70 @@ class LineBatch:
 
     @classmethod
     def of(cls, lines: Sequence[Line], table: TemplateTable, matching: Matching | None = None) -> LineBatch:
-        """The batch of lines as objects. matching: what knows their templates, the usual one without."""
+        """The batch of lines. matching: what knows their templates, the usual one without."""
         matching = matching or Matching()
-        records = [line.record for line in lines]
-        matches = match_records(records, matching.templates)
-        rows, templates = table.place(
-            matching.keys(records, matches), lambda place: matching.entry(records[place], matches, place)
+        if not isinstance(lines, ScannedLines):
+            lines = ScannedLines.of(lines)
+        buffer, layouts, rows = lines.buffer, lines.layouts, lines.rows
+        matches = matching.matcher.match(buffer, layouts, rows)
+        number_of, counted = matching.counted.of(buffer, layouts, rows)
+        spans = spans_of(rows, number_of, counted, matches)
+        places, templates = table.place(
+            matching.keys(lines, matches), lambda place: matching.entry(lines, matches, place)
         )
-        columns = CountedColumns.of(records)
-        spans = spans_of(columns, matches)
-        word_starts, words = words_of_spans(spans.buffer, spans.begins, spans.ends, spans.starts)
+        word_starts, words = words_of_spans(buffer, spans.begins, spans.ends, spans.starts)
         return cls(
-            rows=rows,
-            offsets=np.array([line.offset for line in lines], dtype=np.int64),
-            indexes=np.array([line.index for line in lines], dtype=np.int32),
-            times=np.array([line.timestamp for line in lines], dtype=np.float64),
+            rows=places,
+            offsets=lines.offsets,
+            indexes=lines.indexes,
+            times=lines.times,
             templates=templates,
-            severities=np.array([record.severity for record in records], dtype=np.uint8),
-            kinds=columns.kinds,
-            broken=np.array([record.parse_error is not None for record in records], dtype=bool),
+            severities=rows.severities,
+            kinds=counted.kinds[number_of],
+            broken=rows.broken,
             starts=spans.starts,
             slots=spans.slots,
-            values=hash_spans(spans.buffer, spans.begins, spans.ends),
+            values=hash_spans(buffer, spans.begins, spans.ends),
             types=spans.types,
-            buffer=spans.buffer,
+            buffer=buffer,
             begins=spans.begins,
             ends=spans.ends,
             text_begins=spans.text_begins,
             text_ends=spans.text_ends,
             word_starts=word_starts,
             words=words,
-            show=lambda place: lines[place],
+            show=lines.__getitem__,
             match=lambda line: match_record(line.record, matching.templates),
-            names=lambda line: slot_names(line.record, matching.templates),
+            names=matching.names,
         )
 
 
-def _ragged(
-    starts: NDArray[np.int64], places: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of lists that lie one behind another: where those of some places begin then, and where each element was."""
-    begins = starts[places]
-    counts = starts[places + 1] - begins
-    after = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-    return after, np.repeat(begins - after[:-1], counts) + np.arange(after[-1])
-
-
 class Matching:
-    """What records are cases of: their templates, and the text that the encoder reads.
+    """What lines are cases of: their templates, and the text that the encoder reads.
 
     by_line: the encoder reads each distinct line, not its template.
     """
 
     def __init__(self, templates: Templates | None = None, *, by_line: bool = False) -> None:
         self.templates = templates or Templates()
+        self.matcher, self.counted = Matcher(self.templates), CountedColumns()
         self._by_line = by_line
 
-    def keys(self, records: Sequence[Record], matches: Matches) -> NDArray[np.uint64]:
-        """What the vector of each record is kept by, uint64 (records,)."""
-        return hash_texts([record.text for record in records]) if self._by_line else matches.ids
+    def keys(self, lines: Sequence[Line], matches: Matches) -> NDArray[np.uint64]:
+        """What the vector of each line is kept by, uint64 (lines,)."""
+        return hash_texts([line.record.text for line in lines]) if self._by_line else matches.ids
 
-    def entry(self, record: Record, matches: Matches, place: int) -> Entry:
-        """A record's entry of the table."""
+    def entry(self, lines: Sequence[Line], matches: Matches, place: int) -> Entry:
+        """A line's entry of the table."""
         template, text = int(matches.ids[place]), matches.template(place)
         if self._by_line:
-            return Entry(int(hash_texts([record.text])[0]), record.text, template, text)
+            line = lines[place].record.text
+            return Entry(int(hash_texts([line])[0]), line, template, text)
         return Entry(template, text, template, text)
+
+    def names(self, line: Line) -> list[str]:
+        """Names of what varies in a line, in order: those of columns, then numbers of the parameters of its texts."""
+        lines = ScannedLines.of([line])
+        texts = self.matcher.match(lines.buffer, lines.layouts, lines.rows).texts
+        numbers = [str(slot) for count in np.diff(texts.starts).tolist() for slot in range(count)]
+        return [*counted_names(line.record), *numbers]

@@ -1,4 +1,4 @@
-"""From many records to their templates at once: what is worked out once a kind, and the rest as arrays."""
+"""From many lines to their templates at once: what is worked out once a kind, and the rest as arrays."""
 
 from __future__ import annotations
 
@@ -8,73 +8,127 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.records import Record
+from connectors.formats.json_bytes import KEY
+from connectors.formats.numbers import Numbers
+from connectors.formats.rows import Layout, Rows
 from encoder_core.templates import TemplateBatch, Templates
+from encoder_core.templates.batch import decoded
 from encoder_core.templates.columns import Choice, is_text
-from stream_processors.detection.matching import TEXTS, plan_of
+from stream_processors.detection.choosing import choice_keys, texts_of, whole_keys
+from stream_processors.detection.layouts import Known
+
+Places = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Starts, begins and ends of columns, begins and ends of messages."""
+MOST_KEYS = 65_536
+"""Choices, and templates of lines with columns, that are remembered by their hashes; more, and all begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Templates of n records, in order: what ``match_record`` says of each."""
+    """Templates of n lines, in order: what ``match_record`` says of each."""
 
     ids: NDArray[np.uint64]
     """Id of each one's template, (n,)."""
     texts: TemplateBatch
     """Their free texts: what varies in those are its parameters."""
     starts: NDArray[np.int64]
-    """Those of a record are from ``starts[place]`` to ``starts[place + 1]``, one at most but for errors, (n + 1,)."""
-    choices: Sequence[Choice | None]
-    """What the columns of a record come to, its parameters among it; None for a format that is text."""
+    """Those of a line are from ``starts[place]`` to ``starts[place + 1]``, one at most but for errors, (n + 1,)."""
+    choice_of: NDArray[np.int64]
+    """Which of the choices the columns of each line come to, -1 for a format that is text, (n,)."""
+    choices: Sequence[Choice]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def template(self, place: int) -> str:
-        """The template of a record."""
+        """The template of a line."""
         said = [self.texts.text(row) for row in range(self.starts[place], self.starts[place + 1])]
-        choice = self.choices[place]
-        return said[0] if choice is None else choice.template(said)
+        choice = int(self.choice_of[place])
+        return said[0] if choice < 0 else self.choices[choice].template(said)
 
 
-def match_records(records: Sequence[Record], templates: Templates) -> Matches:
-    """The templates of records."""
-    texts: list[str] = []
-    starts: list[int] = [0]
-    choices: list[Choice | None] = []
-    columns = templates.columns
-    for record in records:
-        message = record.message
-        if record.format in TEXTS:
-            texts.append(record.text if message is None else message)
-            choices.append(None)
-        else:
-            message = message if message and is_text(message) else ""
-            choice = plan_of(record, columns).choice(record.fields, message)
-            texts += filter(None, choice.texts(record.fields, message))
-            choices.append(choice)
-        starts.append(len(texts))
-    batch = templates.batch(texts)
-    ends = np.array(starts, dtype=np.int64)
-    return Matches(_ids(batch, ends, choices, templates), batch, ends, choices)
+class Matcher:
+    """Finds the templates of lines. Safe to use from many threads."""
 
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._begin()
 
-def _ids(
-    batch: TemplateBatch, starts: NDArray[np.int64], choices: Sequence[Choice | None], templates: Templates
-) -> NDArray[np.uint64]:
-    """Ids of whole templates: those of the texts, but for records of a kind."""
-    ids = np.zeros(len(choices), dtype=np.uint64)
-    has_text = starts[:-1] < starts[1:]
-    ids[has_text] = batch.ids[starts[:-1][has_text]]
-    of_texts, begins = batch.ids.tolist(), starts.tolist()
-    for place, choice in enumerate(choices):
-        if choice is None:
-            continue
-        first, last = begins[place], begins[place + 1]
-        said = tuple(of_texts[first:last])
-        known = choice.ids.get(said)
-        if known is None:
-            template = choice.template([batch.text(row) for row in range(first, last)])
-            known = choice.note(said, int(templates.id_of(template), 16))
-        ids[place] = known
-    return ids
+    def _begin(self) -> None:
+        self._known, self._keys, self._wholes = Known(self._templates.columns), Numbers(), Numbers()
+
+    def match(self, buffer: NDArray[np.uint8], layouts: Sequence[Layout], rows: Rows) -> Matches:
+        """The templates of lines. buffer: what the spans of the rows are of."""
+        if self._known.is_full or max(len(self._keys), len(self._wholes)) > MOST_KEYS:
+            self._begin()
+        known, keys, wholes = self._known, self._keys, self._wholes
+        spans = rows.starts, rows.begins, rows.ends, rows.text_begins, rows.text_ends
+        plan_of = known.plans_of(buffer, layouts, rows)
+        choice_of = self._choices(buffer, spans, plan_of, known, keys)
+        starts, begins, ends = texts_of(buffer, spans, choice_of, known.chosen())
+        texts = self._templates.mask(buffer, begins, ends)
+        found = Matches(np.zeros(len(plan_of), np.uint64), texts, starts, choice_of, known.choices)
+        is_record = choice_of >= 0
+        found.ids[~is_record] = texts.ids[starts[:-1][~is_record]]
+        found.ids[is_record] = self._ids(found, np.flatnonzero(is_record), wholes)
+        return found
+
+    def _choices(
+        self,
+        buffer: NDArray[np.uint8],
+        spans: Places,
+        plan_of: NDArray[np.int64],
+        known: Known,
+        keys: Numbers,
+    ) -> NDArray[np.int64]:
+        """The choice of each line, -1 for a format that is text."""
+        wanted, unsure = choice_keys(buffer, spans, plan_of, known.arrays, KEY)
+        choice_of = np.full(len(plan_of), -1, np.int64)
+        sure = np.flatnonzero((plan_of >= 0) & ~unsure)
+        choice_of[sure] = keys.find(wanted[sure])
+        new = sure[choice_of[sure] < 0]
+        if len(new):
+            distinct, first = np.unique(wanted[new], return_index=True)
+            numbers = [self._choice(buffer, spans, line, plan_of, known) for line in new[first].tolist()]
+            with known.lock:
+                keys.add(distinct.tolist(), numbers)
+            choice_of[new] = keys.find(wanted[new])
+        for line in np.flatnonzero(unsure).tolist():
+            choice_of[line] = self._choice(buffer, spans, line, plan_of, known)
+        return choice_of
+
+    def _choice(
+        self,
+        buffer: NDArray[np.uint8],
+        spans: Places,
+        line: int,
+        plan_of: NDArray[np.int64],
+        known: Known,
+    ) -> int:
+        """The number of what the columns of one line come to."""
+        starts, begins, ends, text_begins, text_ends = spans
+        number = int(plan_of[line])
+        layout, plan = known.plans[number]
+        columns = {
+            name: decoded(buffer[begins[at] : ends[at]].tobytes())
+            for name, at in zip(layout.names, range(starts[line], starts[line + 1]), strict=True)
+        }
+        begin = int(text_begins[line])
+        message = "" if begin < 0 else decoded(buffer[begin : text_ends[line]].tobytes())
+        return known.number(number, plan.choice(columns, message if is_text(message) else ""))
+
+    def _ids(self, found: Matches, lines: NDArray[np.int64], wholes: Numbers) -> NDArray[np.uint64]:
+        """Ids of the templates of lines with columns."""
+        wanted = whole_keys(found.choice_of, found.starts, found.texts.ids, KEY)[lines]
+        ids = wholes.find(wanted)
+        new = np.flatnonzero(ids == -1)
+        if len(new):
+            distinct, first = np.unique(wanted[new], return_index=True)
+            made = [
+                int(self._templates.id_of(found.template(line)), 16) for line in lines[new[first]].tolist()
+            ]
+            signed = np.array(made, np.uint64).view(np.int64)
+            with self._known.lock:
+                wholes.add(distinct.tolist(), signed.tolist())
+            ids[new] = signed[np.searchsorted(distinct, wanted[new])]
+        return ids.view(np.uint64)

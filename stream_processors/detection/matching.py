@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from connectors.formats.brackets import REST, THREAD_ID
+from connectors.formats.recorded import TEXTS
 from connectors.records import CONTAINER, HOST, LOGGER, NAMESPACE, PID, SERVICE, THREAD, Record
 from encoder_core.templates import Match, Templates
 from encoder_core.templates.columns import Columns, Plan
 
-TEXTS = frozenset({"text", "raw", "rfc3164", "rfc5424"})
-"""Formats whose lines are a message behind a header."""
 BESIDE = frozenset(
     {HOST, SERVICE, NAMESPACE, CONTAINER, LOGGER, PID, THREAD, THREAD_ID, REST}
     | {"event.dataset", "event.module"}
@@ -39,11 +38,11 @@ def plan_of(record: Record, columns: Columns) -> Plan:
     fields = record.fields
     around = "facility" in fields and fields["facility"] in FACILITIES
     audit = record.format == "logfmt" and fields.get("msg", "").startswith("audit(")
-    return columns.plan(record.format, _own(record.format, tuple(fields), around, audit))
+    return columns.plan(record.format, own_names(record.format, tuple(fields), around, audit))
 
 
 @lru_cache(maxsize=4096)
-def _own(format: str, names: tuple[str, ...], around: bool, audit: bool) -> tuple[str, ...]:
+def own_names(format: str, names: tuple[str, ...], around: bool, audit: bool) -> tuple[str, ...]:
     """The columns that are a record's own: none of a header around it, of a place or a process.
 
     around: whether ``facility`` is of a header. audit: whether ``msg`` is the time and number of an audit's event.

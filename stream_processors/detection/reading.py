@@ -7,25 +7,23 @@ was held is read again by whoever goes on from the store.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from connectors.envelopes import Reader, ReadingSettings
 from connectors.envelopes.confluent import Schemas
 from connectors.envelopes.envelope import Undecodable
 from connectors.envelopes.joining import Group, Joiner, Part, joined
-from connectors.envelopes.unread import Unread
 from connectors.formats.clock import believed
-from connectors.records import Line, Message, Record
+from connectors.records import Line, Message
+from stream_processors.detection.ahead import WHOLE, Ahead, line_of, scan_messages
+from stream_processors.detection.arriving import Messages, Queue
+from stream_processors.detection.lines import ScannedLines
 
-TOGETHER, FEW = 1_000, 16
-"""Messages that are unwrapped together; when fewer than FEW wait, each is by itself."""
+FEW = 16
+"""When fewer messages wait, each is read by itself."""
 HELD_LINES = 10_000
 """Lines that may be held back; when more are, nothing waits for a continuation any longer."""
-UNPARSED = Record(text="", format="raw")
-"""The record of a line that could not be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +46,21 @@ class Step:
 
     end: int
     """Offset after them."""
-    lines: list[Line] = field(default_factory=list)
+    lines: Sequence[Line] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     joined: dict[tuple[int, int], list[Line]] = field(default_factory=dict)
     """Of a line that is made of several, offset and index to the parts, not parsed."""
-    held: list[object] = field(default_factory=list)
-    """The bytes that records take late parts from, while there is the step."""
 
     @property
     def offsets(self) -> set[int]:
         """Of the messages that its lines begin in."""
-        return {line.offset for line in self.lines} | {failure.line.offset for failure in self.failed}
+        lines = self.lines
+        found = (
+            set(lines.offsets.tolist())
+            if isinstance(lines, ScannedLines)
+            else {line.offset for line in lines}
+        )
+        return found | {failure.line.offset for failure in self.failed}
 
     def whole(self, failed: Iterable[Failed]) -> list[Failed]:
         """Failures of lines, those of joined ones once for each of their parts."""
@@ -72,26 +74,33 @@ class Step:
 class LineReader:
     """Reads the messages of one partition of a topic.
 
-    start: offset of the first one to come. schemas: what knows those of Confluent's wire format.
+    start: offset of the first one to come. schemas: what knows those of Confluent's wire format. few: when fewer
+    messages wait, each is read by itself.
     """
 
     def __init__(
-        self, settings: ReadingSettings | None = None, *, start: int = 0, schemas: Schemas | None = None
+        self,
+        settings: ReadingSettings | None = None,
+        *,
+        start: int = 0,
+        schemas: Schemas | None = None,
+        few: int = FEW,
     ) -> None:
         self.reader = Reader(settings, schemas=schemas)
         self._by_line = self.reader.settings.time == "line"
-        self._joiner = Joiner(traces=self.reader.settings.multiline)
-        self._messages: deque[Message] = deque()
-        self._unwrapped: deque[list[Unread] | None] = deque()
-        """What is known of the first of them."""
+        self._traces = self.reader.settings.multiline
+        self._joiner = Joiner(traces=self._traces)
+        self._messages = Queue()
+        self._few = few
+        self._ahead: Ahead | None = None
         self._groups: list[Group] = []
         self._failed: list[Failed] = []
         self._end = self._done = start
         self._closed = False
 
-    def add(self, messages: Iterable[Message], end: int) -> None:
+    def add(self, messages: Messages | Iterable[Message], end: int) -> None:
         """Takes messages in the order of their offsets; ``end`` is the offset after them."""
-        self._messages.extend(messages)
+        self._messages.add(messages if isinstance(messages, Messages) else Messages.of([*messages]))
         self._end = max(self._end, end)
 
     def state(self) -> bytes:
@@ -126,6 +135,8 @@ class LineReader:
         message's fault nor ours (a registry that can't be reached): nothing is taken then.
         """
         limit = self._end if before is None or before <= self._done else min(before, self._end)
+        if not self._traces and (step := self._scan(most_lines, limit)) is not None:
+            return step
         now = time.monotonic()
         while True:
             taken = self._take(most_lines, limit, now)
@@ -139,36 +150,56 @@ class LineReader:
                 return None
             most_lines += len(self._groups)
 
+    def _scan(self, most_lines: int, limit: int) -> Step | None:
+        """The step as arrays; None when there are few messages, or when a line waits for its continuation."""
+        if self._ahead is None:
+            if self._groups or self._failed or self._joiner.until is not None:
+                return None
+            messages = self._messages.together(most_lines, limit)
+            if messages.size < self._few:
+                return None
+            self._ahead = scan_messages(self.reader, messages, by_line=self._by_line)
+            if self._ahead is None:
+                return None
+            self._messages.drop(messages.size)
+        part, self._ahead = self._ahead.cut(most_lines, limit)
+        self._done = limit
+        if self._ahead is not None:
+            self._done = int(self._ahead.messages.offsets[0])
+        elif self._messages:
+            self._done = min(limit, self._messages.first)
+        failed = [
+            Failed(line_of(message), error, whole=True, ours=False)
+            if index == WHOLE
+            else Failed(line_of(message, index), error)
+            for message, index, error in part.failed
+        ]
+        return Step(self._done, part.lines, failed)
+
     def _take(self, most_lines: int, limit: int, now: float) -> bool:
         """Unwraps messages until there are enough lines; whether there was any."""
         taken = False
         add, groups = self._joiner.add, self._groups
-        while self._messages and self._messages[0].offset < limit and len(groups) < most_lines:
-            message = self._messages[0]
-            if not self._unwrapped:
-                self._unwrap_some()
+        while self._messages and self._messages.first < limit and len(groups) < most_lines:
             try:
-                for index, unread in enumerate(self.reader.lines_of(message.value, self._unwrapped[0])):
-                    group = add(Part(message, index, unread), now)
-                    if group is not None:
-                        groups.append(group)
+                found = self.reader.unwrap(self._messages.value)
             except Undecodable as error:
+                message, found = self._messages.pop(), []
                 self._failed.append(Failed(line_of(message), error, whole=True, ours=False))
-            self._messages.popleft()
-            self._unwrapped.popleft()
+            else:
+                message = self._messages.pop()
+            for index, unread in enumerate(found):
+                group = add(Part(message, index, unread), now)
+                if group is not None:
+                    groups.append(group)
             taken = True
         return taken
-
-    def _unwrap_some(self) -> None:
-        """Unwraps the first messages together, unless they are few."""
-        values = [message.value for message in islice(self._messages, TOGETHER)]
-        self._unwrapped.extend(self.reader.unwrap_batch(values) if len(values) >= FEW else [None])
 
     def _boundary(self, limit: int) -> int:
         """Where a step may end: before what is not taken yet, before every open line, and across no joined one."""
         end = limit
         if self._messages:
-            end = min(end, self._messages[0].offset)
+            end = min(end, self._messages.first)
         if (first := self._joiner.first) is not None:
             end = min(end, first)
         for group in reversed(self._groups):
@@ -191,11 +222,10 @@ class LineReader:
     def _parse(self, groups: list[Group], step: Step) -> None:
         """Adds each group's line to the step, or why it can't be parsed; nothing for a line that names columns."""
         parse, by_line, now = self.reader.parse, self._by_line, time.time()
+        lines: list[Line] = []
         for group in groups:
             message, index, unread = group[0].message, group[0].index, group[0].unread
             if len(group) > 1:
-                for part in group:
-                    part.unread = self.reader.whole(part.unread)
                 unread = self.reader.unwrap_again(joined(group))
                 step.joined[message.offset, index] = [line_of(p.message, p.index) for p in group]
             try:
@@ -203,18 +233,9 @@ class LineReader:
             except Exception as error:
                 step.failed.append(Failed(line_of(message, index), error))
                 continue
-            if unread.late is not None and (not step.held or step.held[-1] is not unread.late.spans):
-                step.held.append(unread.late.spans)
             if record is not None:
                 if len(group) > 1 and isinstance(unread.line, str):
                     record.line = unread.line  # the message alone would show its first part only
                 happened = believed(record.time, message.timestamp, now) if by_line else message.timestamp
-                step.lines.append(line_of(message, index, record, happened))
-
-
-def line_of(
-    message: Message, index: int = 0, record: Record = UNPARSED, happened: float | None = None
-) -> Line:
-    """A line of a message, not parsed yet unless its record is given."""
-    timestamp = message.timestamp if happened is None else happened
-    return Line(message.offset, timestamp, record, message.key, message.value, message.headers, False, index)
+                lines.append(line_of(message, index, record, happened))
+        step.lines = lines

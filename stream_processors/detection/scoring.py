@@ -47,11 +47,7 @@ class LineScoring:
     """
 
     def __init__(
-        self,
-        combination: Combination,
-        policy: AlertPolicy,
-        clock: WarmupClock,
-        told: ScoreSink = unheard,
+        self, combination: Combination, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
     ) -> None:
         self.combination, self.policy, self.clock, self._told = combination, policy, clock, told
         self.waiting, self.verdicts = WaitingLines(), Verdicts()

@@ -7,17 +7,18 @@ come first its columns in their order, then the parameters of its texts in their
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from connectors.records import Record
-from encoder_core.templates import Templates
-from stream_processors.detection.columns import CountedColumns, counted_names
+from connectors.formats.rows import Rows
+from stream_processors.detection.columns import Counted
 from stream_processors.detection.hashing import joint
-from stream_processors.detection.matches import Matches, match_records
+from stream_processors.detection.matches import Matches
+
+Array = NDArray[Any]
 
 
 class Spans(NamedTuple):
@@ -29,10 +30,8 @@ class Spans(NamedTuple):
     """(m,)"""
     types: NDArray[np.uint8]
     """0: a column; else 1 + the placeholder's place among the names of types, (m,)."""
-    buffer: NDArray[np.uint8]
-    """All values in UTF-8, and what stands between them."""
     begins: NDArray[np.int64]
-    """Where each value begins in it, (m,)."""
+    """Where each value begins in the buffer, (m,)."""
     ends: NDArray[np.int64]
     """Where each ends, (m,)."""
     text_begins: NDArray[np.int64]
@@ -42,52 +41,50 @@ class Spans(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def slots_of(ids: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The slots of the parameters of n texts, uint64 (parameters,). ids: of their templates, (n,); starts: (n + 1,)."""
-    slots = np.empty(starts[len(ids)], dtype=np.uint64)
-    for text in range(len(ids)):
-        for place in range(starts[text], starts[text + 1]):
-            slots[place] = joint(ids[text], np.uint64(place - starts[text]))
-    return slots
+def _fill(
+    rows: tuple[Array, Array, Array],
+    number_of: Array,
+    counted: Counted,
+    texts: tuple[Array, Array, Array, Array, Array, Array],
+    found: tuple[Array, Array, Array, Array, Array],
+) -> None:
+    column_starts, column_begins, column_ends = rows
+    _, first, places, column_slots = counted
+    text_starts, ids, parameter_starts, parameter_types, parameter_begins, parameter_ends = texts
+    starts, slots, types, begins, ends = found
+    to = 0
+    for line in range(len(number_of)):
+        number = number_of[line]
+        for place in range(first[number], first[number + 1]):
+            at = column_starts[line] + places[place]
+            slots[to], types[to] = column_slots[place], 0
+            begins[to], ends[to] = column_begins[at], column_ends[at]
+            to += 1
+        for text in range(text_starts[line], text_starts[line + 1]):
+            before = parameter_starts[text]
+            for at in range(before, parameter_starts[text + 1]):
+                slots[to] = joint(ids[text], np.uint64(at - before))
+                types[to] = 1 + parameter_types[at]
+                begins[to], ends[to] = parameter_begins[at], parameter_ends[at]
+                to += 1
+        starts[line + 1] = to
 
 
-def spans_of(columns: CountedColumns, matches: Matches) -> Spans:
-    """The columns and the parameters of the same records, those of each together."""
-    texts = matches.texts
-    parameters, columns_before = texts.starts[matches.starts], columns.starts
-    lines = np.arange(len(matches))
-    # A part's place is its own among its like, and behind those of the other sort up to its line's.
-    column_at = np.arange(len(columns.slots)) + parameters[np.repeat(lines, np.diff(columns_before))]
-    parameter_at = np.arange(len(texts.types)) + columns_before[np.repeat(lines, np.diff(parameters)) + 1]
-
-    def merged(of_columns: NDArray, of_parameters: NDArray) -> NDArray:
-        both = np.empty(len(column_at) + len(parameter_at), dtype=of_parameters.dtype)
-        both[column_at], both[parameter_at] = of_columns, of_parameters
-        return both
-
-    size = len(columns.buffer)
-    text_begins = np.zeros(len(matches), dtype=np.int64)
-    text_ends = np.zeros(len(matches), dtype=np.int64)
+def spans_of(rows: Rows, number_of: NDArray[np.int64], counted: Counted, matches: Matches) -> Spans:
+    """The columns and the parameters of lines, those of each together. number_of: of each line, what is counted."""
+    texts, lines = matches.texts, len(number_of)
+    parts = int(np.diff(counted.starts)[number_of].sum()) + len(texts.types)
+    found = (
+        np.zeros(lines + 1, np.int64),
+        np.empty(parts, np.uint64),
+        np.empty(parts, np.uint8),
+        np.empty(parts, np.int64),
+        np.empty(parts, np.int64),
+    )
+    about = texts.ids, texts.starts, texts.types, texts.begins, texts.ends
+    _fill((rows.starts, rows.begins, rows.ends), number_of, counted, (matches.starts, *about), found)
+    text_begins, text_ends = np.zeros((2, lines), np.int64)
     has_text = matches.starts[:-1] < matches.starts[1:]
     first = matches.starts[:-1][has_text]
-    text_begins[has_text], text_ends[has_text] = (
-        texts.line_begins[first] + size,
-        texts.line_ends[first] + size,
-    )
-    return Spans(
-        columns_before + parameters,
-        merged(columns.slots, slots_of(texts.ids, texts.starts)),
-        merged(np.zeros(len(column_at), dtype=np.uint8), texts.types + np.uint8(1)),
-        np.concatenate([columns.buffer, texts.buffer]),
-        merged(columns.begins, texts.begins + size),
-        merged(columns.ends, texts.ends + size),
-        text_begins,
-        text_ends,
-    )
-
-
-def slot_names(record: Record, templates: Templates) -> list[str]:
-    """Names of the parts of a record that vary, in their order: those of columns, then numbers of its parameters."""
-    texts = match_records([record], templates).texts
-    numbers = [str(slot) for count in np.diff(texts.starts).tolist() for slot in range(count)]
-    return [*counted_names(record), *numbers]
+    text_begins[has_text], text_ends[has_text] = texts.line_begins[first], texts.line_ends[first]
+    return Spans(*found, text_begins, text_ends)

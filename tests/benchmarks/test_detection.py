@@ -12,7 +12,6 @@ from benchmarks.detection import __main__ as command
 from benchmarks.detection import invented, real, report, simple
 from benchmarks.detection.measures import budget, incidents, measure, precision_at
 from benchmarks.detection.streams import IGNORED, Stream
-from benchmarks.detection.trees import TooLongError, random_cut_forest
 
 
 def stream(labels, kinds=None, **fields) -> Stream:
@@ -105,11 +104,6 @@ def test_simple_scores_tell_what_is_rare_new_and_bursting():
     for score in (simple.rarity, simple.new_words):
         assert np.argmax(score(one)[10:]) == 40
     assert simple.bursts(["a"] * 2_000 + ["b"] * 300).argmax() >= 2_000
-
-
-def test_a_method_that_takes_too_long_says_so():
-    with pytest.raises((TooLongError, ImportError)):
-        random_cut_forest(stream([0] * 5_000))
 
 
 def test_without_the_data_the_command_says_so(tmp_path, capsys):

@@ -29,7 +29,7 @@ class TestSet(NamedTuple):
 def evaluate(settings: RunSettings) -> None:
     """``work/evaluate``: the model's figures, which also go into the table of all models."""
     work = Work.of(settings)
-    earlier = [work[stage] for stage in ("dedup", "tokenizer", "tokens", "pretrain")]
+    earlier = work.model_stages()
     for stage in earlier:
         require(stage, "pretrain" if stage == work["tokens"] else "")
     tests = test_sets(work, settings.evaluate)
@@ -74,10 +74,10 @@ def measure(work: Work, tests: list[TestSet], max_length: int, part: Path) -> di
     from trainer.vocabulary.tokenizer import content_tokens
     from trainer.vocabulary.tokens import TokenLines
 
-    trained = read_manifest(work["pretrain"])
-    vocabulary = work.load_vocabulary()
+    trained = read_manifest(work.model)
+    vocabulary = work.load_vocabulary(work.model_vocabulary)
     rows = evaluate(
-        load_model(work["pretrain"]),
+        load_model(work.model),
         vocabulary,
         Unigram.of(TokenLines.open(work["tokens"]).ids, content_tokens(vocabulary)),
         {test.name: load_test_lines(test.path) for test in tests},
@@ -86,7 +86,7 @@ def measure(work: Work, tests: list[TestSet], max_length: int, part: Path) -> di
     )
     about = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "size": trained.settings["pretrain"]["size"],
+        "size": trained.settings.get("pretrain", {}).get("size", "as its start"),
         "parameters": trained.counts["parameters"],
         "sha256": trained.outputs["model.safetensors"].sha256,
     }

@@ -22,7 +22,8 @@ from encoder_core.bundle import write_manifest
 from trainer.export.calibrate import activation_ranges
 from trainer.export.centring import add_centring
 from trainer.export.graph import activation_names, build_graph
-from trainer.export.loaded import PARITY_LENGTH, ParityError, PooledEncoder, check_loaded, cosine_of_rows
+from trainer.export.loaded import PARITY_LENGTH, ParityError, check_loaded, cosine_of_rows
+from trainer.export.pooling import PooledEncoder, Pooling, write_pooling
 from trainer.stages.manifest import StageError
 from trainer.stages.stage import new_bundle, swap
 from trainer.vocabulary.tokenizer import CLS, MASK, PAD, SEP, UNK, special_id
@@ -36,7 +37,7 @@ PROTOBUF_LIMIT = 2**31
 """Bytes of one ONNX file."""
 
 
-def export_onnx(encoder: DebertaV2Model, path: Path) -> None:
+def export_onnx(encoder: DebertaV2Model, path: Path, pooling: Pooling | None = None) -> None:
     """Writes the fp32 graph; weights inside the file.
 
     Raises StageError for a model that can't be exported or whose graph would pass the 2 GB of one ONNX file.
@@ -44,13 +45,19 @@ def export_onnx(encoder: DebertaV2Model, path: Path) -> None:
     size = sum(parameter.numel() * 4 for parameter in encoder.parameters())
     if size > PROTOBUF_LIMIT:
         raise StageError(f"{path.name}: {size / 1e9:.1f} GB of weights, an ONNX file holds at most 2 GB")
-    onnx.save(build_graph(encoder), path)
+    onnx.save(build_graph(encoder, pooling=pooling), path)
 
 
-def quantize(encoder: DebertaV2Model, source: Path, target: Path, rows: Sequence[NDArray[np.int64]]) -> None:
+def quantize(
+    encoder: DebertaV2Model,
+    source: Path,
+    target: Path,
+    rows: Sequence[NDArray[np.int64]],
+    pooling: Pooling | None = None,
+) -> None:
     """Writes the int8 graph, its activations' ranges measured by the fp32 graph on ``rows`` of token ids."""
     ranges = activation_ranges(onnx.load(source), rows, activation_names(encoder))
-    onnx.save(build_graph(encoder, ranges), target)
+    onnx.save(build_graph(encoder, ranges, pooling), target)
 
 
 def open_graph(path: Path) -> onnxruntime.InferenceSession:
@@ -66,12 +73,16 @@ def run_graph(
 
 
 def check_parity(
-    encoder: DebertaV2Model, tokenizer: Tokenizer, lines: list[str], folder: Path
+    encoder: DebertaV2Model,
+    tokenizer: Tokenizer,
+    lines: list[str],
+    folder: Path,
+    pooling: Pooling | None = None,
 ) -> dict[str, float]:
     """Both graphs against torch on ``lines``; raises ParityError past the tolerances, else the figures."""
     rows = token_rows(tokenizer, lines)
     graphs = {name: open_graph(folder / f"{name}.onnx") for name in ("model", "model_qint8")}
-    pooled = PooledEncoder(encoder)
+    pooled = PooledEncoder(encoder, pooling)
     differences: list[float] = []
     cosines: list[float] = []
     for batch in token_budget_batches([len(row) for row in rows], BATCH_TOKENS):
@@ -117,34 +128,35 @@ def export_bundle(
     record: dict[str, Any],
     card: str,
     keep_fp32: bool = False,
+    pooling: Pooling | None = None,
 ) -> None:
     """Writes a whole bundle beside ``folder`` and swaps it in once every check has passed.
 
     folder: a link is followed; what is there must be a bundle or empty. lines: real lines for the checks.
     calibration: others, to measure the ranges of activations on. templates: of each source of the corpus, to fit the
     mean on. record: name, version and whatever the manifest
-    shall say. card: the model card, with ``{parity}`` where the figures of the checks belong. Raises StageError for
+    shall say. pooling: the weights that states are pooled with. card: the model card, with ``{parity}`` where the figures of the checks belong. Raises StageError for
     an unusable ``folder``, ParityError when a check fails.
     """
     with new_bundle(folder) as (part, target):
         (part / "onnx").mkdir(parents=True)
         encoder = model.deberta.eval()
-        export_onnx(encoder, part / "onnx" / "model.onnx")
+        export_onnx(encoder, part / "onnx" / "model.onnx", pooling)
         rows = token_rows(tokenizer, calibration)
-        quantize(encoder, part / "onnx" / "model.onnx", part / "onnx" / "model_qint8.onnx", rows)
-        parity: dict[str, float | str] = {**check_parity(encoder, tokenizer, lines, part / "onnx")}
+        quantize(encoder, part / "onnx" / "model.onnx", part / "onnx" / "model_qint8.onnx", rows, pooling)
+        parity: dict[str, float | str] = {**check_parity(encoder, tokenizer, lines, part / "onnx", pooling)}
         if not keep_fp32:
             (part / "onnx" / "model.onnx").unlink()
         copy.deepcopy(model).half().save_pretrained(part)
         tokenizer.save(str(part / "tokenizer.json"))
         write_tokenizer_config(part, model.config.max_position_embeddings)
-        write_pooling(part, model.config.hidden_size)
+        write_pooling(part, model.config.hidden_size, tokenizer, pooling)
         make_readable(part)
         (part / "README.md").write_text(card)
         write_manifest(part, record)  # without it encoder_core would not load the bundle
         record = record | add_centring(part, Encoder.from_path(part), templates)
         write_manifest(part, record)
-        parity |= check_loaded(part, PooledEncoder(encoder), tokenizer, lines[:LOADED_LINES])
+        parity |= check_loaded(part, PooledEncoder(encoder, pooling), tokenizer, lines[:LOADED_LINES])
         shown = (f"{value:.6g}" if isinstance(value, float) else value for value in parity.values())
         figures = "\n".join(f"- {name}: {value}" for name, value in zip(parity, shown, strict=True))
         whole = (part / "README.md").read_text()
@@ -174,15 +186,3 @@ def write_tokenizer_config(folder: Path, max_length: int) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
-
-
-def write_pooling(folder: Path, dim: int) -> None:
-    """What sentence-transformers needs: the encoder, then mean pooling."""
-    modules = [
-        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-    ]
-    pooling = {"word_embedding_dimension": dim, "pooling_mode_mean_tokens": True}
-    (folder / "modules.json").write_text(json.dumps(modules, indent=2) + "\n")
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling, indent=2) + "\n")

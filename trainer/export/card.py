@@ -8,6 +8,13 @@ from typing import Any
 from trainer.evaluation.evaluate import MASK_PROBABILITY
 from trainer.export.loaded import PARITY_LENGTH
 
+WEIGHTED = "mean over layers and tokens by learnt weights"
+CONTRAST_FIGURES = {
+    "template": "MRR of a line's template",
+    "turned": "texts nearer to their template than to the same with one word turned around",
+    "described": "MRR of an event by its description",
+    "domain": "macro F1 of a template's domain by those of other sources",
+}
 CARD = """---
 license: {licence}
 library_name: sentence-transformers
@@ -20,7 +27,7 @@ A DeBERTa-v2 encoder for log lines, pretrained {origin} with the masked language
 *SecEncoder: Logs are All You Need in Security* (2024). It is not Microsoft's model, whose weights are closed.
 
 {layers} layers, {hidden} wide, {heads} heads, {buckets} position buckets ({positions}), {vocabulary:,} byte-level BPE
-entries, {parameters:,} parameters. An embedding is the masked mean of the last hidden states, {hidden} dimensions.
+entries, {parameters:,} parameters. An embedding is the {mean}, {hidden} dimensions.
 
 ## Training
 
@@ -28,7 +35,7 @@ entries, {parameters:,} parameters. An embedding is the masked mean of the last 
 
 {steps:,} steps of at most {batch_tokens:,} tokens (padding included), lines cropped to {max_length:,} tokens; AdamW,
 cosine schedule from {learning_rate}. {mask:.0%} of the tokens are predicted{delimiters}.
-
+{contrast}
 ## Measured
 
 On lines the model did not train on, {test_mask:.0%} of the content tokens masked, lines cut to {test_length:,} tokens;
@@ -86,12 +93,35 @@ def model_card(record: dict[str, Any], config: dict[str, Any], *, test_length: i
         learning_rate=training["learning_rate"],
         mask=training["mask_probability"],
         delimiters="; punctuation and white space never are" if skip else "",
+        mean=WEIGHTED if training.get("contrast") else "masked mean of the last hidden states",
+        contrast=contrast_section(training["contrast"]) if training.get("contrast") else "",
         test_mask=MASK_PROBABILITY,
         test_length=test_length,
         parity_length=PARITY_LENGTH,
         metrics=metrics_table(record["metrics"]) if record["metrics"] else "Not measured.",
         replaced=replaced_table(record["replaces"]) if record.get("replaces") else "",
     )
+
+
+def contrast_section(options: dict[str, Any]) -> str:
+    """What the card says of the training by contrast."""
+    found, made = options["measured"], options["items"]
+    start = f" from {options['start_from']}" if options["start_from"] else ""
+    teacher = f", and learnt the similarities that {options['teacher']} gives" if options["teacher"] else ""
+    figures = "\n".join(
+        f"| {name} | {found[key]:.3f} |" for key, name in CONTRAST_FIGURES.items() if key in found
+    )
+    return f"""
+Then it was trained by contrast{start}: {options["steps"]:,} steps, the first {options["bag_steps"]:,} of them of the token
+table and the weights alone, {found.get("tokens", 0):,} tokens in all, on {made["items"]:,} items: templates with their lines,
+the same in other formats and words, descriptions with their events{teacher}. Pairs that only a word such as failed or
+succeeded tells apart were pushed apart. Masked language modelling went on beside it. The first
+{" or ".join(map(str, sorted(options["lengths"])))} numbers of a vector can stand for the whole.
+
+| on items held out | value |
+| --- | --- |
+{figures}
+"""
 
 
 def replaced_table(replaced: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import DebertaV2Layer
 
 from trainer.export.attention_graph import Attention, Batch
 from trainer.export.nodes import MICROSOFT, Graph, numpy_of
+from trainer.export.pooling import Pooling
 from trainer.export.quantization import Linears, Ranges
 from trainer.pretraining.model import layers_of, relative_table
 from trainer.stages.manifest import StageError
@@ -29,31 +30,48 @@ ACTIVATIONS = {"gelu": "Gelu", "relu": "Relu"}
 class Builder:
     """Writes one model's graph."""
 
-    def __init__(self, encoder: DebertaV2Model, ranges: Ranges | None) -> None:
+    def __init__(self, encoder: DebertaV2Model, ranges: Ranges | None, pooling: Pooling | None) -> None:
         check_supported(encoder)
-        self.encoder, self.config = encoder.eval(), encoder.config
+        self.encoder, self.config, self.pooling = encoder.eval(), encoder.config, pooling
         self.graph = Graph()
         self.linears = Linears(self.graph, ranges)
         self.attention = Attention(self.graph, self.linears, encoder.config)
 
     def build(self) -> onnx.ModelProto:
-        """The whole graph: ``input_ids`` and ``attention_mask`` to ``last_hidden_state``, ``sentence_embedding``."""
+        """The whole graph: ``input_ids`` and ``attention_mask`` to ``last_hidden_state``, ``sentence_embedding``.
+
+        With learnt weights the first output is the weighted mean of all layers' states.
+        """
         graph, size = self.graph, self.config.hidden_size
         batch = self.attention.batch()
         hidden = self.embed()
+        mixed = self.share(hidden, 0)
         with torch.no_grad():
             relative = relative_table(self.encoder)
             for number, layer in enumerate(layers_of(self.encoder)):
                 hidden = self.layer(f"layer{number}", layer, hidden, relative, batch)
+                if self.pooling is not None:
+                    mixed = graph.add("Add", mixed, self.share(hidden, number + 1))
+        hidden = hidden if self.pooling is None else mixed
         states = graph.add(
             "Reshape", hidden, graph.shape(batch.rows, batch.length, size), name="last_hidden_state"
         )
         mask = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
+        least = 1.0
+        if self.pooling is not None:
+            weights = graph.add("Gather", graph.constant(self.pooling.tokens, np.float32), "input_ids")
+            mask, least = graph.add("Mul", mask, weights), 1e-9
         total = graph.add("ReduceSum", mask, graph.constant([1]), keepdims=1)
-        share = graph.add("Div", mask, graph.add("Max", total, graph.constant(1, np.float32)))
+        share = graph.add("Div", mask, graph.add("Max", total, graph.constant(least, np.float32)))
         sums = graph.add("MatMul", graph.add("Unsqueeze", share, graph.constant([1])), states)
         graph.add("Squeeze", sums, graph.constant([1]), name="sentence_embedding")
         return self.model()
+
+    def share(self, hidden: str, number: int) -> str:
+        """States times the share that the pooling gives them: 0 for the first ones, then a number a layer."""
+        if self.pooling is None:
+            return ""
+        return self.graph.add("Mul", hidden, self.graph.constant(self.pooling.layers[number], np.float32))
 
     def model(self) -> onnx.ModelProto:
         """The protobuf of what was built."""
@@ -127,10 +145,14 @@ def activation_names(encoder: DebertaV2Model) -> list[str]:
     return [f"layer{number}.{part}" for number in range(encoder.config.num_hidden_layers) for part in parts]
 
 
-def build_graph(encoder: DebertaV2Model, ranges: Ranges | None = None) -> onnx.ModelProto:
+def build_graph(
+    encoder: DebertaV2Model, ranges: Ranges | None = None, pooling: Pooling | None = None
+) -> onnx.ModelProto:
     """The ONNX model of an encoder: fp32, or int8 with the measured ranges of its activations.
+
+    pooling: the weights it is pooled with, None for the plain mean.
 
     Inputs ``input_ids`` and ``attention_mask``, int64 (rows, length). Outputs ``last_hidden_state``, float32 (rows,
     length, hidden), and ``sentence_embedding``, its masked mean, float32 (rows, hidden).
     """
-    return Builder(encoder, ranges).build()
+    return Builder(encoder, ranges, pooling).build()

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, DebertaV2Model
+from transformers import AutoModel, AutoTokenizer
 
 from encoder_core import Encoder
+from trainer.export.pooling import PooledEncoder
 
 PARITY_LENGTH = 256
 """Tokens of a line in every check."""
@@ -23,20 +23,6 @@ LOADED_COSINE = {"encoder_core": 0.99, "transformers": 0.999, "sentence_transfor
 
 class ParityError(RuntimeError):
     """What was exported does not compute what the torch model computes."""
-
-
-class PooledEncoder(nn.Module):
-    """The encoder with masked mean pooling, the form that is exported."""
-
-    def __init__(self, encoder: DebertaV2Model) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden states (rows, length, dim) and their mean over unmasked positions (rows, dim)."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        return hidden, (hidden * weights).sum(1) / weights.sum(1)
 
 
 def cosine_of_rows(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -67,7 +53,7 @@ def check_loaded(
     encoder = Encoder.from_path(folder, max_tokens=PARITY_LENGTH)
     vectors = {
         "encoder_core": encoder.embed(texts),
-        "transformers": PooledEncoder(loaded.float().eval())(**encoded)[1].numpy(),
+        "transformers": PooledEncoder(loaded.float().eval(), model.pooling)(**encoded)[1].numpy(),
     }
     if find_spec("sentence_transformers"):
         from sentence_transformers import SentenceTransformer

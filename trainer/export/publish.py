@@ -27,7 +27,7 @@ CHECK_LINES = 400
 def export(settings: RunSettings) -> None:
     """``work/bundle``, or where ``export.bundle`` says: the verified bundle; ``work/export`` has its hash."""
     work = Work.of(settings)
-    earlier = [work[stage] for stage in ("dedup", "tokenizer", "tokens", "pretrain", "evaluate")]
+    earlier = [*work.model_stages(), work["evaluate"]]
     for stage in earlier:
         require(stage, "pretrain" if stage == work["tokens"] else "")
     result = run_stage(
@@ -55,14 +55,15 @@ def write_bundle(work: Work, settings: ExportSettings, part: Path) -> dict[str, 
     from trainer.export.bundle import export_bundle
     from trainer.export.card import model_card
     from trainer.export.centring import sample_templates
+    from trainer.export.pooling import Pooling
     from trainer.pretraining.pretrain import load_model
 
-    model = load_model(work["pretrain"])
+    model = load_model(work.model)
     record = bundle_record(work, settings)
     measured = read_manifest(work["evaluate"]).settings["evaluate"]
     export_bundle(
         model,
-        work.load_vocabulary(),
+        work.load_vocabulary(work.model_vocabulary),
         work.bundle,
         lines=check_lines(work),
         calibration=calibration_lines(work),
@@ -70,6 +71,7 @@ def write_bundle(work: Work, settings: ExportSettings, part: Path) -> dict[str, 
         record=record,
         card=model_card(record, model.config.to_dict(), test_length=measured["max_length"]),
         keep_fp32=settings.keep_fp32,
+        pooling=Pooling.load(work.model),
     )
     written = Bundle.load(work.bundle)
     (part / "bundle.json").write_text(json.dumps({"sha256": written.sha256}) + "\n")
@@ -78,17 +80,10 @@ def write_bundle(work: Work, settings: ExportSettings, part: Path) -> dict[str, 
 
 def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
     """What the bundle's manifest says of the model: every fact from a stage's manifest."""
-    trained, tokenised = read_manifest(work["pretrain"]), read_manifest(work["tokens"])
-    training = dict(trained.settings["pretrain"])
-    if training["start_from"]:
-        training["start_from"] = bundle_name(Path(training["start_from"]))
-    training |= {
-        "lines": tokenised.counts["lines"],
-        "corpus_tokens": tokenised.counts["tokens"],
-        "seconds": trained.seconds,
-        "dedup": read_manifest(work["dedup"]).counts,
-        "data": settings.data,
-    }
+    trained = read_manifest(work.model)
+    training = pretraining_record(work, settings)
+    if work.trained == "contrast":
+        training["contrast"] = contrast_record(work)
     metrics = [
         {name: value for name, value in row.items() if name not in MODEL_COLUMNS}
         for row in work.read_scores()
@@ -104,6 +99,36 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
         "metrics": metrics,
         "replaces": {name: replaced[name] for name in ("name", "version", "metrics") if name in replaced},
     }
+
+
+def pretraining_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
+    """What is to be said of the pretraining: this run's, or that of the bundle which the contrast started from."""
+    if not work["pretrain"].exists():
+        start = read_manifest(work.model).settings["contrast"]["start_from"]
+        return dict(Bundle.load(start).manifest["training"])
+    trained, tokenised = read_manifest(work["pretrain"]), read_manifest(work["tokens"])
+    training = dict(trained.settings["pretrain"])
+    if training["start_from"]:
+        training["start_from"] = bundle_name(Path(training["start_from"]))
+    return training | {
+        "lines": tokenised.counts["lines"],
+        "corpus_tokens": tokenised.counts["tokens"],
+        "seconds": trained.seconds,
+        "dedup": read_manifest(work["dedup"]).counts,
+        "data": settings.data,
+    }
+
+
+def contrast_record(work: Work) -> dict[str, Any]:
+    """What is to be said of the training by contrast, paths by their names."""
+    trained, items = read_manifest(work.model), read_manifest(work["items"])
+    options = dict(trained.settings["contrast"])
+    options["texts"] = [Path(path).name for path in options["texts"]]
+    if options["start_from"]:
+        options["start_from"] = bundle_name(Path(options["start_from"]))
+    if options["teacher"]:
+        options["teacher"] = Path(options["teacher"]).name
+    return options | {"seconds": trained.seconds, "items": items.counts, "measured": trained.counts}
 
 
 def bundle_name(folder: Path) -> str:

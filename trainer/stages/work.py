@@ -25,13 +25,16 @@ class Work:
     folder: Path
     bundle: Path
     results: Path
+    trained: str = "pretrain"
+    """The stage whose model is evaluated and exported."""
 
     @classmethod
     def of(cls, settings: RunSettings) -> Work:
         """The work folder that the settings name."""
         folder = settings.work
         bundle, results = settings.export.bundle, settings.evaluate.results
-        return cls(folder, bundle or folder / "bundle", results or folder / "evaluation.csv")
+        trained = "contrast" if settings.contrast.steps else "pretrain"
+        return cls(folder, bundle or folder / "bundle", results or folder / "evaluation.csv", trained)
 
     def __getitem__(self, stage: str) -> Path:
         return self.folder / stage
@@ -63,15 +66,39 @@ class Work:
         """The tokenised lines."""
         return [self["tokens"] / name for name in read_manifest(self["tokens"]).outputs]
 
+    @property
+    def model(self) -> Path:
+        """The folder of the trained model."""
+        return self[self.trained]
+
+    @property
+    def model_vocabulary(self) -> Path:
+        """The trained model's tokenizer: the learnt one, or that with placeholders."""
+        return self.vocabulary if self.trained == "pretrain" else self.model / "tokenizer.json"
+
     def model_files(self) -> list[Path]:
         """What makes the trained model."""
-        return [*(self["pretrain"] / name for name in ("config.json", "model.safetensors")), self.vocabulary]
+        names = ["config.json", "model.safetensors"]
+        if self.trained != "pretrain":
+            names.append("pooling.safetensors")
+        return [*(self.model / name for name in names), self.model_vocabulary]
 
-    def load_vocabulary(self) -> Tokenizer:
-        """The learnt tokenizer."""
+    def model_stages(self) -> list[Path]:
+        """The stages that the trained model is made by, those that a start from a bundle left out not among them."""
+        names = ["dedup", "tokenizer", "tokens", "pretrain"]
+        if self.trained == "contrast":
+            names += ["items", "contrast"]
+        return [
+            self[name]
+            for name in names
+            if name != "pretrain" or (self[name]).exists() or name == self.trained
+        ]
+
+    def load_vocabulary(self, path: Path | None = None) -> Tokenizer:
+        """The learnt tokenizer, or another."""
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_file(str(self.vocabulary))
+        return Tokenizer.from_file(str(path or self.vocabulary))
 
     def read_scores(self) -> list[dict[str, Any]]:
         """The rows of the last evaluation."""

@@ -71,7 +71,7 @@ class Rare:
 
     def merge(self, pattern: int, into: int) -> None:
         """Counts the lines that a pattern has had as another one's."""
-        self._counts.move(*(joint(PATTERNS, np.uint64(one)) for one in (pattern, into)))
+        self._counts.move(*(np.uint64(joint(PATTERNS, np.uint64(one))) for one in (pattern, into)))
 
     def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
         """Takes back lines of those templates and patterns."""

@@ -3,16 +3,24 @@
 import pytest
 
 from connectors.formats import parse
+from connectors.formats.recorded import rows_of
+from connectors.formats.rows import Layouts
 from connectors.records import Record
 from encoder_core.templates import Templates
 from encoder_core.templates.columns import CHOICES
 from stream_processors.demo.scenario import scenario
-from stream_processors.detection.matches import match_records
+from stream_processors.detection.matches import Matcher
 from stream_processors.detection.matching import match_record
 
 
+def matched(records, templates):
+    layouts = Layouts()
+    rows, buffer = rows_of(records, layouts)
+    return Matcher(templates).match(buffer, layouts.known, rows)
+
+
 def assert_alike(records, templates):
-    found = match_records(records, templates)
+    found = matched(records, templates)
     alone = [match_record(record, templates) for record in records]
     assert [f"{number:016x}" for number in found.ids.tolist()] == [match.id for match in alone]
     assert [found.template(place) for place in range(len(found))] == [match.template for match in alone]
@@ -41,4 +49,4 @@ def test_records_without_text_with_errors_and_with_more_texts_than_are_remembere
 
 
 def test_none_are_none():
-    assert len(match_records([], Templates())) == 0
+    assert len(matched([], Templates())) == 0

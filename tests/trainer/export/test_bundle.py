@@ -21,7 +21,8 @@ from trainer.export.bundle import (
     quantize,
     run_graph,
 )
-from trainer.export.loaded import ParityError, PooledEncoder, check_loaded
+from trainer.export.loaded import ParityError, check_loaded
+from trainer.export.pooling import PooledEncoder
 from trainer.stages.manifest import StageError
 
 TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json"}

@@ -1,0 +1,262 @@
+"""The lines of many messages as arrays over one buffer, without a Python object a line.
+
+What compiled code does not know for sure goes the plain way (``Reader.parse``), and its record is put into the same
+arrays. So both say the same of every line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
+from connectors.envelopes.envelope import Inner, Undecodable
+from connectors.envelopes.objects import Objects
+from connectors.envelopes.otlp import OtlpJson
+from connectors.envelopes.otlp_batch import Records
+from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
+from connectors.envelopes.split import BEGINS
+from connectors.envelopes.unread import Unread
+from connectors.formats.clock import clock_of
+from connectors.formats.recorded import rows_of
+from connectors.formats.rows import Layout, Rows, shifted, taken
+from connectors.formats.text_scan import scan_texts
+from connectors.records import ORIGIN, Record
+
+if TYPE_CHECKING:
+    from connectors.envelopes.reading import Reader
+
+MOST_LEVELS = 3
+"""Envelopes in one another that are undone here."""
+LONGEST = 65_536
+"""Bytes of a message that is read here."""
+_PLACES = frozenset(ORIGIN)
+HASH = 35
+
+
+class Scanned(NamedTuple):
+    """n lines of k messages in order."""
+
+    buffer: Octets
+    """What the spans of ``rows`` are of."""
+    layouts: Sequence[Layout]
+    """What the numbers of ``rows.layouts`` stand for."""
+    messages: Places
+    """Number of each line's message among those that were given (n,), never falling."""
+    indexes: NDArray[np.int32]
+    """Place of each line among those of its message (n,)."""
+    rows: Rows
+    """What is understood of each line, envelopes and all: every line has a layout and a severity."""
+    record: Callable[[int], Record]
+    """The record of a line, from its message, read the plain way."""
+    failed: Mapping[tuple[int, int], Exception]
+    """What messages and lines could not be read with, by message and index; -1 for a message with all of its lines."""
+    plainly: int
+    """How many of the lines only the plain way knew."""
+    named: bool
+    """Whether a line named columns of others, so that no line behind it can be read without it."""
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+
+class Rest(NamedTuple):
+    """What is left to the plain way, and what came of it."""
+
+    lines: list[tuple[int, int, Unread]]
+    """With message and index."""
+    records: dict[tuple[int, int], Record]
+    """By message and index."""
+    failed: dict[tuple[int, int], Exception]
+
+
+class ColumnarReader:
+    """Reads for one reader."""
+
+    def __init__(self, reader: Reader, zone: str, max_text: int) -> None:
+        self._reader, self._clock = reader, clock_of(zone)
+        self._longest = min(LONGEST, max_text)
+        self._signs = Signs.of(*reader.signs)
+        self._objects = Objects(reader.candidates, self._clock)
+        first = next(iter(reader.candidates({"resourceLogs": []})), None)
+        self._split = Records(first) if type(first) is OtlpJson else None
+
+    def scan(self, values: Sequence[bytes | None]) -> Scanned | None:
+        """The lines of messages; None where a line waits for its continuation, which takes more than this.
+
+        Raises RegistryUnreachable.
+        """
+        self._objects.forget()
+        longest = self._longest
+        kept = [value if value is not None and len(value) <= longest else b"" for value in values]
+        sizes = np.fromiter(map(len, kept), np.int64, len(kept))
+        lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
+        texts = self._sorted(buffer, spans_of(sizes, np.arange(len(values))), lines, 0)
+        texts += self._several(
+            buffer, values, np.flatnonzero((sizes == 0) | ~lines.known).tolist(), lines, rest
+        )
+        whole = np.zeros(len(values), np.bool_)
+        whole[lines.messages[~lines.known]] = True
+        rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
+        for message in np.flatnonzero(whole).tolist():
+            try:
+                unread = self._reader.unwrap(values[message])
+            except Undecodable as error:
+                rest.failed[message, -1] = error
+                continue
+            if any(one.around is not None and one.around.partial for one in unread):
+                return None
+            rest.lines.extend((message, index, one) for index, one in enumerate(unread))
+        lines.drop(whole)
+        for spans in texts:
+            self._texts(buffer, spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])), lines, rest)
+        self._parse(buffer, lines, rest)
+        messages, indexes, rows = lines.in_order()
+        return Scanned(
+            buffer.array,
+            self._objects.plans.layouts.known,
+            messages,
+            indexes.astype(np.int32),
+            rows,
+            self._record_of(values, messages, indexes, rest.records),
+            rest.failed,
+            len(rest.records),
+            len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
+        )
+
+    def _several(
+        self, buffer: Buffer, values: Sequence[bytes | None], those: list[int], lines: Lines, rest: Rest
+    ) -> list[Spans]:
+        """Undoes messages that hold many objects, if they are such; gives the lines of text."""
+        found, messages, indexes, holders = [], [], [], []
+        split = self._split
+        for message in those if split is not None else ():
+            value = values[message] or b""
+            records = split.of(value) if split is not None and value.startswith(BEGINS) else None
+            for index, (text, holder) in enumerate(records or ()):
+                found.append(text)
+                messages.append(message)
+                indexes.append(index)
+                holders.append(holder)
+        if not found:
+            return []
+        lines.known[messages] = True  # as long as all of their records are
+        numbers = lines.add(messages, indexes)
+        sizes = np.fromiter(map(len, found), np.int64, len(found))
+        held = spans_of(sizes, numbers, buffer.add(b"".join(found)))
+        inner = self._objects.undo(buffer, held, lines, holders)
+        texts = [] if inner is None else self._sorted(buffer, inner, lines, 1)
+        for place in np.flatnonzero(~lines.known[numbers]).tolist():
+            try:
+                unread = self._reader.undo(holders[place], orjson.loads(found[place]))
+            except ValueError:
+                continue
+            if len(unread) == 1:
+                lines.known[numbers[place]] = True
+                rest.lines.append((messages[place], indexes[place], unread[0]))
+        return texts
+
+    def _sorted(self, buffer: Buffer, spans: Spans, lines: Lines, depth: int) -> list[Spans]:
+        """Undoes the objects among spans, and gives those that are lines of text."""
+        kinds = kinds_of(buffer.array, spans.begins, spans.ends, self._signs, alone=depth == 0)
+        for place in np.flatnonzero(kinds == MARKED).tolist():
+            text = text_of(buffer, spans, place)
+            kinds[place] = LINE if self._reader.is_line(text) else PLAIN
+        texts = np.flatnonzero(kinds == LINE)
+        lines.known[spans.lines[texts]] = True
+        found = [spans.take(texts)] if len(texts) else []
+        objects = np.flatnonzero((kinds == OBJECT) | ((kinds == SEVERAL) & (self._split is None)))
+        if len(objects) and depth <= MOST_LEVELS:
+            inner = self._objects.undo(buffer, spans.take(objects), lines)
+            if inner is not None:
+                found += self._sorted(buffer, inner, lines, depth + 1)
+        return found
+
+    def _texts(self, buffer: Buffer, spans: Spans, lines: Lines, rest: Rest) -> None:
+        """Reads lines of text, the plain way where it must be."""
+        data = buffer.array[: buffer.used]
+        rows, more = scan_texts(data, spans.begins, spans.ends, self._objects.plans.layouts, self._clock)
+        buffer.add(more)
+        arounds, headers = self._objects.arounds, self._reader.headers
+        plainly = [
+            bool(around.inner.columns.keys() - _PLACES) or headers.any(around.inner.stream)
+            for around in arounds
+        ]
+        plainly.append(headers.any(""))
+        known = (rows.layouts >= 0) & ~np.array(plainly)[spans.arounds]
+        known &= not (data[spans.begins] == HASH).any()
+        some = np.flatnonzero(known)
+        own = taken(rows, some)
+        own = own._replace(
+            times=np.where(np.isnan(own.times), spans.times[some], own.times),
+            severities=self._objects.severities(own.severities, spans.arounds[some]),
+        )
+        lines.take(spans.lines[some], own)
+        for place in np.flatnonzero(~known).tolist():
+            number = int(spans.lines[place])
+            unread = self._unread(text_of(buffer, spans, place), spans, place)
+            rest.lines.append((int(lines.messages[number]), int(lines.indexes[number]), unread))
+
+    def _unread(self, line: str, spans: Spans, place: int) -> Unread:
+        """A line of text as the plain way has it, the shipper's word aside."""
+        if spans.arounds[place] < 0:
+            return Unread(line, None, "")
+        around, time = self._objects.arounds[spans.arounds[place]], float(spans.times[place])
+        said = around.inner
+        stated = None if np.isnan(time) else time
+        inner = Inner(line, stated, said.severity, said.columns, stream=said.stream)
+        return Unread(line, inner, around.names)
+
+    def _parse(self, buffer: Buffer, lines: Lines, rest: Rest) -> None:
+        """Reads what is left, in order: a line may name the columns of those behind it."""
+        rest.lines.sort(key=itemgetter(0, 1))
+        messages, indexes, records = [], [], []
+        for message, index, unread in rest.lines:
+            try:
+                record = self._reader.parse(unread)
+            except Exception as error:
+                rest.failed[message, index] = error
+                continue
+            if record is not None:
+                messages.append(message)
+                indexes.append(index)
+                records.append(record)
+        rest.records.update(zip(zip(messages, indexes, strict=True), records, strict=True))
+        if records:
+            rows, held = rows_of(records, self._objects.plans.layouts)
+            lines.take(lines.add(messages, indexes), shifted(rows, buffer.add(held)))
+
+    def _record_of(
+        self,
+        values: Sequence[bytes | None],
+        messages: Places,
+        indexes: Places,
+        records: Mapping[tuple[int, int], Record],
+    ) -> Callable[[int], Record]:
+        """What gives the record of a line."""
+        reader = self._reader
+
+        def record_of(line: int) -> Record:
+            message, index = int(messages[line]), int(indexes[line])
+            record = records.get((message, index))
+            if record is not None and (record.shipper is not None or not record.envelope):
+                return record
+            unread = reader.unwrap(values[message])[index]
+            if record is None:
+                record = reader.parse(unread)
+                assert record is not None, "it named no columns before"
+            elif unread.around is not None:
+                record.shipper = unread.around.shipper
+            return record
+
+        return record_of
+
+
+def text_of(buffer: Buffer, spans: Spans, place: int) -> str:
+    """One of the spans as text."""
+    return buffer.array[spans.begins[place] : spans.ends[place]].tobytes().decode()

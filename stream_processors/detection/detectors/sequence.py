@@ -1,0 +1,228 @@
+"""Entities that do what entities like them do not: a template too often, or templates in an unusual combination."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stream_processors.detection.counting import ENTRY, FADE, count_in, moved, place_of
+from stream_processors.detection.detectors.entities import (
+    CHOICE,
+    MOST_LINES,
+    SLOT,
+    VALUE,
+    entity_of,
+    kept,
+    population,
+)
+from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
+from stream_processors.detection.detectors.slotcounts import shown
+from stream_processors.detection.hashing import joint, scrambled
+
+PLACES = {
+    "values": 8_192,
+    "slots": 4_096,
+    "choices": 4_096,
+    "populations": 256,
+    "entities": 16_384,
+    "own": 65_536,
+    "all": 65_536,
+}
+"""Places of each table: 4.3 MiB in all. What was seen longest ago, or counts least, makes room."""
+ENTITY = np.dtype(
+    [
+        ("key", "<u8"),
+        ("seen", "<i8"),
+        ("templates", "<u8"),  # the sum of the hashes of those that it had
+        ("lines", "<i8"),
+        ("often", "<f4"),  # its most surprising count of a template
+        ("together", "<f4"),  # its most surprising set of templates
+    ],
+    align=True,
+)
+POPULATION = np.dtype([("key", "<u8"), ("seen", "<i8"), ("total", "<f8"), ("lines", "<i8")], align=True)
+"""Entities of a kind: how many there were, faded and in all."""
+STAYS = 0.995
+"""What is left of an entity's surprises one line of it later."""
+FEW_LINES = 100
+_TIMES, _SET = np.uint64(0x8EBC6AF09C88C6E3), np.uint64(0x589965CC75374CC3)
+Tables = tuple[NDArray, ...]
+
+
+@njit(cache=True, nogil=True)
+def surprise(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, of: NDArray, now: int) -> float:
+    """-log of the share of a population's entities that came to this, which is counted in. of: (1,) POPULATION."""
+    before = count_in(entries, taken, key, of[0].lines, now)
+    return max(0.0, log((of[0].total + 1.0) / (before + 0.5)))
+
+
+@njit(cache=True, nogil=True)
+def follow_lines(
+    clock: int,
+    starts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+    spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+    templates: NDArray[np.uint64],
+    tables: Tables,
+    scores: NDArray[np.float32],
+    causes: NDArray[np.int64],
+    details: NDArray[np.float64],
+) -> None:
+    """Scores lines and counts them in.
+
+    details: (lines, 4) the entity's most surprising count and set of templates, times it had this one, and entities.
+    """
+    known, slots, choices, populations, entities, own, of_all = tables
+    taken = np.zeros(4, dtype=np.int64)
+    for line in range(len(templates)):
+        now, template = clock + line, templates[line]
+        part = entity_of(
+            line, starts, keys, values, types, spans, template, (known, slots, choices), entities, now
+        )
+        if part < 0:
+            continue
+        kind = population(keys[part], types[part])
+        at = kept(populations, kind, now)
+        of = populations[at : at + 1]
+        if of[0].key != kind:
+            of[0].key, of[0].total, of[0].lines = kind, 0.0, 0
+        of[0].seen = now
+        name = joint(values[part], kind)
+        entity = entities[kept(entities, name, now)]
+        if entity.key != name:
+            entity.key, entity.templates, entity.lines = name, np.uint64(0), 0
+            entity.often, entity.together = 0.0, 0.0
+            of[0].total = of[0].total * FADE + 1.0
+            of[0].lines += 1
+        entity.seen = now
+        entity.lines += 1
+        if entity.lines > FEW_LINES + MOST_LINES * now:
+            continue  # it is everywhere: no single thing
+        entity.often *= STAYS
+        entity.together *= STAYS
+        times = int(count_in(own, taken, joint(name, template), 0, now)) + 1
+        if times == 1:
+            entity.templates += scrambled(template)
+            found = surprise(of_all, taken, joint(joint(kind, _SET), entity.templates), of, now)
+            entity.together = max(entity.together, found)
+        if times < 8 or times & (times - 1) == 0:
+            key = joint(joint(kind, _TIMES), joint(template, np.uint64(times)))
+            found = surprise(of_all, taken, key, of, now)
+            entity.often = max(entity.often, found)
+        scores[line], causes[line] = entity.often + entity.together, part
+        details[line, 0], details[line, 1] = entity.often, entity.together
+        details[line, 2], details[line, 3] = times, of[0].total
+
+
+@njit(cache=True, nogil=True)
+def forget(
+    kind: np.uint64, value: np.uint64, template: np.uint64, times: int, entities: NDArray, of_all: NDArray
+) -> None:
+    """Counts one entity less that had a template so many times, and the set of templates that it had."""
+    name = joint(value, kind)
+    place = place_of(entities, name)
+    if place < 0 or entities[place].key != name:
+        return
+    for key in (
+        joint(joint(kind, _TIMES), joint(template, np.uint64(times))),
+        joint(joint(kind, _SET), entities[place].templates),
+    ):
+        place = place_of(of_all, key)
+        if place >= 0 and of_all[place].key == key:
+            of_all[place].count = max(0.0, of_all[place].count - 1.0)
+
+
+class Sequence:
+    """-log of the share of entities that had a template as often, and of those that had the same set of templates.
+
+    The order of templates does not matter: of things that run at once it is chance. What an entity did stays with it,
+    so that its later lines are surprising too: the score is the highest of each so far, added. An entity is forgotten
+    when others were seen later and its place is needed.
+    """
+
+    name = "sequence"
+
+    def __init__(self) -> None:
+        kinds = (VALUE, SLOT, CHOICE, POPULATION, ENTITY, ENTRY, ENTRY)
+        self._tables = {
+            name: np.zeros(size, dtype=kind) for (name, size), kind in zip(PLACES.items(), kinds, strict=True)
+        }
+        self._lines = 0
+        self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
+        self._details = np.zeros((0, 4))
+
+    def observe(self, seen: Seen) -> Surprises:
+        """Scores each line with what came before it, and learns it."""
+        batch = seen.batch
+        scores = np.zeros(len(seen), dtype=np.float32)
+        causes, details = np.full(len(seen), NO_CAUSE), np.zeros((len(seen), 4))
+        follow_lines(
+            self._lines,
+            batch.starts,
+            batch.slots,
+            batch.values,
+            batch.types,
+            (batch.buffer, batch.begins, batch.ends),
+            seen.templates,
+            (*self._tables.values(),),
+            scores,
+            causes,
+            details,
+        )
+        self._lines += len(seen)
+        self._said, self._details = Surprises(scores, causes), details
+        return self._said
+
+    def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
+        """Takes back that the entities of those lines came to what they came to."""
+        batch, tables = seen.batch, self._tables
+        for place in places.tolist():
+            part = int(self._said.causes[place])
+            if part == NO_CAUSE:
+                continue
+            forget(
+                np.uint64(population(batch.slots[part], batch.types[part])),
+                batch.values[part],
+                seen.templates[place],
+                int(self._details[place, 2]),
+                tables["entities"],
+                tables["all"],
+            )
+
+    def explain(self, seen: Seen, place: int) -> Reason:
+        """How often the entity had a template, and how many entities came to what it came to."""
+        score, part = float(self._said.scores[place]), int(self._said.causes[place])
+        if part == NO_CAUSE:
+            return Reason(self.name, score, "about no entity that is known", {})
+        often, together, times, entities = self._details[place].tolist()
+        name, value = shown(seen.batch.part(place, part))
+        alike = max(0, round((entities + 1) * float(np.exp(-max(often, together))) - 0.5))
+        what = "had a template so often" if often > together else "had these templates together"
+        text = f"{name} {value!r}: {alike:,} of {round(entities):,} like it {what}"
+        numbers: dict[str, float | str] = {
+            name: value,
+            "times": round(times),
+            "alike": alike,
+            "entities": round(entities),
+        }
+        return Reason(self.name, score, text, numbers)
+
+    def state(self) -> dict[str, NDArray]:
+        """The places that are taken of each table, as bytes, and the lines seen."""
+        found = {
+            name: np.frombuffer(table[table["key"] != 0].tobytes(), dtype=np.uint8)
+            for name, table in self._tables.items()
+        }
+        return {**found, "lines": np.array([self._lines])}
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Takes up a saved state."""
+        for name, table in self._tables.items():
+            table[:] = np.zeros(1, dtype=table.dtype)
+            moved(np.frombuffer(state[name].tobytes(), dtype=table.dtype), table)
+        self._lines = int(state["lines"][0])

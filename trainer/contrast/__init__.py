@@ -1,0 +1,1 @@
+"""Contrastive training: what means the same lies near, what only has the same words does not."""

@@ -1,0 +1,264 @@
+"""The training loop of the contrast stage: batches in, losses out, a checkpoint every few minutes.
+
+A step is a function of the settings and its number alone, so an interrupted run goes on exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from trainer.contrast.batches import Batch, Sampler
+from trainer.contrast.losses import agreement, contrast
+from trainer.contrast.model import WeightedEncoder, frame
+from trainer.contrast.store import Items
+from trainer.pretraining.engine import MOMENTS, WEIGHTS
+from trainer.pretraining.masking import mask_tokens
+from trainer.pretraining.memory import release_memory
+from trainer.pretraining.model import masked_loss
+from trainer.settings import ContrastSettings
+from trainer.stages import checkpoint
+from trainer.stages.curve import add_row, cut_curve, draw_loss
+
+CURVE_STEPS = 10
+CHUNK_TOKENS = 2_048
+"""Tokens, padding included, of rows of nearly one length that go through the layers together."""
+SAME_TEACHER = 0.93
+"""Similarity, to the teacher, from which two texts are not pushed apart."""
+NO_DECAY = ("token_weights", "layer_weights")
+LABEL = "contrast + teacher + masked tokens (nats)"
+
+
+class Contrast:
+    """One run: where it is, and what it does next.
+
+    allowed: bool (vocabulary,), entries that may be masked. mask_id, first_word_id: see ``mask_tokens``.
+    """
+
+    def __init__(
+        self,
+        model: WeightedEncoder,
+        items: Items,
+        teacher: NDArray[np.float16],
+        settings: ContrastSettings,
+        folder: Path,
+        *,
+        allowed: Tensor,
+        mask_id: int,
+        pad_id: int,
+    ) -> None:
+        self.model, self.items, self.settings, self.folder = model, items, settings, folder
+        table = torch.from_numpy(np.array(teacher, np.float32))
+        self.teacher = torch.nn.functional.normalize(table - table.mean(0), dim=1) if len(table) else table
+        self.allowed, self.mask_id, self.pad_id = allowed, mask_id, pad_id
+        self.sampler = Sampler(items, english=settings.english, power=settings.power, seed=settings.seed)
+        self.optimizer = torch.optim.AdamW(self.groups(), betas=(0.9, 0.98), eps=1e-6, fused=True)
+        tensors, self.progress = checkpoint.load_checkpoint(folder)
+        self.restore(tensors)
+        cut_curve(folder, self.progress.step)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters as the optimizer wants them: matrices are decayed, others are not, weights learn faster."""
+        named = list(self.model.named_parameters())
+        weights = [p for name, p in named if name in NO_DECAY]
+        vectors = [p for name, p in named if name not in NO_DECAY and p.ndim < 2]
+        matrices = [p for name, p in named if name not in NO_DECAY and p.ndim >= 2]
+        return [
+            {"params": matrices, "weight_decay": self.settings.weight_decay, "factor": 1.0},
+            {"params": vectors, "weight_decay": 0.0, "factor": 1.0},
+            {"params": weights, "weight_decay": 0.0, "factor": self.settings.weights_factor},
+        ]
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes weights and moments from a checkpoint; nothing at the beginning."""
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters() if tensors else ():
+                parameter.copy_(tensors[f"{WEIGHTS}.{name}"])
+                done = self.progress.step
+                steps = torch.tensor(
+                    float(done - (self.settings.bag_steps if done > self.settings.bag_steps else 0))
+                )
+                self.optimizer.state[parameter] = {"step": steps}
+                self.optimizer.state[parameter] |= {
+                    kind: tensors[f"{kind}.{name}"].clone() for kind in MOMENTS
+                }
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        found = {f"{WEIGHTS}.{name}": p.detach() for name, p in self.model.named_parameters()}
+        for name, parameter in self.model.named_parameters():
+            state = self.optimizer.state.get(parameter) or {}
+            for kind in MOMENTS:
+                found[f"{kind}.{name}"] = state.get(kind, torch.zeros_like(parameter))
+        checkpoint.save_checkpoint(self.folder, {n: t.contiguous() for n, t in found.items()}, self.progress)
+
+    def step(self) -> tuple[float, float, float]:
+        """One step of the optimizer: loss, learning rate, norm of the gradient."""
+        now, settings = self.progress, self.settings
+        shallow = now.step < settings.bag_steps
+        if now.step == settings.bag_steps:
+            self.optimizer.state.clear()  # the layers' moments begin with those of the rest
+        size = settings.bag_items if shallow else settings.batch_items
+        batch = self.sampler.batch(now.step, size)
+        texts = np.concatenate([batch.anchors, batch.positives, batch.alone])
+        vectors = self.bags(texts) if shallow else self.rows(texts)
+        loss = self.loss(batch, texts, vectors)
+        if not shallow and settings.masked_weight:
+            loss = loss + settings.masked_weight * self.masked(batch, now.step)
+        rate = learning_rate_at(now.step, settings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm))
+        if math.isfinite(norm):
+            for parameter in self.model.parameters():
+                if parameter.grad is None and not shallow:
+                    parameter.grad = torch.zeros_like(parameter)
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        tokens = int((self.items.starts[texts + 1] - self.items.starts[texts]).sum())
+        self.progress = replace(
+            now,
+            step=now.step + 1,
+            batches=now.batches + 1,
+            tokens=now.tokens + tokens,
+            recent=[*now.recent, float(loss)][-CURVE_STEPS:],
+        )
+        return float(loss), rate, norm
+
+    def loss(self, batch: Batch, texts: NDArray[np.int64], vectors: Tensor) -> Tensor:
+        """Contrast of the pairs, and the teacher's opinion of all texts it has seen."""
+        settings, pairs = self.settings, len(batch.anchors)
+        groups = torch.from_numpy(self.items.groups[batch.items])
+        same = groups[:, None] == groups
+        rows = torch.from_numpy(self.items.teacher[texts].astype(np.int64))
+        if len(self.teacher):
+            seen = self.teacher[rows.clamp_min(0)]
+            both = (rows[:pairs, None] >= 0) & (rows[None, pairs : 2 * pairs] >= 0)
+            alike = seen[:pairs] @ seen[pairs : 2 * pairs].T > SAME_TEACHER
+            same = same | (both & alike) | (both & alike).T
+        loss = contrast(
+            vectors[:pairs],
+            vectors[pairs : 2 * pairs],
+            same,
+            temperature=settings.temperature,
+            dims=self.dims(vectors),
+        )
+        known = rows >= 0
+        if settings.teacher_weight and int(known.sum()) > 2:
+            loss = loss + settings.teacher_weight * agreement(
+                vectors[known],
+                self.teacher[rows[known]],
+                temperature=settings.teacher_temperature,
+                dims=self.dims(vectors),
+            )
+        return loss
+
+    def dims(self, vectors: Tensor) -> Sequence[int]:
+        """The lengths that vectors are to be cut to."""
+        return [vectors.shape[1], *(dim for dim in self.settings.lengths if dim < vectors.shape[1])]
+
+    def bags(self, texts: NDArray[np.int64]) -> Tensor:
+        """Vectors of texts by their tokens alone, float32 (texts, dim)."""
+        rows = [self.items.row(text) for text in texts]
+        starts = np.cumsum([0, *map(len, rows[:-1])])
+        ids = torch.from_numpy(np.concatenate(rows).astype(np.int64))
+        return self.model.bags(ids, torch.from_numpy(starts))
+
+    def rows(self, texts: NDArray[np.int64]) -> Tensor:
+        """Vectors of texts through the layers, those of nearly one length together, float32 (texts, dim)."""
+        lengths = self.items.starts[texts + 1] - self.items.starts[texts]
+        order = np.argsort(lengths, kind="stable")
+        parts, places = [], []
+        start = 0
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and (end + 1 - start) * lengths[order[end]] <= CHUNK_TOKENS:
+                end += 1
+            some = order[start:end]
+            ids, mask = frame([self.items.row(texts[place]) for place in some], self.pad_id)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
+                parts.append(self.model(ids, mask).float())
+            places.append(some)
+            start = end
+        back = np.argsort(np.concatenate(places), kind="stable")
+        return torch.cat(parts)[torch.from_numpy(back)]
+
+    def masked(self, batch: Batch, step: int) -> Tensor:
+        """The loss of the language model on some of a batch's texts, mean in nats over the predicted tokens."""
+        both = np.concatenate([batch.anchors, batch.positives, batch.alone])
+        rng = np.random.default_rng((self.settings.seed, step, 1))
+        texts = rng.permutation(both)[: max(1, round(self.settings.masked_share * len(both)))]
+        texts = texts[np.argsort(self.items.starts[texts + 1] - self.items.starts[texts], kind="stable")]
+        losses, predictions = torch.zeros(()), 0
+        for some in np.array_split(texts, max(1, len(texts) // 32)):
+            ids, mask = frame([self.items.row(text) for text in some], self.pad_id)
+            generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
+            inputs, labels = mask_tokens(
+                ids,
+                self.allowed,
+                mask_id=self.mask_id,
+                first_word_id=self.mask_id + 1,
+                probability=self.settings.mask_probability,
+                generator=generator,
+            )
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
+                losses = losses + masked_loss(self.model.lm, inputs, mask, labels)
+            predictions += int((labels >= 0).sum())
+        return losses / max(1, predictions)
+
+
+def learning_rate_at(step: int, settings: ContrastSettings) -> float:
+    """Linear warm-up, then a cosine down to a twentieth of the peak, first of the bag steps, then of the others."""
+    if step < settings.bag_steps:
+        peak, place, count = settings.bag_learning_rate, step, settings.bag_steps
+    else:
+        peak, place = settings.learning_rate, step - settings.bag_steps
+        count = settings.steps - settings.bag_steps
+    warmup = max(1, round(count * settings.warmup_share))
+    if place < warmup:
+        return peak * (place + 1) / warmup
+    return peak * (0.05 + 0.475 * (1 + math.cos(math.pi * (place - warmup) / max(1, count - warmup))))
+
+
+def train(run: Contrast) -> None:
+    """Goes on to the last step; writes checkpoints, ``loss.csv`` and ``loss.png`` into the run's folder."""
+    settings, folder = run.settings, run.folder
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    saved, started = time.monotonic(), time.monotonic() - run.progress.seconds
+    with Progress(*columns) as bar:
+        task = bar.add_task("contrast", total=settings.steps, completed=run.progress.step)
+        while run.progress.step < settings.steps:
+            _, rate, norm = run.step()
+            now = run.progress
+            now.seconds = time.monotonic() - started
+            mean = sum(now.recent) / len(now.recent)
+            bar.update(task, completed=now.step, description=f"contrast, loss {mean:.3f}")
+            if now.step % CURVE_STEPS == 0:
+                release_memory()
+                row = (
+                    now.step,
+                    f"{mean:.5f}",
+                    f"{rate:.3e}",
+                    f"{norm:.4f}",
+                    now.tokens,
+                    f"{now.seconds:.1f}",
+                )
+                add_row(folder, row)
+            last = now.step in (settings.bag_steps, settings.steps)
+            if last or time.monotonic() - saved >= settings.checkpoint_minutes * 60:
+                run.save()
+                saved = time.monotonic()
+                draw_loss(folder, LABEL)
+                if not bar.console.is_terminal:
+                    bar.print(f"step {now.step} of {settings.steps}, loss {mean:.3f}, {now.tokens:,} tokens")
