@@ -13,6 +13,10 @@ from stream_processors.detection import snapshot
 from stream_processors.detection.partition import PartitionDetector
 
 
+NO_MODEL = "-"
+"""In place of a model where there is no vector."""
+
+
 class Decisions:
     """The decisions about templates that go with a seed, as a part of a snapshot.
 
@@ -32,7 +36,7 @@ class Decisions:
         """Takes up saved ones."""
         templates, merges = json.loads(state["json"].tobytes())
         self.news = News(
-            tuple(Decided(*fields, vector=b"", model="") for fields in templates),
+            tuple(Decided(*template, b"", NO_MODEL) for template in templates),
             tuple(Merge(*fields) for fields in merges),
         )
 
