@@ -59,7 +59,7 @@ class WaitingLines:
     def state(self) -> dict[str, NDArray]:
         """Their features, and what else is known of them as JSON bytes."""
         rest = [
-            (astuple(entry.line), entry.pattern, entry.known, list(map(astuple, entry.reasons)))
+            (*astuple(entry.line), entry.pattern, entry.known, list(map(astuple, entry.reasons)))
             for entry in self.lines
         ]
         return {
@@ -72,12 +72,11 @@ class WaitingLines:
         rest = json.loads(state["json"].tobytes())
         self.lines = [
             Waiting(
-                Shown(*shown, tuple(entities)),
+                replace(Shown(*shown), entities=tuple(entities)),
                 row,
                 pattern,
                 known,
                 tuple(Reason(*reason) for reason in reasons),
             )
-            for row, (shown, pattern, known, reasons) in zip(state["features"], rest, strict=True)
-            for offset, index, timestamp, text, format_, cut, entities in [shown]
+            for row, (*shown, entities, pattern, known, reasons) in zip(state["features"], rest, strict=True)
         ]
