@@ -12,7 +12,6 @@ from connectors.patterns import Merge
 from stream_processors.detection import snapshot
 from stream_processors.detection.partition import PartitionDetector
 
-
 NO_MODEL = "-"
 """In place of a model where there is no vector."""
 
