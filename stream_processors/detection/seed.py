@@ -35,7 +35,10 @@ class Decisions:
         """Takes up saved ones."""
         templates, merges = json.loads(state["json"].tobytes())
         self.news = News(
-            tuple(Decided(*template, b"", NO_MODEL) for template in templates),
+            tuple(
+                Decided(name, text, pattern, first_seen, b"", NO_MODEL)
+                for name, text, pattern, first_seen in templates
+            ),
             tuple(Merge(*fields) for fields in merges),
         )
 
