@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import log
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from stream_processors.detection.detectors.entities import (
     population,
 )
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
-from stream_processors.detection.detectors.slotcounts import shown
+from stream_processors.detection.detectors.slotcounts import NEW, RARITIES, rarity_of, shown, tail_and_count
 from stream_processors.detection.hashing import joint, scrambled
 
 PLACES = {
@@ -43,8 +41,22 @@ ENTITY = np.dtype(
     ],
     align=True,
 )
-POPULATION = np.dtype([("key", "<u8"), ("seen", "<i8"), ("total", "<f8"), ("lines", "<i8")], align=True)
+POPULATION = np.dtype(
+    [
+        ("key", "<u8"),
+        ("seen", "<i8"),
+        ("total", "<f8"),
+        ("lines", "<i8"),
+        ("times", "<f4", (RARITIES,)),
+        ("sets", "<f4", (RARITIES,)),
+    ],
+    align=True,
+)
 """Entities of a kind: how many there were, faded and in all."""
+MEMORY = 50_000.0
+"""Steps of a population that are remembered."""
+USUAL = 3.0
+"""Nats of an entity that is not unusual: of lines that have one, most are."""
 STAYS = 0.995
 """What is left of an entity's surprises one line of it later."""
 FEW_LINES = 100
@@ -53,10 +65,24 @@ Tables = tuple[NDArray, ...]
 
 
 @njit(cache=True, nogil=True)
-def surprise(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, of: NDArray, now: int) -> float:
-    """-log of the share of a population's entities that came to this, which is counted in. of: (1,) POPULATION."""
+def surprise(
+    entries: NDArray,
+    taken: NDArray[np.int64],
+    key: np.uint64,
+    of: NDArray,
+    rarities: NDArray[np.float32],
+    now: int,
+) -> float:
+    """-log of the share of a population's steps that were as rare as this, which is counted in.
+
+    of: (1,) POPULATION. rarities: its steps by how few of its entities came to them.
+    """
     before = count_in(entries, taken, key, of[0].lines, now)
-    return max(0.0, log((of[0].total + 1.0) / (before + 0.5)))
+    found = tail_and_count(rarities, rarity_of(before, of[0].total), rarities.sum())
+    if rarities.sum() >= MEMORY:
+        for rarity in range(RARITIES):
+            rarities[rarity] *= 0.5
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -91,6 +117,7 @@ def follow_lines(
         of = populations[at : at + 1]
         if of[0].key != kind:
             of[0].key, of[0].total, of[0].lines = kind, 0.0, 0
+            of[0].times[:], of[0].sets[:] = 0.0, 0.0
         of[0].seen = now
         name = joint(values[part], kind)
         entity = entities[kept(entities, name, now)]
@@ -108,13 +135,13 @@ def follow_lines(
         times = int(count_in(own, taken, joint(name, template), 0, now)) + 1
         if times == 1:
             entity.templates += scrambled(template)
-            found = surprise(of_all, taken, joint(joint(kind, _SET), entity.templates), of, now)
+            found = surprise(of_all, taken, joint(joint(kind, _SET), entity.templates), of, of[0].sets, now)
             entity.together = max(entity.together, found)
         if times < 8 or times & (times - 1) == 0:
             key = joint(joint(kind, _TIMES), joint(template, np.uint64(times)))
-            found = surprise(of_all, taken, key, of, now)
+            found = surprise(of_all, taken, key, of, of[0].times, now)
             entity.often = max(entity.often, found)
-        scores[line], causes[line] = entity.often + entity.together, part
+        scores[line], causes[line] = max(0.0, entity.often + entity.together - USUAL), part
         details[line, 0], details[line, 1] = entity.often, entity.together
         details[line, 2], details[line, 3] = times, of[0].total
 
@@ -130,7 +157,7 @@ def forget(
     tables: Tables,
 ) -> None:
     """Counts one entity less that had the template of a line so often, and one that had this set of templates."""
-    _, _, choices, _, entities, own, of_all = tables
+    _, _, choices, populations, entities, own, of_all = tables
     for line in places:
         template = templates[line]
         at = place_of(choices, template)
@@ -148,15 +175,20 @@ def forget(
                 place = place_of(of_all, key)
                 if place >= 0 and of_all[place].key == key:
                     of_all[place].count = max(0.0, of_all[place].count - 1.0)
+            steps = place_of(populations, kind)
+            if steps >= 0 and populations[steps].key == kind:
+                of = populations[steps]
+                of.times[NEW], of.sets[NEW] = max(0.0, of.times[NEW] - 1.0), max(0.0, of.sets[NEW] - 1.0)
             break
 
 
 class Sequence:
-    """-log of the share of entities that had a template as often, and of those that had the same set of templates.
+    """-log of the share of steps of entities that were as rare as its own, beyond USUAL nats.
 
-    The order of templates does not matter: of things that run at once it is chance. What an entity did stays with it,
-    so that its later lines are surprising too: the score is the highest of each so far, added. An entity is forgotten
-    when others were seen later and its place is needed.
+    A step is a template that an entity has once more, rare when few entities had it as often, or for the first time,
+    rare when few had the same set of templates. The order of templates does not matter: of things that run at once it
+    is chance. What an entity did stays with it, so that its later lines are surprising too: the score is the highest of
+    each so far, added. An entity is forgotten when others were seen later and its place is needed.
     """
 
     name = "sequence"
@@ -212,13 +244,14 @@ class Sequence:
             return Reason(self.name, score, "about no entity that is known", {})
         often, together, times, entities = self._details[place].tolist()
         name, value = shown(seen.batch.part(place, part))
-        alike = max(0, round((entities + 1) * float(np.exp(-max(often, together))) - 0.5))
-        what = "had a template so often" if often > together else "had these templates together"
-        text = f"{name} {value!r}: {alike:,} of {round(entities):,} like it {what}"
+        share = 100 * float(np.exp(-max(often, together)))
+        what = "so many lines of one template" if often > together else "such a set of templates"
+        alike = f"of {round(entities):,} like it {share:.2g} % of the steps were as rare"
+        text = f"{name} {value!r} has {what}: {alike}"
         numbers: dict[str, float | str] = {
             name: value,
             "times": round(times),
-            "alike": alike,
+            "share": share,
             "entities": round(entities),
         }
         return Reason(self.name, score, text, numbers)

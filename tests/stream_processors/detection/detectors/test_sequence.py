@@ -32,27 +32,27 @@ def kind():
 
 
 def test_sessions_that_do_what_sessions_do_are_usual(kind):
-    assert kind.observe(seen_of(sessions(40, 1_000))).scores.max() < 2.0
+    assert kind.observe(seen_of(sessions(40, 1_000))).scores.max() < 1.0
 
 
 def test_a_session_without_its_beginning_surprises_and_goes_on_to(kind):
     usual = of(kind, *[step.format("s7y31q") for step in STEPS])
     odd = of(kind, *[step.format("s7y32q") for step in STEPS[2:]])
-    assert odd.min() > 3.0 > usual.max()
+    assert odd.min() > 1.0 > usual.max()
 
 
 def test_a_step_too_often_surprises_by_how_many_did_it(kind):
     seen = seen_of([text(STEPS[0].format("s7y33q")), *[text(STEPS[1].format("s7y33q"))] * 6])
     scores = kind.observe(seen).scores
-    assert scores[1] < 2.0 < 4.0 < scores[-1]
+    assert scores[1] < 1.0 < 2.0 < scores[-1]
     reason = kind.explain(seen, 6)
-    assert reason.numbers["alike"] == 0 and "had a template so often" in reason.text
+    assert reason.numbers["share"] < 1 and "so many lines of one template" in reason.text
     assert reason.numbers["parameter 0"] == "s7y33q"
 
 
 def test_a_rare_template_belongs_to_the_session_that_it_names(kind):
     of(kind, STEPS[0].format("s7y34q"), "session s7y34q exported all mail")
-    assert of(kind, STEPS[1].format("s7y34q"))[0] > 3.0
+    assert of(kind, STEPS[1].format("s7y34q"))[0] > 1.0
 
 
 def test_entities_are_found_in_columns_and_counters_are_none():
@@ -69,7 +69,8 @@ def test_entities_are_found_in_columns_and_counters_are_none():
 
 @pytest.mark.parametrize("size", [1, 7])
 def test_scores_do_not_depend_on_how_the_stream_is_cut_or_on_a_restart(size):
-    records = [*sessions(60), text("session s3x1q exported all mail"), *sessions(20, 500)]
+    odd = [text(STEPS[3].format("s9x1q"))] * 4
+    records = [*sessions(120), *odd, *sessions(20, 500)]
     whole = Sequence().observe(seen_of(records)).scores
     kind, found = Sequence(), []
     for at, part in enumerate(parts(seen_of(records), size)):
@@ -88,5 +89,5 @@ def test_what_is_unlearned_surprises_the_next_time(kind):
         scores.append(kind.observe(seen).scores[0])
         if n < 3:
             kind.unlearn(seen, np.array([0]))
-    assert scores[3] == pytest.approx(scores[0], rel=0.02)
-    assert scores[5] < scores[3] - 0.5
+    assert scores[3] > 0.9 * scores[0]
+    assert scores[5] < 0.9 * scores[3]
