@@ -10,6 +10,7 @@ from stream_processors.detection.detectors.slotcounts import shown
 from stream_processors.detection.detectors.writing import (
     KNOWN,
     NAMES,
+    OFTEN,
     PLACES,
     SIGNS,
     Counted,
@@ -31,6 +32,7 @@ class Characters:
             np.zeros(2),
         )
         self._read = np.zeros(KNOWN, dtype=np.uint64)
+        self._often = np.zeros(KNOWN, dtype=OFTEN)
         self._scratch: Scratch = (
             np.zeros(SIGNS * SIGNS, dtype=np.int64),
             np.zeros(SIGNS * SIGNS, dtype=np.int64),
@@ -45,12 +47,14 @@ class Characters:
         causes, places = np.full(len(seen), NO_CAUSE), np.zeros((len(seen), 2), dtype=np.int64)
         read_lines(
             batch.starts,
+            batch.values,
             batch.types,
             (batch.buffer, batch.begins, batch.ends),
             (batch.text_begins, batch.text_ends),
             seen.templates,
             batch.kinds,
             self._read,
+            self._often,
             self._counted,
             self._scratch,
             scores,
@@ -90,6 +94,7 @@ class Characters:
             "everyone": everyone,
             "total": total,
             "read": self._read,
+            "often": np.frombuffer(self._often.tobytes(), dtype=np.uint8),
         }
 
     def restore(self, state: dict[str, NDArray]) -> None:
@@ -105,5 +110,6 @@ class Characters:
         pairs[:] = 0.0
         pairs[state["places"]] = state["pairs"]
         self._read[:] = state["read"]
+        self._often[:] = np.frombuffer(state["often"].tobytes(), dtype=OFTEN)
         for scratch in self._scratch:
             scratch[:] = 0

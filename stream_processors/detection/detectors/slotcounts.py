@@ -9,6 +9,7 @@ share is half a line too high at the end (Krichevsky and Trofimov's estimate), a
 from __future__ import annotations
 
 from math import log, log2
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -19,6 +20,10 @@ from stream_processors.detection.hashing import joint
 
 RARITIES = 16
 NEW = RARITIES - 1
+RARE = 2
+"""A value that a quarter of the lines have is not rare."""
+FADE_EVERY = 64
+LEFT = FADE**FADE_EVERY
 FADED = 0.5
 """What counts less is new."""
 SETTLED, IDENTIFYING, SAMPLED = 200.0, 0.9, 8
@@ -65,19 +70,30 @@ def slot_of(slots: NDArray, taken: NDArray[np.int64], key: np.uint64, now: int) 
 @njit(cache=True, nogil=True)
 def rarity_of(before: float, total: float) -> int:
     """The rarity of what has counted so much of a total."""
-    return NEW if before < FADED else min(int(log2(max(1.0, (total + 1.0) / before))), NEW - 1)
+    if before < FADED:
+        return NEW
+    return 0 if 4.0 * before > total else min(int(log2((total + 1.0) / before)), NEW - 1)
 
 
 @njit(cache=True, nogil=True)
 def tail_and_count(rarities: NDArray[np.float32], rarity: int, total: float) -> float:
-    """-log of the share of lines that were as rare; then counts this one in."""
+    """-log of the share of lines that were as rare, 0 for what is common; then counts this one in."""
     share = 0.5
-    for other in range(RARITIES):
-        if other >= rarity:
+    if rarity >= RARE:
+        for other in range(rarity, RARITIES):
             share += rarities[other]
-        rarities[other] *= FADE
     rarities[rarity] += 1.0
-    return max(0.0, -log(min(1.0, share / (total + 1.0))))
+    return max(0.0, -log(min(1.0, share / (total + 1.0)))) if rarity >= RARE else 0.0
+
+
+@njit(cache=True, nogil=True)
+def fade(slot: Any) -> None:
+    """What all counts of a slot are worth FADE_EVERY lines later."""
+    slot.total *= LEFT
+    slot.numbers *= LEFT
+    for rarity in range(RARITIES):
+        slot.rarities[rarity] *= LEFT
+        slot.sizes[rarity] *= LEFT
 
 
 @njit(cache=True, nogil=True)
@@ -127,7 +143,7 @@ def value_surprise(
         before = count_in(entries, taken, joint(key, value), slot.lines, now)
         rarity = rarity_of(before, total)
         surprise = tail_and_count(slot.rarities, rarity, total)
-        slot.total = total * FADE + 1.0
+        slot.total += 1.0
     found[0], found[1], found[2] = before, slot.lines, 0.0
     if rarity == NEW and end > begin:
         size = size_of(buffer, begin, end)
@@ -135,10 +151,12 @@ def value_surprise(
             sized = joint(key ^ _SIZES, np.uint64(size))
             of_size = rarity_of(count_in(entries, taken, sized, slot.lines, now), slot.numbers)
             odd = tail_and_count(slot.sizes, of_size, slot.numbers)
-            slot.numbers = slot.numbers * FADE + 1.0
+            slot.numbers += 1.0
             if odd > surprise:
                 surprise, found[2] = odd, 1.0
     slot.lines += 1
+    if slot.lines % FADE_EVERY == 0:
+        fade(slot)
     return surprise, place
 
 

@@ -7,8 +7,9 @@ USUAL nats. So long values are not punished, nor identifiers whose letters are a
 Kruegel and Vigna (2003: character distributions of the parameters of web requests) and of Anagram (Wang, Parekh and
 Stolfo 2006: n-grams never seen), with counts that fade.
 
-A value ends at a blank, ``&``, ``;`` or ``?``. Its name is what stands before ``=``, else the kind of line. All columns
-are read, and free text when its template was not read before or has a part whose type does not say how it is written.
+A value ends at a blank, ``&``, ``;`` or ``?``. Its name is what stands before ``=``, else the kind of line. Columns are
+read, but for numbers, and free text when its template was not read before or has a part whose type does not say how it
+is written.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from encoder_core.templates.match import TYPES
+from stream_processors.detection.detectors.entities import is_number
 from stream_processors.detection.detectors.kind import NO_CAUSE
-from stream_processors.detection.hashing import FIRST_BASIS, next_byte, scrambled
+from stream_processors.detection.hashing import FIRST_BASIS, joint, next_byte, scrambled
 
 SIGNS = 64
 """Signs that are told apart: 26 letters, digits, blanks, control characters, all beyond ASCII, and 32 others."""
@@ -39,6 +41,9 @@ SHORT = 2.0
 """Pairs that count as usual in every value: a single one says little."""
 BEGINNING, YOUNG = 0.1, 200.0
 """What no value has had counts so much. Surprises count half after so many values."""
+FAMILIAR, SAMPLED = 16, 8
+"""A column's value that has come so often is read every so many times only."""
+OFTEN = np.dtype([("key", "<u8"), ("lines", "<i8")], align=True)
 HALVED_EVERY = 1 << 16
 """Values after which all counts are halved."""
 CHECKED = np.array([True] + [name in ("path", "url", "email", "id", "*") for name in TYPES])
@@ -109,14 +114,15 @@ def read_value(
     begin: int,
     end: int,
     name: np.uint64,
+    weight: float,
     counted: Counted,
     scratch: Scratch,
 ) -> tuple[float, int]:
-    """The surprise of a value up to a blank or a sign that ends one, which is counted in, and where it ends."""
+    """The surprise of a value up to a blank or a sign that ends one, and where it ends. weight: values it counts as."""
     (counts, values, everyone, total), (marks, pairs) = counted, scratch
     own = np.int64(name >> np.uint64(50))
     base = np.int64(name & np.uint64(PLACES - 1))
-    total[0] += 1.0
+    total[0] += weight
     total[1] += 1.0
     stamp = np.int64(total[1])
     of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
@@ -147,9 +153,9 @@ def read_value(
                 product = 1.0
     for one in range(count):
         pair = pairs[one]
-        everyone[pair] += 1.0
-        counts[(base + pair) & (PLACES - 1)] += 1.0
-    values[own] += 1.0
+        everyone[pair] += weight
+        counts[(base + pair) & (PLACES - 1)] += weight
+    values[own] += weight
     if total[0] >= HALVED_EVERY:
         counts *= np.float32(0.5)
         values *= np.float32(0.5)
@@ -164,6 +170,7 @@ def read_values(
     begin: int,
     end: int,
     name: np.uint64,
+    weight: float,
     counted: Counted,
     scratch: Scratch,
     worst: NDArray[np.int64],
@@ -174,7 +181,7 @@ def read_values(
     while place < end:
         first, own = name_before(buffer, place, end)
         own = own if first > place else name
-        surprise, after = read_value(buffer, first, end, own, counted, scratch)
+        surprise, after = read_value(buffer, first, end, own, weight, counted, scratch)
         if surprise > best:
             best = surprise
             worst[0], worst[1] = first, after
@@ -183,14 +190,40 @@ def read_values(
 
 
 @njit(cache=True, nogil=True)
+def part_at(
+    span: NDArray[np.int64], first: int, last: int, begins: NDArray[np.int64], ends: NDArray[np.int64]
+) -> int:
+    """The last one of some parts that a span has to do with, NO_CAUSE for none."""
+    found = NO_CAUSE
+    for part in range(first, last):
+        if begins[part] < span[1] and span[0] < ends[part]:
+            found = part
+    return found
+
+
+@njit(cache=True, nogil=True)
+def weight_of(often: NDArray, key: np.uint64) -> float:
+    """What a value of a column counts as in this line: a familiar one is read now and then, 0 for not now."""
+    one = often[np.int64(key & np.uint64(len(often) - 1))]
+    if one.key != key:
+        one.key, one.lines = key, 0
+    one.lines += 1
+    if one.lines <= FAMILIAR:
+        return 1.0
+    return 0.0 if one.lines % SAMPLED else np.float64(SAMPLED)
+
+
+@njit(cache=True, nogil=True)
 def read_lines(
     starts: NDArray[np.int64],
+    values: NDArray[np.uint64],
     types: NDArray[np.uint8],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     texts: tuple[NDArray[np.int64], NDArray[np.int64]],
     templates: NDArray[np.uint64],
     kinds: NDArray[np.uint64],
     read: NDArray[np.uint64],
+    often: NDArray,
     counted: Counted,
     scratch: Scratch,
     scores: NDArray[np.float32],
@@ -212,13 +245,14 @@ def read_lines(
             if kind and text <= begin < text_end:
                 unread = True  # with the text, as what stands before it may be its name
                 continue
-            score = read_values(buffer, begin, end, kinds[line], counted, scratch, worst)
+            weight = weight_of(often, joint(kinds[line], values[part]))
+            if weight == 0.0 or is_number(buffer, begin, end):
+                continue
+            score = read_values(buffer, begin, end, kinds[line], weight, counted, scratch, worst)
             if score > scores[line]:
                 scores[line], places[line], causes[line] = score, worst, part
         if unread and text < text_end:
-            score = read_values(buffer, text, text_end, kinds[line], counted, scratch, worst)
+            score = read_values(buffer, text, text_end, kinds[line], 1.0, counted, scratch, worst)
             if score > scores[line]:
-                scores[line], places[line], causes[line] = score, worst, NO_CAUSE
-                for part in range(starts[line], starts[line + 1]):
-                    if begins[part] < worst[1] and worst[0] < ends[part]:
-                        causes[line] = part
+                scores[line], places[line] = score, worst
+                causes[line] = part_at(worst, starts[line], starts[line + 1], begins, ends)
