@@ -55,7 +55,7 @@ class PartitionDetector:
     ) -> None:
         """told: takes the score of every line, flagged or not."""
         self.source, self.partition, self.model = source, partition, model
-        self._kind = snapshot.Kind(model, dim, "source")
+        self.kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
         ensemble = Ensemble(kinds, warmup=settings.warmup, doubts=settings.doubts)
         self._lessons = SharedKinds(kinds)
@@ -179,14 +179,14 @@ class PartitionDetector:
 
         beside: parts of others that are kept with it.
         """
-        return snapshot.save(self._parts | beside, self._kind, offset)
+        return snapshot.save(self._parts | beside, self.kind, offset)
 
     def restore(self, saved: bytes, *, waiting_from: int | None = None, **beside: Part) -> int:
         """Takes up a snapshot and returns its offset. Raises ValueError, in one line, when it is not one of ours.
 
         waiting_from: offset of the first line that was not scored since; None when all were. beside: as it was saved.
         """
-        offset = snapshot.load(saved, self._parts | beside, self._kind)
+        offset = snapshot.load(saved, self._parts | beside, self.kind)
         self._scoring.waiting.settle(waiting_from)
         return offset
 
