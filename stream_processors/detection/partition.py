@@ -58,7 +58,7 @@ class PartitionDetector:
         self.kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
         ensemble = Ensemble(kinds, warmup=settings.warmup, doubts=settings.doubts)
-        self._lessons = SharedKinds([*kinds, ensemble.combination])
+        self._lessons = SharedKinds(kinds)
         self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
