@@ -1,7 +1,8 @@
 """Rows a second of our isolation forest against scikit-learn's, on one core.
 
-Scoring in batches of 1 to 10,000 rows with 100 trees; and learning: a tenth of the trees grown anew every 512 rows, against scikit-learn growing as many. Contestants take turns; ratios are medians of ``--repeats``
-pairs. Run: python -m benchmarks.forest
+Scoring in batches of 1 to 10,000 rows with 100 trees; and learning: a tenth of the trees grown anew every 512 rows,
+against scikit-learn growing as many. Contestants take turns; ratios are medians of ``--repeats`` pairs.
+Run: python -m benchmarks.forest
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from stream_processors.detection.detectors.meaning import Meaning
 from stream_processors.detection.detectors.rare import Rare
 from stream_processors.detection.detectors.rate import Rate
 from stream_processors.detection.detectors.sequence import Sequence as Sequences
+from stream_processors.detection.detectors.sharing import SharedKinds
 from stream_processors.detection.detectors.values import Values
 from stream_processors.detection.detectors.words import Words
 from stream_processors.detection.knowledge import Kinds, Knowledge
@@ -56,9 +57,10 @@ class PartitionDetector:
     ) -> None:
         """told: takes the score of every line, flagged or not."""
         self.source, self.partition, self.model = source, partition, model
-        self._kind = snapshot.Kind(model, dim, "source")
+        self.kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
         ensemble = Ensemble(kinds, warmup=settings.warmup, doubts=settings.doubts)
+        self._lessons = SharedKinds([*kinds, ensemble.combination])
         self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
@@ -70,6 +72,7 @@ class PartitionDetector:
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,
             "combination": ensemble.combination,
+            "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
             "warmup": clock,
@@ -98,6 +101,7 @@ class PartitionDetector:
             patterns = self._known.patterns(batch, kinds)
             findings.anomalies += self._scoring.score(seen(batch, kinds, patterns, now), now)
             self._known.changes(batch, kinds, patterns, findings)
+            findings.taught += self._lessons.taught()
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
 
@@ -112,6 +116,7 @@ class PartitionDetector:
             patterns = self._known.patterns(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
             self._scoring.relearn(seen(batch, kinds, patterns, 0.0), unscored_from=first)
+            self._lessons.taught()  # the others have it already
 
     def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -146,6 +151,8 @@ class PartitionDetector:
     def decided(self, applied: SourceApplied) -> None:
         """Takes what the store decided about templates in a step, and what it knows of the other partitions."""
         self._known.adopt(applied)
+        if applied.lessons is not None:
+            self._lessons.learn(applied.lessons)
         self._scoring.policy.pacer.others = applied.others
         self._scoring.verdicts.learn(applied.feedback)
 
@@ -162,6 +169,7 @@ class PartitionDetector:
         self._known.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
+        findings.heard = self._lessons.heard
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
@@ -173,14 +181,14 @@ class PartitionDetector:
 
         beside: parts of others that are kept with it.
         """
-        return snapshot.save(self._parts | beside, self._kind, offset)
+        return snapshot.save(self._parts | beside, self.kind, offset)
 
     def restore(self, saved: bytes, *, waiting_from: int | None = None, **beside: Part) -> int:
         """Takes up a snapshot and returns its offset. Raises ValueError, in one line, when it is not one of ours.
 
         waiting_from: offset of the first line that was not scored since; None when all were. beside: as it was saved.
         """
-        offset = snapshot.load(saved, self._parts | beside, self._kind)
+        offset = snapshot.load(saved, self._parts | beside, self.kind)
         self._scoring.waiting.settle(waiting_from)
         return offset
 
