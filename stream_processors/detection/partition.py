@@ -20,6 +20,8 @@ from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
 from stream_processors.detection.detectors.meaning import Meaning
 from stream_processors.detection.detectors.rare import Rare
+from stream_processors.detection.detectors.rate import Rate
+from stream_processors.detection.detectors.sequence import Sequence as Sequences
 from stream_processors.detection.detectors.sharing import SharedKinds
 from stream_processors.detection.detectors.values import Values
 from stream_processors.detection.detectors.words import Words
@@ -36,7 +38,7 @@ from stream_processors.detection.windows import WindowSampler
 
 def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
     """The kinds of surprise of a source. dim: of its vectors."""
-    return [Rare(), Words(), Characters(), Values(), Meaning(dim)]
+    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences()]
 
 
 class PartitionDetector:

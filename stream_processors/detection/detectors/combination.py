@@ -89,7 +89,7 @@ def observe_rows(
             clock[1] += min(clock[1], UPDATE_EVERY)
         found[line] = combined(rows[line], shares, tails, quantiles) / NATS
         for kind in range(len(counts)):
-            counts[kind, int(bin_of(max(rows[line, kind], 0.0)))] += weight
+            counts[kind, int(bin_of(rows[line, kind]))] += weight
         weight *= GROWTH
         clock[0] += 1
         if weight > HEAVIEST:
