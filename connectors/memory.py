@@ -58,6 +58,7 @@ class MemoryStore:
         self._owners: dict[str, tuple[str, float]] = {}
         self._troubles: dict[str, dict[int, str]] = {}
         self._alerts: dict[str, SourceAlerts] = {}
+        self._seeds: dict[str, dict[str, bytes]] = {}
         self._paces: dict[str, dict[int, Pace]] = {}
         self._lock = Lock()
 
@@ -238,6 +239,12 @@ class MemoryStore:
     def acknowledge(self, source: str, sink: str, before: int, position: int) -> bool:
         with self._lock:
             return self._alerts_of(source).acknowledge(sink, before, position)
+
+    def plant(self, source: str, seed: bytes) -> None:
+        self._seeds.setdefault(topic_of(source), {})[source.partition("/")[2]] = seed
+
+    def seeds(self, topic: str) -> dict[str, bytes]:
+        return dict(self._seeds.get(topic, {}))
 
     def feedback(self, source: str) -> Feedback:
         return self._alerts_of(source).feedback

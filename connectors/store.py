@@ -196,6 +196,12 @@ class Store(Protocol):
     def acknowledge(self, source: str, sink: str, before: int, position: int) -> bool:
         """Moves a sink's position; False, and nothing happens, when it is not ``before``."""
 
+    def plant(self, source: str, seed: bytes) -> None:
+        """Keeps what was learned for a source's partitions that have no memory yet, in place of an earlier one."""
+
+    def seeds(self, topic: str) -> dict[str, bytes]:
+        """What was learned, by the name of the source inside the topic; '' for the topic itself."""
+
     def feedback(self, source: str) -> Feedback:
         """What people said of patterns."""
 

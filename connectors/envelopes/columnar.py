@@ -15,11 +15,11 @@ import orjson
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
-from connectors.envelopes.envelope import Inner, Undecodable
+from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Inner, Undecodable
 from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
-from connectors.envelopes.otlp_batch import HeldRecords, Records
+from connectors.envelopes.otlp_batch import Records
 from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
 from connectors.envelopes.split import BEGINS
 from connectors.envelopes.unread import Unread
@@ -95,15 +95,14 @@ class ColumnarReader:
         kept = [b"" if value is None else value for value in values]
         sizes = np.fromiter(map(len, kept), np.int64, len(kept))
         for place in np.flatnonzero(sizes > self._longest).tolist():
-            if not kept[place].startswith(BEGINS):
+            if not kept[place].startswith(BEGINS) or sizes[place] > MAX_MESSAGE_BYTES:
                 kept[place], sizes[place] = b"", 0
         lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
         alone = spans_of(sizes, np.arange(len(values)))
         kinds = self._kinds(buffer, alone, outermost=True)
         texts = self._sorted(buffer, alone, kinds, lines, 0)
         left = np.flatnonzero(kinds == SEVERAL)
-        those = zip(left.tolist(), alone.begins[left].tolist(), alone.ends[left].tolist(), strict=True)
-        texts += self._several(buffer, [*those], lines, rest)
+        texts += self._several(buffer, left, alone.begins[left], alone.ends[left], lines, rest)
         whole = np.zeros(len(values), np.bool_)
         whole[lines.messages[~lines.known]] = True
         rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
@@ -134,44 +133,34 @@ class ColumnarReader:
         )
 
     def _several(
-        self, buffer: Buffer, those: Sequence[tuple[int, int, int]], lines: Lines, rest: Rest
+        self, buffer: Buffer, those: Places, begins: Places, ends: Places, lines: Lines, rest: Rest
     ) -> list[Spans]:
         """Undoes messages that hold many objects, if they are such; gives the lines of text.
 
-        those: number, begin and end of each.
+        those: their numbers. begins, ends: where they are.
         """
-        split, found = self._split, []
-        holders: list[HeldRecords] = []
-        messages, spans, of = [], [], []
-        if split is not None:
-            found = [
-                (one[0], held) for one in those if (held := split.of(buffer.array, *one[1:])) is not None
-            ]
-        for message, held in found:
-            messages.append(np.full(len(held.of), message))
-            spans.append(held.spans)
-            of.append(held.of + len(holders))
-            holders += held.holders
-            lines.known[message] = True  # as long as all of its records are
-        if not holders:
+        if self._split is None or not len(those):
             return []
-        begins, ends = np.concatenate(spans).T.copy()
-        of_message, indexes = np.concatenate(messages), np.concatenate([np.arange(len(one)) for one in of])
-        numbers = lines.add(of_message, indexes)
+        held = self._split.of(buffer.array, begins, ends)
+        lines.known[those[held.good]] = True  # as long as all of their records are
+        if not len(held.spans):
+            return []
+        messages, (begins, ends) = those[held.messages], held.spans.T.copy()
+        numbers = lines.add(messages, held.indexes)
         none = np.full(len(numbers), -1, np.int64)
         objects = Spans(begins, ends, numbers, none, np.full(len(numbers), np.nan))
-        held_by = Holders(holders, np.concatenate(of))
-        inner = self._objects.undo(buffer, objects, lines, held_by)
+        holders = self._split.holders
+        inner = self._objects.undo(buffer, objects, lines, Holders(holders, held.holders))
         texts = [] if inner is None else self._sorted(buffer, inner, self._kinds(buffer, inner), lines, 1)
         for place in np.flatnonzero(~lines.known[numbers]).tolist():
             text = buffer.array[begins[place] : ends[place]].tobytes()
             try:
-                unread = self._reader.undo(holders[held_by.of[place]], orjson.loads(text))
+                unread = self._reader.undo(holders[held.holders[place]], orjson.loads(text))
             except ValueError:
                 continue
             if len(unread) == 1:
                 lines.known[numbers[place]] = True
-                rest.lines.append((int(of_message[place]), int(indexes[place]), unread[0]))
+                rest.lines.append((int(messages[place]), int(held.indexes[place]), unread[0]))
         return texts
 
     def _kinds(self, buffer: Buffer, spans: Spans, *, outermost: bool = False) -> NDArray[np.uint8]:

@@ -86,6 +86,8 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         probe.sent(source)
         probe.mark(source, Verdict(GROUP, "benign", now))
         probe.unmark(source, GROUP)
+        probe.plant(source, b"")
+        probe.seeds(source)
         probe.patterns(source)
         probe.merges(source)
         for start in probe.windows(source):
@@ -101,7 +103,7 @@ def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
     return [
         ("anomalies", "by_time"),
         *((name,) for name in ("templates", "decisions", "log", "merged", "merges", "lessons")),
-        *((name,) for name in ("alerts", "outbox", "sent", "feedback", "stats")),
+        *((name,) for name in ("alerts", "outbox", "sent", "feedback", "seeds", "stats")),
         *(("alert", change.pattern) for change in findings.alerts),
         *(("template", template.id) for template in findings.templates),
         *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),

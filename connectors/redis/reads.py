@@ -150,6 +150,10 @@ class RedisReads:
         return {sink.decode(): int(position) for sink, position in found.items()}
 
     @answered
+    def seeds(self, topic: str) -> dict[str, bytes]:
+        return {name.decode(): seed for name, seed in self._redis.hgetall(self.key(topic, "seeds")).items()}
+
+    @answered
     def feedback(self, source: str) -> Feedback:
         version = self._redis.hget(self.key(source, "stats"), "feedback")
         return feedback_from(version, self._redis.hgetall(self.key(source, "feedback")))

@@ -13,7 +13,7 @@ from redis.exceptions import MasterDownError, NoScriptError
 
 from connectors.alerts import Verdict
 from connectors.decisions import MOST_NEWS, Applied
-from connectors.findings import Changes
+from connectors.findings import Changes, topic_of
 from connectors.lessons import MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES
 from connectors.redis.alerts import verdict_words
 from connectors.redis.client import answered
@@ -171,6 +171,10 @@ class RedisStore(RedisReads):
     def _mark(self, source: str, pattern: str, words: bytes) -> bool:
         keys = [self.key(source, name) for name in ("feedback", "stats")]
         return bool(self._run(MARK, keys, [pattern, words, self._keep.feedback]))
+
+    @answered
+    def plant(self, source: str, seed: bytes) -> None:
+        self._redis.hset(self.key(topic_of(source), "seeds"), source.partition("/")[2], seed)
 
     @answered
     def acknowledge(self, source: str, sink: str, before: int, position: int) -> bool:

@@ -42,7 +42,7 @@ class Sink(Protocol):
 
 
 class TopicSink:
-    """A Kafka topic. A message's key is the alert's id, so that one alert stays in order; a header has the entry's."""
+    """A Kafka topic. A message's key is the source, so that its alerts stay in order; a header has the entry's id."""
 
     name = "topic"
 
@@ -60,7 +60,7 @@ class TopicSink:
                 await producer.start()
                 self._producer = producer
             await self._producer.send_and_wait(
-                self._topic, key=told.alert.id.encode(), value=document, headers=headers
+                self._topic, key=source.encode(), value=document, headers=headers
             )
         except MessageSizeTooLargeError as error:
             raise SinkRefused(f"over the limit of topic {self._topic}") from error

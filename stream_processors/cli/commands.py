@@ -10,6 +10,7 @@ COMMANDS = {
     "demo": "stream_processors.cli.demo:demo",
     "embed": "stream_processors.cli.files:embed",
     "feedback": "stream_processors.cli.feedback:feedback",
+    "learn": "stream_processors.cli.learn:learn",
     "model": "stream_processors.cli.model:model",
     "parse": "stream_processors.cli.parse:parse",
     "produce": "stream_processors.cli.files:produce",

@@ -69,7 +69,7 @@ def demo(
     values = file_lines(inputs) if inputs else generated(lines, seed, envelope, planted)
     options = {
         "DETECTION__WINDOW_SECONDS": str(WINDOW_SECONDS),
-        "DETECTION__ALERT_RATE": "0.02",
+        "DETECTION__ALERT_BUDGET": "top 2 %",
         "DETECTION__WARMUP": str(SHORT_WARMUP if inputs else max(16, min(512, lines // PARTITIONS // 3))),
     }
     console = Console(stderr=True)

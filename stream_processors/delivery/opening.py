@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -104,10 +104,11 @@ class Opener:
                 *(name_of(at), applied, beginning - 1),
             )
         # 5.
-        detector, snapshot_at, position = self._new_detector(at), None, beginning
+        seeds = await asyncio.to_thread(self._store.seeds, source)
+        detector, snapshot_at, position = self._fresh(at, seeds), None, beginning
         if applied is not None:
             remembered = stored.without_memory() if forget else stored
-            detector, snapshot_at = self._remembered(at, remembered, applied)
+            detector, snapshot_at = self._remembered(at, remembered, applied, seeds)
             position = max(beginning, self._first_to_read(stored, snapshot_at, applied))
         if at not in self._consumer.assignment():
             raise PartitionUnavailable("taken away while it was opened")
@@ -237,11 +238,20 @@ class Opener:
         await asyncio.to_thread(self._store.begin, source, starts)
         return True
 
-    def _remembered(self, at: TopicPartition, stored: Stored, applied: int) -> tuple[Sources, int | None]:
+    def _fresh(self, at: TopicPartition, seeds: Mapping[str, bytes]) -> Sources:
+        """A partition's memory with nothing in it but what was learned for those who have none."""
+        detector = self._new_detector(at)
+        for refused in detector.plant(seeds):
+            log.warning("%s: what was learned is of no use: %s", name_of(at), refused)
+        return detector
+
+    def _remembered(
+        self, at: TopicPartition, stored: Stored, applied: int, seeds: Mapping[str, bytes]
+    ) -> tuple[Sources, int | None]:
         """A partition's memory as the store has it, and the offset of its snapshot; None without a usable one."""
         if stored.snapshot is not None:
             try:
-                detector = self._new_detector(at)
+                detector = self._fresh(at, seeds)
                 snapshot_at = detector.restore(stored)
                 if snapshot_at > applied:  # reading from there would skip lines
                     raise ValueError(
@@ -250,6 +260,6 @@ class Opener:
                 return detector, snapshot_at
             except ValueError as error:
                 log.warning("%s: its memory is learned anew: %s", name_of(at), error)
-        detector = self._new_detector(at)
+        detector = self._fresh(at, seeds)
         detector.resume(stored)
         return detector, None

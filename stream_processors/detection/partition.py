@@ -15,13 +15,17 @@ from connectors.decisions import News, SourceApplied
 from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.detectors.characters import Characters
 from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
+from stream_processors.detection.detectors.meaning import Meaning
 from stream_processors.detection.detectors.rare import Rare
+from stream_processors.detection.detectors.sharing import SharedKinds
+from stream_processors.detection.detectors.values import Values
 from stream_processors.detection.detectors.words import Words
 from stream_processors.detection.knowledge import Kinds, Knowledge
 from stream_processors.detection.policy import AlertPolicy
-from stream_processors.detection.scoring import Facts, LineScoring, ScoreSink, unheard
+from stream_processors.detection.scoring import LineScoring, ScoreSink, unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.snapshot import Part
 from stream_processors.detection.texts import display_text
@@ -32,7 +36,7 @@ from stream_processors.detection.windows import WindowSampler
 
 def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
     """The kinds of surprise of a source. dim: of its vectors."""
-    return [Rare(), Words()]
+    return [Rare(), Words(), Characters(), Values(), Meaning(dim)]
 
 
 class PartitionDetector:
@@ -51,26 +55,29 @@ class PartitionDetector:
     ) -> None:
         """told: takes the score of every line, flagged or not."""
         self.source, self.partition, self.model = source, partition, model
-        self._kind = snapshot.Kind(model, dim, "source")
+        self.kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
-        self._ensemble = Ensemble(kinds, warmup=settings.warmup)
+        ensemble = Ensemble(kinds, warmup=settings.warmup, doubts=settings.doubts)
+        self._lessons = SharedKinds([*kinds, ensemble.combination])
         self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(self._ensemble.combination, policy, clock, told)
+        self._scoring = LineScoring(ensemble, policy, clock, told)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
-            "combination": self._ensemble.combination,
+            "ensemble": ensemble,
+            "combination": ensemble.combination,
+            "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
             "warmup": clock,
         }
 
     def _merge(self, pattern: int, into: int) -> None:
-        for kind in self._ensemble.kinds:
+        for kind in self._scoring.ensemble.kinds:
             if isinstance(kind, Rare):
                 kind.merge(pattern, into)
 
@@ -90,8 +97,9 @@ class PartitionDetector:
         if len(batch):
             kinds = Kinds(batch)
             patterns = self._known.patterns(batch, kinds)
-            findings.anomalies += self._scoring.score(self._facts(batch, kinds, patterns, now), now)
+            findings.anomalies += self._scoring.score(seen(batch, kinds, patterns, now), now)
             self._known.changes(batch, kinds, patterns, findings)
+            findings.taught += self._lessons.taught()
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
 
@@ -105,7 +113,8 @@ class PartitionDetector:
             kinds = Kinds(batch)
             patterns = self._known.patterns(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
-            self._scoring.relearn(self._facts(batch, kinds, patterns, 0.0), unscored_from=first)
+            self._scoring.relearn(seen(batch, kinds, patterns, 0.0), unscored_from=first)
+            self._lessons.taught()  # the others have it already
 
     def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -140,6 +149,8 @@ class PartitionDetector:
     def decided(self, applied: SourceApplied) -> None:
         """Takes what the store decided about templates in a step, and what it knows of the other partitions."""
         self._known.adopt(applied)
+        if applied.lessons is not None:
+            self._lessons.learn(applied.lessons)
         self._scoring.policy.pacer.others = applied.others
         self._scoring.verdicts.learn(applied.feedback)
 
@@ -156,43 +167,34 @@ class PartitionDetector:
         self._known.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
+        findings.heard = self._lessons.heard
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()
         findings.pace = self._scoring.policy.pacer.pace()
         findings.feedback = self._scoring.verdicts.version
 
-    def _facts(self, batch: LineBatch, kinds: Kinds, patterns: NDArray[np.uint64], now: float) -> Facts:
-        """Lines with what the kinds of surprise say of them, which then have learned them.
-
-        patterns: of the batch's templates, uint64 (templates,).
-        """
-        of_lines = patterns[kinds.of]
-        judged = self._ensemble.observe(Seen(batch, kinds.numbers[kinds.of], of_lines, now))
-        return Facts(
-            batch,
-            judged.rows,
-            lambda place: f"{of_lines[place]:016x}",
-            lambda place: self._ensemble.reasons(judged, place),
-            self._scoring.verdicts.marks(kinds.numbers[kinds.of], of_lines, now),
-        )
-
     def snapshot(self, offset: int, **beside: Part) -> bytes:
         """All but the windows, the lines that wait included, as safetensors bytes, at ``offset``.
 
         beside: parts of others that are kept with it.
         """
-        return snapshot.save(self._parts | beside, self._kind, offset)
+        return snapshot.save(self._parts | beside, self.kind, offset)
 
     def restore(self, saved: bytes, *, waiting_from: int | None = None, **beside: Part) -> int:
         """Takes up a snapshot and returns its offset. Raises ValueError, in one line, when it is not one of ours.
 
         waiting_from: offset of the first line that was not scored since; None when all were. beside: as it was saved.
         """
-        offset = snapshot.load(saved, self._parts | beside, self._kind)
+        offset = snapshot.load(saved, self._parts | beside, self.kind)
         self._scoring.waiting.settle(waiting_from)
         return offset
 
     def restore_windows(self, parts: Sequence[WindowPart]) -> None:
         """Goes on with the store's windows of this partition; parts of another model or length are set aside."""
         self._windows.restore(parts)
+
+
+def seen(batch: LineBatch, kinds: Kinds, patterns: NDArray[np.uint64], now: float) -> Seen:
+    """Lines with their templates and patterns. patterns: those of the batch's templates, uint64 (templates,)."""
+    return Seen(batch, kinds.numbers[kinds.of], patterns[kinds.of], now)

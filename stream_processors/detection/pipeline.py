@@ -111,7 +111,7 @@ class Pipeline:
 
         What is broken is left to the first lines of a topic to find.
         """
-        settings = DetectionSettings(warmup=16, reservoir=256, trees=10)
+        settings = DetectionSettings(warmup=16)
         values = [(KNOWN_GOOD % chr(letter)).encode() for letter in LETTERS.values()]
         values += [b'{"level":"info","user":"%d","msg":"cache ready"}' % at for at in range(2 * FEW)]
         reader = LineReader()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.findings import Anomaly, Reason
-from stream_processors.detection.batch import LineBatch
-from stream_processors.detection.detectors.combination import Combination
+from connectors.findings import Anomaly
+from stream_processors.detection.detectors.ensemble import Ensemble, Judged
+from stream_processors.detection.detectors.kind import Seen
 from stream_processors.detection.feedback import Marks, Verdicts
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.texts import shown
-from stream_processors.detection.waiting import Rows, Waiting, WaitingLines
+from stream_processors.detection.waiting import Waiting, WaitingLines
 from stream_processors.detection.warmup import WarmupClock
 
 ScoreSink = Callable[[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]], None]
@@ -25,21 +24,6 @@ def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDAr
     """The sink of those who want alerts only."""
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Lines, and what is known of them."""
-
-    lines: LineBatch
-    rows: Rows
-    """What each kind of surprise says of each, float32 (lines, width)."""
-    pattern: Callable[[int], str]
-    """The id of the pattern of the line of a place."""
-    reasons: Callable[[int], tuple[Reason, ...]]
-    """Why it is unusual."""
-    marks: Marks = None
-    """What people said of each line's pattern."""
-
-
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
@@ -47,42 +31,58 @@ class LineScoring:
     """
 
     def __init__(
-        self, combination: Combination, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
+        self, ensemble: Ensemble, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
     ) -> None:
-        self.combination, self.policy, self.clock, self._told = combination, policy, clock, told
+        self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
+        self.combination = ensemble.combination
         self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
-    def score(self, facts: Facts, now: float) -> list[Anomaly]:
+    def score(self, seen: Seen, now: float) -> list[Anomaly]:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
-        lines = facts.lines
+        found = []
+        for part in self.ensemble.parts(seen):
+            found += self._score(self.ensemble.observe(part), now)
+        return found
+
+    def _score(self, judged: Judged, now: float) -> list[Anomaly]:
+        lines = judged.seen.batch
         if not self.combination.ready:
-            self._wait(facts, unscored_from=int(lines.offsets[0]))
+            self._wait(judged, unscored_from=int(lines.offsets[0]))
             self.clock.see(len(lines), now)
-            self.combination.observe(facts.rows)
+            self.combination.observe(judged.rows)
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
-        scores = self.combination.observe(facts.rows)
-        judged = self.policy.judge(scores, lines.times, facts.marks)
+        scores = self.combination.observe(judged.rows)
+        verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
-        return late + self.policy.flag(
+        flagged = self.policy.flag(
             lambda place: shown(lines.line(place), lines.parameters(place)),
-            facts.pattern,
-            facts.reasons,
+            judged.pattern,
+            lambda place: self.ensemble.reasons(judged, place),
             scores,
-            judged,
+            verdict,
         )
+        self.ensemble.doubt(judged.seen, verdict.places)
+        return late + flagged
 
-    def relearn(self, facts: Facts, *, unscored_from: int) -> None:
+    def _marks(self, seen: Seen) -> Marks:
+        """What people said of each line's pattern."""
+        return self.verdicts.marks(seen.templates, seen.patterns, seen.now)
+
+    def relearn(self, seen: Seen, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
-        ready = self.combination.ready
-        if not ready:
-            self._wait(facts, unscored_from)
-            self.clock.see(len(facts.lines), 0.0)
-        scores = self.combination.observe(facts.rows)
-        if ready:
-            self.policy.judge(scores, facts.lines.times, facts.marks)
-        if self.combination.ready and not self.waiting.unscored:
-            self._score_waiting()
+        for part in self.ensemble.parts(seen):
+            judged = self.ensemble.observe(part)
+            ready = self.combination.ready
+            if not ready:
+                self._wait(judged, unscored_from)
+                self.clock.see(len(part), 0.0)
+            scores = self.combination.observe(judged.rows)
+            if ready:
+                verdict = self.policy.judge(scores, part.batch.times, self._marks(part))
+                self.ensemble.doubt(part, verdict.places)
+            if self.combination.ready and not self.waiting.unscored:
+                self._score_waiting()
 
     def due(self, now: float) -> bool:
         """Whether time ends the warm-up."""
@@ -119,16 +119,16 @@ class LineScoring:
         self.waiting.lines += waiting
         self.combination.observe(np.stack([entry.features for entry in waiting]))
 
-    def _wait(self, facts: Facts, unscored_from: int) -> None:
-        lines = facts.lines
+    def _wait(self, judged: Judged, unscored_from: int) -> None:
+        lines = judged.seen.batch
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
             Waiting(
                 shown(lines.line(place), lines.parameters(place)),
-                facts.rows[place],
-                facts.pattern(place),
+                judged.rows[place],
+                judged.pattern(place),
                 known=known[place],
-                reasons=facts.reasons(place),
+                reasons=self.ensemble.reasons(judged, place),
             )
             for place in range(len(lines))
         ]
@@ -140,7 +140,7 @@ class LineScoring:
         scores = self.combination.settle(np.stack([entry.features for entry in waiting]))
         times = np.array([entry.line.timestamp for entry in waiting])
         patterns = np.array([int(entry.pattern, 16) for entry in waiting], dtype=np.uint64)
-        judged = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
+        verdict = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
         kept = np.array([not entry.known for entry in waiting])
         new = [entry.line for entry in waiting if not entry.known]
         self._told(
@@ -153,5 +153,5 @@ class LineScoring:
             lambda row: waiting[row].pattern,
             lambda row: waiting[row].reasons,
             scores,
-            judged._replace(places=judged.places[kept[judged.places]]),
+            verdict._replace(places=verdict.places[kept[verdict.places]]),
         )

@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Of the parts and what they mean; a snapshot of another one is not taken up."""
 
 

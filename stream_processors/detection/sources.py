@@ -6,7 +6,7 @@ the frequent sources (``seats.Seats``), one that the rare ones share, one for li
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from stream_processors.detection.naming import NONE, WHOLE_TOPIC, namer
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.scoring import ScoreSink, unheard
 from stream_processors.detection.seats import RARE, Seats
+from stream_processors.detection.seed import plant, usable
 from stream_processors.detection.settings import DetectionSettings
 
 TOPIC = ""
@@ -46,6 +47,7 @@ class Sources:
         self._namer = None if by == WHOLE_TOPIC else namer(by)
         self._detectors: dict[str, PartitionDetector] = {}
         self._stored: dict[str, StoredSource] = {}
+        self._seeds: Mapping[str, bytes] = {}
         self._unscored_from: dict[str, int | None] = {}
         self._leaving: list[str] = []
         self._changed: dict[str, None] = {}
@@ -120,8 +122,24 @@ class Sources:
         else:
             shared.adopt(waiting, changes.part(RARE), changes.now)
 
+    def plant(self, seeds: Mapping[str, bytes]) -> list[str]:
+        """Lets sources without a memory begin with what was learned, by name; returns what is of no use, and why.
+
+        To be called before anything else.
+        """
+        kind = PartitionDetector(
+            self._topic, self._partition, self._dim, self._settings, model=self._model
+        ).kind
+        refused = {name: why for name, seed in seeds.items() if (why := usable(seed, kind))}
+        self._seeds = {name: seed for name, seed in seeds.items() if name not in refused}
+        return [f"{f'{self._topic}/{name}' if name else self._topic}: {why}" for name, why in refused.items()]
+
+    def detector(self, name: str) -> PartitionDetector:
+        """The detector of a source that has had lines."""
+        return self._detectors[name]
+
     def _detector(self, name: str) -> PartitionDetector:
-        """A source's detector; a new one goes on with the windows that the store has."""
+        """A source's detector; a new one begins with its seed and goes on with the windows that the store has."""
         known = self._detectors.get(name)
         if known is None:
             source = f"{self._topic}/{name}" if name else self._topic
@@ -129,6 +147,8 @@ class Sources:
                 source, self._partition, self._dim, self._settings, model=self._model, told=self._told
             )
             self._detectors[name] = known
+            if name in self._seeds:
+                plant(self._seeds[name], known)
             if (stored := self._stored.pop(name, None)) is not None:
                 self._unscored_from[name] = stored.waiting_from
                 known.restore_windows(stored.windows)

@@ -72,9 +72,7 @@ def own(lines: list[str]) -> np.ndarray:
 
 @pytest.fixture
 def detector():
-    return PartitionDetector(
-        "logs", 0, 64, DetectionSettings(warmup=64, reservoir=512, trees=20, alert_budget="top 1 %")
-    )
+    return PartitionDetector("logs", 0, 64, DetectionSettings(warmup=64, alert_budget="top 1 %"))
 
 
 def test_only_the_first_line_of_each_kind_reaches_the_full_encoder(make):

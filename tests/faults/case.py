@@ -30,7 +30,7 @@ OPTIONS = {
     "DETECTION__PATTERN_LIMIT": "100000",
     "RETENTION__TEMPLATES": "100000",
     # The rest is there, and light.
-    "DETECTION__ALERT_RATE": "0.02",
+    "DETECTION__ALERT_BUDGET": "top 2 %",
     "DETECTION__TREES": "10",
     "DETECTION__RESERVOIR": "256",
     "DETECTION__WARMUP": "64",

@@ -154,7 +154,7 @@ def test_lines_from_the_past_and_the_future_end_no_window(case_factory):
     day = 86_400_000
     now = int(time.time() * 1_000)
     limits = {"message_timestamp_after_max_ms": (1 << 63) - 1}
-    case = case_factory(1, limits, DETECTION__WINDOW_SECONDS="2", DETECTION__ALERT_RATE="0.05")
+    case = case_factory(1, limits, DETECTION__WINDOW_SECONDS="2", DETECTION__ALERT_BUDGET="top 5 %")
     strange = {"2100": 4_102_444_800_000, "next week": now + 7 * day, "1970": 1, "last month": now - 30 * day}
     with case.worker():
         case.send(300)

@@ -284,17 +284,17 @@ def test_an_unknown_command_suggests_the_nearest(secencoder, typed, meant):
 
 
 def test_an_unknown_setting_is_one_line(secencoder, log_file):
-    line = one_line_of(secencoder("scan", log_file, "--set", "detection.tree=50"), 2)
-    assert "detection.tree" in line
-    assert "did you mean detection.trees?" in line
+    line = one_line_of(secencoder("scan", log_file, "--set", "detection.doubt=50"), 2)
+    assert "detection.doubt" in line
+    assert "did you mean detection.doubts?" in line
 
 
 @pytest.mark.parametrize(
     ("assignment", "named"),
     [
-        ("detection.trees=many", "detection.trees"),
-        ("detection.warmup=100000", "detection.warmup"),
-        ("detection.trees", "expected NAME=VALUE"),
+        ("detection.doubts=many", "detection.doubts"),
+        ("detection.warmup=1000000", "detection.warmup"),
+        ("detection.doubts", "expected NAME=VALUE"),
     ],
 )
 def test_a_wrong_setting_is_one_line(secencoder, log_file, assignment, named):

@@ -7,7 +7,6 @@ import pytest
 
 from connectors.redis import RedisStore
 from encoder_core import Encoder
-from stream_processors.detection.detectors.forest import OnlineIsolationForest
 from stream_processors.detection.windows import WindowSampler
 from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings, SettingsError, known_names, load_settings, section_fields
@@ -42,10 +41,10 @@ def test_without_anything_the_defaults_hold():
 
 
 def test_overrides_win_over_the_environment_and_that_over_the_file(config):
-    path = config('[stream]\ngroup = "file"\nbatch_lines = 11\n[detection]\ntrees = 33\n')
+    path = config('[stream]\ngroup = "file"\nbatch_lines = 11\n[detection]\ndoubts = 33\n')
     environ = {"SECENCODER_STREAM__GROUP": "environment", "SECENCODER_STREAM__BATCH_LINES": "22"}
     settings = load_settings(path, {"stream.group": "override"}, environ)
-    assert (settings.stream.group, settings.stream.batch_lines, settings.detection.trees) == (
+    assert (settings.stream.group, settings.stream.batch_lines, settings.detection.doubts) == (
         "override",
         22,
         33,
@@ -158,7 +157,7 @@ def test_an_unknown_key_in_the_file_names_the_nearest(config, text, suffix):
 
 
 def test_an_unknown_section_in_the_file_names_the_nearest(config):
-    assert "did you mean detection?" in refusal(config("[detektion]\ntrees = 50\n"), {}, {})
+    assert "did you mean detection?" in refusal(config("[detektion]\ndoubts = 50\n"), {}, {})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_an_unknown_variable_names_the_nearest(name, near):
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("detection.tree", "detection.trees"), ("redis.pasword", "redis.password")]
+    ("name", "near"), [("detection.doubt", "detection.doubts"), ("redis.pasword", "redis.password")]
 )
 def test_an_unknown_override_names_the_nearest(name, near):
     message = refusal(None, {name: SECRET}, {})
@@ -198,7 +197,7 @@ def test_a_name_like_nothing_known_is_still_named():
         ("stream.start", "middle"),
         ("stream.topics", ""),
         ("detection.alert_budget", "top 150 %"),
-        ("detection.trees", "-1"),
+        ("detection.doubts", "-1"),
         ("encoder.max_tokens", "2"),
         ("encoder.tier", "best"),
         ("encoder.input", "lines"),
@@ -222,9 +221,6 @@ def test_a_wrong_value_in_the_file_names_its_setting(config):
 
 
 def test_settings_that_contradict_each_other_are_named():
-    message = refusal(None, {"detection.warmup": "5000", "detection.reservoir": "1000"}, {})
-    assert "detection.warmup" in message
-    assert "detection.reservoir" in message
     assert "kafka.sasl_mechanism" in refusal(None, {"kafka.security_protocol": "SASL_SSL"}, {})
     assert "encoder.static_bundle" in refusal(None, {"encoder.tier": "static", "encoder.bundle": "mine"}, {})
 
@@ -287,7 +283,6 @@ def test_every_setting_is_described():
     ("section", "factory", "renamed"),
     [
         ("encoder", Encoder.__init__, {}),
-        ("detection", OnlineIsolationForest.__init__, {}),
         ("detection", WindowSampler.__init__, {"window_seconds": "seconds", "window_lines": "k"}),
         ("health", Watchdog.__init__, {}),
         ("redis", RedisStore.__init__, {}),

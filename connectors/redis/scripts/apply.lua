@@ -162,7 +162,7 @@ local function forget_sources()
     end
     for _, key in ipairs({
       'patterns', 'templates', 'decisions', 'log', 'merged', 'merges', 'lessons', 'windows', 'anomalies:by_time', 'feed',
-      'stats', 'rates', 'alerts', 'outbox', 'sent', 'feedback', 'seed',
+      'stats', 'rates', 'alerts', 'outbox', 'sent', 'feedback',
     }) do
       unreachable[#unreachable + 1] = base .. key
     end

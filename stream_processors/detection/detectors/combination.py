@@ -1,18 +1,21 @@
 """One score of several kinds of surprise: how unusual a line is, as -log10 of the share of lines that are as much so.
 
 The scores of each kind become tails (``tails``), in nats. Tails are combined by their ``POWER`` norm: the smallest tail
-decides, what agrees with it adds a little, and a kind that has nothing to say costs nothing. The severity's prior is
-added. So a score of 3 is what one line in a thousand has of the kind that finds the line most unusual.
+decides, what agrees with it adds a little, and a kind that has nothing to say costs nothing. A kind that often finds
+unusual what is not may count less. The severity's prior is added. So a score of 3 is what one line in a thousand has
+of the kind that finds the line most unusual.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from stream_processors.detection.detectors.sharing import COUNTED, Taught
 from stream_processors.detection.detectors.tails import (
     BINS,
     FIRST_UPDATE,
@@ -28,14 +31,21 @@ from stream_processors.detection.detectors.tails import (
 POWER = 4.0
 """1 would be the sum (Fisher's rule), infinity the smallest tail."""
 NATS = log(10.0)
+LEAST_TOLD = 0.25
+"""Lines of a bin that other partitions are told of: less is rounding."""
 
 
 @njit(cache=True, nogil=True)
-def combined(row: NDArray[np.float32], tails: NDArray[np.float64], quantiles: NDArray[np.int64]) -> float:
+def combined(
+    row: NDArray[np.float32],
+    shares: NDArray[np.float64],
+    tails: NDArray[np.float64],
+    quantiles: NDArray[np.int64],
+) -> float:
     """The kinds' tails and the prior as one number of nats. row: scores by kind, then the prior, (kinds + 1,)."""
     total, kinds = 0.0, len(row) - 1
     for kind in range(kinds):
-        total += tail_of(tails[kind], quantiles[kind], row[kind]) ** POWER
+        total += (shares[kind] * tail_of(tails[kind], quantiles[kind], row[kind])) ** POWER
     return total ** (1.0 / POWER) + row[kinds]
 
 
@@ -51,18 +61,20 @@ def renew_all(
 @njit(cache=True, nogil=True)
 def score_rows(
     rows: NDArray[np.float32],
+    shares: NDArray[np.float64],
     tails: NDArray[np.float64],
     quantiles: NDArray[np.int64],
     found: NDArray[np.float64],
 ) -> None:
     """Scores of lines by the tails as they are, float64 (lines,)."""
     for line in range(len(rows)):
-        found[line] = combined(rows[line], tails, quantiles) / NATS
+        found[line] = combined(rows[line], shares, tails, quantiles) / NATS
 
 
 @njit(cache=True, nogil=True)
 def observe_rows(
     rows: NDArray[np.float32],
+    shares: NDArray[np.float64],
     counts: NDArray[np.float64],
     tails: NDArray[np.float64],
     quantiles: NDArray[np.int64],
@@ -78,7 +90,7 @@ def observe_rows(
         if clock[0] == clock[1]:
             renew_all(counts, weight, tails, quantiles)
             clock[1] += min(clock[1], UPDATE_EVERY)
-        found[line] = combined(rows[line], tails, quantiles) / NATS
+        found[line] = combined(rows[line], shares, tails, quantiles) / NATS
         for kind in range(len(counts)):
             counts[kind, int(bin_of(max(rows[line, kind], 0.0)))] += weight
         weight *= GROWTH
@@ -92,25 +104,33 @@ def observe_rows(
 class Combination:
     """Tails of some kinds and their combination, of one source in one partition.
 
-    warmup: lines before scores are told of.
+    shares: of each kind, what its nats count. warmup: lines before scores are told of.
     """
 
-    def __init__(self, kinds: int, *, warmup: int = 512) -> None:
-        self._warmup = warmup
+    def __init__(self, shares: Sequence[float], *, warmup: int = 512) -> None:
+        self._shares, self.warmup = np.array(shares, dtype=np.float64), warmup
+        kinds = len(self._shares)
         self._counts = np.zeros((kinds, BINS))
         self._tails = np.tile([lower_edge(bin) for bin in range(BINS)], (kinds, 1))
         self._quantiles = np.zeros(kinds, dtype=np.int64)
         self._clock = np.array([0, FIRST_UPDATE])
         self._weight, self._ended = 1.0, False
+        self._told, self._lines_told = self._counts.copy(), 0
+        self.name = f"tails-{kinds}"
+
+    @property
+    def lines(self) -> int:
+        """Lines that were observed."""
+        return int(self._clock[0])
 
     @property
     def ready(self) -> bool:
         """False while warming up: scores are then of too few lines to be told of."""
-        return self._ended or int(self._clock[0]) >= self._warmup
+        return self._ended or self.lines >= self.warmup
 
     def end_warmup(self) -> None:
         """Makes do with the lines there were, at least two."""
-        self._ended = int(self._clock[0]) > 1
+        self._ended = self.lines > 1
 
     def observe(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """The score of each line among those before it, (lines,), which then counts in.
@@ -119,7 +139,7 @@ class Combination:
         """
         found = np.empty(len(rows))
         self._weight = observe_rows(
-            rows, self._counts, self._tails, self._quantiles, self._clock, self._weight, found
+            rows, self._shares, self._counts, self._tails, self._quantiles, self._clock, self._weight, found
         )
         return found
 
@@ -127,13 +147,33 @@ class Combination:
         """The score of each line of a warm-up, (lines,), by all that was observed until its end."""
         renew_all(self._counts, self._weight, self._tails, self._quantiles)
         found = np.empty(len(rows))
-        score_rows(rows, self._tails, self._quantiles, found)
+        score_rows(rows, self._shares, self._tails, self._quantiles, found)
         return found
 
     def nats(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The tail of each kind's score of one line, in nats, (kinds,)."""
+        """What each kind's tail counts for one line, in nats, (kinds,)."""
         parts = zip(self._tails, self._quantiles.tolist(), row.tolist(), strict=False)
-        return np.array([tail_of(tail, quantile, score) for tail, quantile, score in parts])
+        return self._shares * [tail_of(tail, quantile, score) for tail, quantile, score in parts]
+
+    def taught(self) -> Taught:
+        """Lines by kind and bin since the last call; a key is the place among all bins."""
+        lines = self.lines - self._lines_told
+        added = (self._counts / self._weight - self._told / GROWTH**lines).ravel()
+        keys = np.flatnonzero(added > LEAST_TOLD)
+        counted = np.empty(len(keys), dtype=COUNTED)
+        counted["key"], counted["count"] = keys, added[keys]
+        self._told, self._lines_told = self._counts / self._weight, self.lines
+        return Taught(counted, lines)
+
+    def absorb(self, taught: Taught) -> None:
+        """Counts scores of other partitions, as if their lines had come here."""
+        counted = taught.counted[taught.counted["key"] < self._counts.size]
+        self._counts /= self._weight * GROWTH**taught.lines
+        self._weight = 1.0
+        self._counts.ravel()[counted["key"].astype(np.int64)] += counted["count"]
+        self._clock[0] += taught.lines
+        self._clock[1] = max(self._clock)
+        self._told, self._lines_told = self._counts.copy(), self.lines
 
     def state(self) -> dict[str, NDArray]:
         """The histograms, and when their tails were taken."""
@@ -153,3 +193,4 @@ class Combination:
         self._counts, self._tails = state["counts"].copy(), state["tails"].copy()
         self._quantiles, self._clock = state["quantiles"].copy(), state["clock"].copy()
         self._weight, self._ended = 1.0, bool(state["ended"][0])
+        self._told, self._lines_told = self._counts.copy(), self.lines

@@ -13,10 +13,16 @@ from stream_processors.detection.detectors import severity
 from stream_processors.detection.detectors.combination import NATS, Combination
 from stream_processors.detection.detectors.kind import Kind, Seen
 
+SHARES = {"values": 0.7, "meaning": 0.7}
+"""What the nats of a kind count, where it is not 1: new values are common in logs, and templates few."""
 REASONS = 3
 """Reasons of a line at most."""
 WORTH = 0.5
 """A kind is a reason when its tail has this share of the nats of the strongest one."""
+
+
+DOUBTED = 4_096
+"""Patterns at most of which it is known how often they were flagged."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,30 @@ class Judged:
     rows: NDArray[np.float32]
     """Scores of the kinds in nats, and last what severity adds, (lines, kinds + 1)."""
 
+    def pattern(self, place: int) -> str:
+        """The id of the pattern of a line."""
+        return f"{self.seen.patterns[place]:016x}"
+
 
 class Ensemble:
-    """Kinds of surprise and the score that they come to."""
+    """Kinds of surprise and the score that they come to.
 
-    def __init__(self, kinds: Sequence[Kind], *, warmup: int = 512) -> None:
+    doubts: times that a pattern is flagged before its lines teach the kinds that it is usual.
+    """
+
+    def __init__(self, kinds: Sequence[Kind], *, warmup: int = 512, doubts: int = 0) -> None:
         self.kinds = kinds
-        self.combination = Combination(len(kinds), warmup=warmup)
+        shares = [SHARES.get(kind.name, 1.0) for kind in kinds]
+        self.combination = Combination(shares, warmup=warmup)
+        self._doubts = doubts
+        self._flagged: dict[int, int] = {}
+
+    def parts(self, seen: Seen) -> Sequence[Seen]:
+        """The lines, cut where the warm-up ends."""
+        left = self.combination.warmup - self.combination.lines
+        if self.combination.ready or not left < len(seen):
+            return [seen]
+        return [seen.take(np.arange(left)), seen.take(np.arange(left, len(seen)))]
 
     def observe(self, seen: Seen) -> Judged:
         """What each kind says of each line, which it then learns."""
@@ -42,6 +65,24 @@ class Ensemble:
             rows[:, place] = kind.observe(seen).scores
         rows[:, -1] = severity.priors(seen.batch.severities)
         return Judged(seen, rows)
+
+    def doubt(self, seen: Seen, places: NDArray[np.int64]) -> None:
+        """Takes back what flagged lines have taught, (k,), unless their patterns were flagged often before.
+
+        seen: what was observed last.
+        """
+        doubted = []
+        for place in places.tolist():
+            pattern = int(seen.patterns[place])
+            times = self._flagged.pop(pattern, 0)
+            self._flagged[pattern] = times + 1
+            if times < self._doubts:
+                doubted.append(place)
+        for pattern in list(self._flagged)[: max(0, len(self._flagged) - DOUBTED)]:
+            del self._flagged[pattern]
+        if doubted:
+            for kind in self.kinds:
+                kind.unlearn(seen, np.array(doubted))
 
     def reasons(self, judged: Judged, place: int) -> tuple[Reason, ...]:
         """Why a line scores as it does, the strongest reason first."""
@@ -55,3 +96,14 @@ class Ensemble:
         if row[-1] > 0:
             found.append(severity.reason(int(judged.seen.batch.severities[place])))
         return tuple(found)
+
+    def state(self) -> dict[str, NDArray]:
+        """Which patterns were flagged how often, those flagged last at the end."""
+        return {
+            "patterns": np.array(list(self._flagged), dtype=np.uint64),
+            "flagged": np.array(list(self._flagged.values()), dtype=np.int64),
+        }
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Takes up saved ones."""
+        self._flagged = dict(zip(state["patterns"].tolist(), state["flagged"].tolist(), strict=True))

@@ -121,20 +121,34 @@ def follow_lines(
 
 @njit(cache=True, nogil=True)
 def forget(
-    kind: np.uint64, value: np.uint64, template: np.uint64, times: int, entities: NDArray, of_all: NDArray
+    places: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+    templates: NDArray[np.uint64],
+    tables: Tables,
 ) -> None:
-    """Counts one entity less that had a template so many times, and the set of templates that it had."""
-    name = joint(value, kind)
-    place = place_of(entities, name)
-    if place < 0 or entities[place].key != name:
-        return
-    for key in (
-        joint(joint(kind, _TIMES), joint(template, np.uint64(times))),
-        joint(joint(kind, _SET), entities[place].templates),
-    ):
-        place = place_of(of_all, key)
-        if place >= 0 and of_all[place].key == key:
-            of_all[place].count = max(0.0, of_all[place].count - 1.0)
+    """Counts one entity less that had the template of a line so often, and one that had this set of templates."""
+    _, _, choices, _, entities, own, of_all = tables
+    for line in places:
+        template = templates[line]
+        at = place_of(choices, template)
+        slot = choices[at].slot if at >= 0 and choices[at].key == template else np.uint64(0)
+        for part in range(starts[line], starts[line + 1]):
+            kind = population(keys[part], types[part])
+            name = joint(values[part], kind)
+            at, mine = place_of(entities, name), place_of(own, joint(name, template))
+            if at < 0 or entities[at].key != name or slot not in (np.uint64(0), keys[part]) or mine < 0:
+                continue
+            for key in (
+                joint(joint(kind, _TIMES), joint(template, np.uint64(own[mine].count))),
+                joint(joint(kind, _SET), entities[at].templates),
+            ):
+                place = place_of(of_all, key)
+                if place >= 0 and of_all[place].key == key:
+                    of_all[place].count = max(0.0, of_all[place].count - 1.0)
+            break
 
 
 class Sequence:
@@ -180,19 +194,16 @@ class Sequence:
 
     def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
         """Takes back that the entities of those lines came to what they came to."""
-        batch, tables = seen.batch, self._tables
-        for place in places.tolist():
-            part = int(self._said.causes[place])
-            if part == NO_CAUSE:
-                continue
-            forget(
-                np.uint64(population(batch.slots[part], batch.types[part])),
-                batch.values[part],
-                seen.templates[place],
-                int(self._details[place, 2]),
-                tables["entities"],
-                tables["all"],
-            )
+        batch = seen.batch
+        forget(
+            places,
+            batch.starts,
+            batch.slots,
+            batch.values,
+            batch.types,
+            seen.templates,
+            (*self._tables.values(),),
+        )
 
     def explain(self, seen: Seen, place: int) -> Reason:
         """How often the entity had a template, and how many entities came to what it came to."""

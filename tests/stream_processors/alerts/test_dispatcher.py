@@ -142,7 +142,7 @@ def test_a_webhook_gets_the_document_its_key_and_the_header(store):
     assert WebhookSink.name == "webhook"
 
 
-def test_a_topic_gets_the_document_under_the_alerts_id(store, embedded_kafka):
+def test_a_topic_gets_the_documents_of_a_source_in_order(store, embedded_kafka):
     from kafka import KafkaConsumer
 
     from connectors.kafka import ensure_topic
@@ -159,6 +159,7 @@ def test_a_topic_gets_the_document_under_the_alerts_id(store, embedded_kafka):
     consumer = KafkaConsumer("found", auto_offset_reset="earliest", **embedded_kafka.client_kwargs())
     found = [next(consumer) for _ in range(2)]
     consumer.close()
-    assert [message.key for message in found] == [b"a.1", b"b.1"]
+    assert [message.key for message in found] == [b"logs", b"logs"]
+    assert [b'"alert":"a.1"' in message.value for message in found] == [True, False]
     assert b'"kind":"alert"' in found[0].value
     assert found[0].headers[0][0] == "secencoder.id"

@@ -36,9 +36,7 @@ def make(embedder):
     """``make(warmup=64, ...)``: a detector of the fake embedder's vectors."""
 
     def make(**options) -> PartitionDetector:
-        chosen = DetectionSettings(
-            **{"warmup": 64, "reservoir": 512, "trees": 20, "alert_budget": "top 1 %"} | options
-        )
+        chosen = DetectionSettings(**{"warmup": 64, "alert_budget": "top 1 %"} | options)
         return PartitionDetector("logs", 0, embedder.dim, chosen, model="m1")
 
     return make
@@ -76,7 +74,7 @@ def planted_among_2000(make, process) -> list:
     """What is flagged of 2,000 lines with an outlier at offset 1,234, the most unusual first."""
     texts = crowd(2_000)
     texts[1_234] = OUTLIER
-    detector = make(warmup=512, reservoir=4_096, alert_budget="top 5 %")
+    detector = make(warmup=512, alert_budget="top 5 %")
     found = anomalies_of(process(detector, make_lines(texts), batch=500))
     return sorted(found, key=lambda anomaly: -anomaly.score)
 
@@ -515,7 +513,7 @@ class OddEmbedder(TrigramEmbedder):
 @given(st.lists(st.tuples(records, times, st.none() | st.binary(max_size=20)), min_size=1, max_size=12))
 def test_no_record_makes_detection_raise_or_is_lost(drawn):
     embedder = OddEmbedder()
-    usual = DetectionSettings(warmup=16, reservoir=256, trees=10, alert_budget="top 50 %")
+    usual = DetectionSettings(warmup=16, alert_budget="top 50 %")
     detector = PartitionDetector("logs", 0, embedder.dim, usual, model="m1")
     found = changes_of(make_lines(crowd(20)))
     detector.process(batch_of(make_lines(crowd(20))), found)

@@ -17,7 +17,7 @@ from tests.fakes import TrigramEmbedder, batch_of, make_line
 from tests.stream_processors.detection.test_partition import OUTLIER, crowd
 
 EMBEDDER = TrigramEmbedder()
-OPTIONS = {"warmup": 64, "reservoir": 512, "trees": 20, "alert_budget": "top 1 %"}
+OPTIONS = {"warmup": 64, "alert_budget": "top 1 %"}
 
 
 def make(by: str = "service", most: int = 5, **options) -> Sources:
