@@ -161,8 +161,5 @@ def test_a_topic_gets_the_documents_of_a_source_in_order(store, embedded_kafka):
     consumer.close()
     assert [message.key for message in found] == [b"logs", b"logs"]
     assert [b'"alert":"a.1"' in message.value for message in found] == [True, False]
-        (b"logs", True),
-        (b"logs", False),
-    ]
     assert b'"kind":"alert"' in found[0].value
     assert found[0].headers[0][0] == "secencoder.id"
