@@ -1,6 +1,7 @@
 """Lines a CPU-second that are understood: by kind of log, the generated mix, and the mix in shippers' messages.
 
-The generated lines are parsed as they come, then read out of the messages that shippers make of them. ``orjson.loads``
+The generated lines are parsed as they come, each kind line by line and many at once, then read out of the messages that
+shippers make of them. ``orjson.loads``
 alone, on the JSON lines and on the messages that are JSON, is what taking every one apart costs. The mix and the
 messages are read as a worker reads them, thousands at once: first until columns, texts and times are known; then ("as
 a batch") until templates, words and hashes are, which is all that detection takes. All take turns, every repeat once
@@ -62,6 +63,10 @@ def works(lines: Sequence[LabelledLine], envelopes: Sequence[str]) -> dict[str, 
     found = {
         "orjson.loads, JSON lines of the mix": Work(orjson.loads, documents, len(documents)),
         **{system: Work(parse, values, len(values)) for system, values in sorted(by_system.items())},
+        **{
+            f"{system}, many at once": Work(parse, values, len(values), Reader().scan)
+            for system, values in sorted(by_system.items())
+        },
         f"{MIX}, each line by itself": Work(parse, every, len(every)),
         **at_once(MIX, every, len(every)),
     }

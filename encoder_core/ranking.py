@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 K1, B = 1.2, 0.75
 """BM25's saturation of a word's count and its share of length normalisation (Robertson and Zaragoza 2009, 3.5)."""
-FUSION = 60
-"""Places that reciprocal rank fusion adds to each rank (Cormack, Clarke and Buettcher 2009)."""
+PLACES, VECTOR_SHARE = 1.0, 0.5
+"""What reciprocal rank fusion (Cormack, Clarke and Buettcher 2009) adds to each rank, and how much a ranking by vectors
+counts beside one by words. Chosen on the half "choose" of ``benchmarks/questions.tsv``.
+"""
 LONGEST_CODE = 5
 """Digits of a number that may be a code; longer ones are values."""
 
@@ -73,25 +75,23 @@ class BM25:
                 self._rows.setdefault(word, []).append(row)
                 self._counts.setdefault(word, []).append(count)
         self._lengths = np.array(lengths, dtype=np.float32)
-        self._norms = (
-            K1 * (1 - B + B * self._lengths / max(float(self._lengths.mean()), 1.0)) if lengths else 0
-        )
+        mean = max(float(self._lengths.sum()) / max(len(lengths), 1), 1.0)
+        self._norms = K1 * (1 - B + B * self._lengths / mean)
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """Of each text, float32 (texts,); 0 for one that has no word of the query."""
         found = np.zeros(len(self._lengths), dtype=np.float32)
-        norms = np.asarray(self._norms, dtype=np.float32)
         for word in dict.fromkeys(words_of(query)):
             if word not in self._rows:
                 continue
             rows, counts = np.array(self._rows[word]), np.array(self._counts[word], dtype=np.float32)
             rarity = np.log1p((len(found) - len(rows) + 0.5) / (len(rows) + 0.5))
-            found[rows] += rarity * counts * (K1 + 1) / (counts + norms[rows])
+            found[rows] += rarity * counts * (K1 + 1) / (counts + self._norms[rows])
         return found
 
 
 def fuse(
-    scores: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None, *, places: float = FUSION
+    scores: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None, *, places: float = PLACES
 ) -> NDArray[np.float32]:
     """Reciprocal rank fusion: the weighted sum of ``1 / (places + rank)`` over the rankings, float32 (n,).
 

@@ -142,6 +142,9 @@ class ContrastSettings(Section):
     )
     max_length: int = Field(96, ge=3, le=MAX_LENGTH, description="Tokens of a text; the rest is cut")
     batch_items: int = Field(64, ge=4, description="Pairs of a step")
+    chunk_tokens: int = Field(
+        2_048, ge=1, description="Tokens that go through the layers together, in rows of nearly one length"
+    )
     bag_items: int = Field(512, ge=4, description="Pairs of a step without the layers")
     power: float = Field(
         0.5, ge=0, le=1, description="A source's share is the number of its items to this power"
@@ -200,6 +203,10 @@ class DistillSettings(Section):
 
     teacher: Path | None = Field(None, description="Bundle to distil; unset, the one that export writes")
     lines: int = Field(32_000, ge=2, description="Lines of the corpus that the teacher embeds")
+    templates: float = Field(0.0, ge=0, le=1, description="Share of these lines that is read as templates")
+    texts: list[Path] = Field(
+        [], description="JSONL as in contrast.texts; half as many texts as lines are embedded beside them"
+    )
     max_length: int = Field(128, ge=3, le=MAX_LENGTH, description="Tokens of such a line; the rest is cut")
     power: float = Field(
         0.5, ge=0, le=1, description="A source's share is weight times its size to this power"

@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--sets", nargs="+", help="only sets whose names contain one of these")
     parser.add_argument("--methods", nargs="+", help="only methods whose names contain one of these")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the files also of a quick or partial run"
+    )
     parser.add_argument("--dry", action="store_true", help="write no file")
     options = parser.parse_args(arguments)
     some = chosen(options)
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = with_first_version(summarise(found))
     show(rows)
     print(summary(rows))
-    if not (options.dry or options.quick or options.sets or options.methods):
+    if options.publish or not (options.dry or options.quick or options.sets or options.methods):
         publish(rows)
 
 

@@ -22,6 +22,8 @@ APART = 1_000
 class Measures(NamedTuple):
     """Of one method on one stream."""
 
+    lines: float
+    """Messages of the stream."""
     average_precision: float
     roc_auc: float
     precision_top_20: float
@@ -44,6 +46,7 @@ def measure(stream: Stream, scores: Scores) -> Measures:
     counted = labels != IGNORED
     unusual, scores = labels[counted] == UNUSUAL, scores[counted]
     return Measures(
+        float(len(stream)),
         float(average_precision_score(unusual, scores)),
         float(roc_auc_score(unusual, scores)),
         precision_at(unusual, scores, TOP),

@@ -19,4 +19,4 @@ def first_version(sets: Iterable[tuple[str, str]]) -> Iterable[Row]:
     for name, family in sets:
         if name in PRECISION:
             value = PRECISION[name]
-            yield Row(family, name, FIRST, "other", 1, value, value, value, *[math.nan] * 5)
+            yield Row(family, name, FIRST, "other", 1, math.nan, value, value, value, *[math.nan] * 5)

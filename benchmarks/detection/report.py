@@ -32,6 +32,7 @@ class Row:
     method: str
     role: str
     streams: int
+    lines: float
     average_precision: float
     least: float
     most: float
@@ -52,8 +53,10 @@ def summarise(found: Mapping[tuple[str, str, str, str], Sequence[Measures]]) -> 
     rows = []
     for (family, name, method, role), runs in found.items():
         precisions = [run.average_precision for run in runs]
-        ap, *rest = (middle(column) for column in zip(*runs, strict=True))
-        rows.append(Row(family, name, method, role, len(runs), ap, min(precisions), max(precisions), *rest))
+        lines, ap, *rest = (middle(column) for column in zip(*runs, strict=True))
+        rows.append(
+            Row(family, name, method, role, len(runs), lines, ap, min(precisions), max(precisions), *rest)
+        )
     return rows
 
 
@@ -161,7 +164,9 @@ def page(rows: Sequence[Row]) -> str:
                     "" if math.isnan(row.lines_to_alert) else f"{row.lines_to_alert:.0f}",
                 )
             )
-        parts.append(f"### `{name}`\n\n{table(columns, lines)}")
+        shown = next(iter(found.values()))
+        size = f"{shown.lines:,.0f} messages" + (f", {shown.streams} streams" if shown.streams > 1 else "")
+        parts.append(f"### `{name}`\n\n{size}.\n\n{table(columns, lines)}")
     return "\n".join(parts)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.records import Line
-from encoder_core.templates import Templates
-from stream_processors.detection.matches import match_records
-from stream_processors.scan import read_steps
+from stream_processors.detection.batch import LineBatch, Matching
+from stream_processors.detection.table import TemplateTable
+from stream_processors.scan import BATCH_LINES, batched, read_steps
 
 ORDINARY, UNUSUAL, IGNORED = 0, 1, -1
 FEW_UNUSUAL = 5
@@ -61,11 +61,15 @@ class Stream:
     @cached_property
     def templates(self) -> tuple[NDArray[np.uint64], dict[int, str]]:
         """The template id of each line, (lines,), and the text of each."""
-        matches = match_records([line.record for line in self.lines], Templates())
-        ids, first = np.unique(matches.ids, return_index=True)
-        return matches.ids, {
-            key: matches.template(at) for key, at in zip(ids.tolist(), first.tolist(), strict=True)
-        }
+        table, matching = TemplateTable(1), Matching()
+        texts: dict[int, str] = {}
+        ids = [np.empty(0, dtype=np.uint64)]
+        for some in batched(self.lines, BATCH_LINES):
+            batch = LineBatch.of(some, table, matching)
+            of, rows = batch.rows.templates, batch.distinct.rows
+            ids.append(of[batch.templates])
+            texts |= {int(of[row]): batch.rows.shapes[row] for row in rows.tolist()}
+        return np.concatenate(ids), texts
 
     def by_message(self, scores: Scores) -> Scores:
         """The highest score of the lines of each message, (messages,), of scores of lines, (lines,)."""

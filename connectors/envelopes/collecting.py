@@ -81,11 +81,11 @@ class Lines:
         self._dropped = np.zeros(messages, np.bool_)
         self._parts: list[tuple[Places, Rows]] = []
 
-    def add(self, messages: list[int], indexes: list[int]) -> Places:
+    def add(self, messages: Places, indexes: Places) -> Places:
         """Numbers of further lines."""
         first = len(self.messages)
-        self.messages = np.concatenate([self.messages, np.array(messages, np.int64)])
-        self.indexes = np.concatenate([self.indexes, np.array(indexes, np.int64)])
+        self.messages = np.concatenate([self.messages, messages])
+        self.indexes = np.concatenate([self.indexes, indexes])
         none = np.zeros(len(messages), np.bool_)
         self.known = np.concatenate([self.known, none])
         self._dropped = np.concatenate([self._dropped, none])

@@ -15,7 +15,8 @@ import orjson
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
-from connectors.envelopes.envelope import Inner, Undecodable
+from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Inner, Undecodable
+from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_batch import Records
@@ -26,7 +27,7 @@ from connectors.formats.clock import clock_of
 from connectors.formats.recorded import rows_of
 from connectors.formats.rows import Layout, Rows, shifted, taken
 from connectors.formats.text_scan import scan_texts
-from connectors.records import ORIGIN, Record
+from connectors.records import Record
 
 if TYPE_CHECKING:
     from connectors.envelopes.reading import Reader
@@ -35,7 +36,6 @@ MOST_LEVELS = 3
 """Envelopes in one another that are undone here."""
 LONGEST = 65_536
 """Bytes of a message that is read here."""
-_PLACES = frozenset(ORIGIN)
 HASH = 35
 
 
@@ -92,14 +92,17 @@ class ColumnarReader:
         Raises RegistryUnreachable.
         """
         self._objects.forget()
-        longest = self._longest
-        kept = [value if value is not None and len(value) <= longest else b"" for value in values]
+        kept = [b"" if value is None else value for value in values]
         sizes = np.fromiter(map(len, kept), np.int64, len(kept))
+        for place in np.flatnonzero(sizes > self._longest).tolist():
+            if not kept[place].startswith(BEGINS) or sizes[place] > MAX_MESSAGE_BYTES:
+                kept[place], sizes[place] = b"", 0
         lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
-        texts = self._sorted(buffer, spans_of(sizes, np.arange(len(values))), lines, 0)
-        texts += self._several(
-            buffer, values, np.flatnonzero((sizes == 0) | ~lines.known).tolist(), lines, rest
-        )
+        alone = spans_of(sizes, np.arange(len(values)))
+        kinds = self._kinds(buffer, alone, outermost=True)
+        texts = self._sorted(buffer, alone, kinds, lines, 0)
+        left = np.flatnonzero(kinds == SEVERAL)
+        texts += self._several(buffer, left, alone.begins[left], alone.ends[left], lines, rest)
         whole = np.zeros(len(values), np.bool_)
         whole[lines.messages[~lines.known]] = True
         rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
@@ -130,43 +133,47 @@ class ColumnarReader:
         )
 
     def _several(
-        self, buffer: Buffer, values: Sequence[bytes | None], those: list[int], lines: Lines, rest: Rest
+        self, buffer: Buffer, those: Places, begins: Places, ends: Places, lines: Lines, rest: Rest
     ) -> list[Spans]:
-        """Undoes messages that hold many objects, if they are such; gives the lines of text."""
-        found, messages, indexes, holders = [], [], [], []
-        split = self._split
-        for message in those if split is not None else ():
-            value = values[message] or b""
-            records = split.of(value) if split is not None and value.startswith(BEGINS) else None
-            for index, (text, holder) in enumerate(records or ()):
-                found.append(text)
-                messages.append(message)
-                indexes.append(index)
-                holders.append(holder)
-        if not found:
+        """Undoes messages that hold many objects, if they are such; gives the lines of text.
+
+        those: their numbers. begins, ends: where they are.
+        """
+        if self._split is None or not len(those):
             return []
-        lines.known[messages] = True  # as long as all of their records are
-        numbers = lines.add(messages, indexes)
-        sizes = np.fromiter(map(len, found), np.int64, len(found))
-        held = spans_of(sizes, numbers, buffer.add(b"".join(found)))
-        inner = self._objects.undo(buffer, held, lines, holders)
-        texts = [] if inner is None else self._sorted(buffer, inner, lines, 1)
+        held = self._split.of(buffer.array, begins, ends)
+        lines.known[those[held.good]] = True  # as long as all of their records are
+        if not len(held.spans):
+            return []
+        messages, (begins, ends) = those[held.messages], held.spans.T.copy()
+        numbers = lines.add(messages, held.indexes)
+        none = np.full(len(numbers), -1, np.int64)
+        objects = Spans(begins, ends, numbers, none, np.full(len(numbers), np.nan))
+        holders = self._split.holders
+        inner = self._objects.undo(buffer, objects, lines, Holders(holders, held.holders))
+        texts = [] if inner is None else self._sorted(buffer, inner, self._kinds(buffer, inner), lines, 1)
         for place in np.flatnonzero(~lines.known[numbers]).tolist():
+            text = buffer.array[begins[place] : ends[place]].tobytes()
             try:
-                unread = self._reader.undo(holders[place], orjson.loads(found[place]))
+                unread = self._reader.undo(holders[held.holders[place]], orjson.loads(text))
             except ValueError:
                 continue
             if len(unread) == 1:
                 lines.known[numbers[place]] = True
-                rest.lines.append((messages[place], indexes[place], unread[0]))
+                rest.lines.append((int(messages[place]), int(held.indexes[place]), unread[0]))
         return texts
 
-    def _sorted(self, buffer: Buffer, spans: Spans, lines: Lines, depth: int) -> list[Spans]:
-        """Undoes the objects among spans, and gives those that are lines of text."""
-        kinds = kinds_of(buffer.array, spans.begins, spans.ends, self._signs, alone=depth == 0)
+    def _kinds(self, buffer: Buffer, spans: Spans, *, outermost: bool = False) -> NDArray[np.uint8]:
+        """What spans are at first sight."""
+        kinds = kinds_of(buffer.array, spans.begins, spans.ends, self._signs, alone=outermost)
         for place in np.flatnonzero(kinds == MARKED).tolist():
-            text = text_of(buffer, spans, place)
-            kinds[place] = LINE if self._reader.is_line(text) else PLAIN
+            kinds[place] = LINE if self._reader.is_line(text_of(buffer, spans, place)) else PLAIN
+        return kinds
+
+    def _sorted(
+        self, buffer: Buffer, spans: Spans, kinds: NDArray[np.uint8], lines: Lines, depth: int
+    ) -> list[Spans]:
+        """Undoes the objects among spans, and gives those that are lines of text."""
         texts = np.flatnonzero(kinds == LINE)
         lines.known[spans.lines[texts]] = True
         found = [spans.take(texts)] if len(texts) else []
@@ -174,7 +181,7 @@ class ColumnarReader:
         if len(objects) and depth <= MOST_LEVELS:
             inner = self._objects.undo(buffer, spans.take(objects), lines)
             if inner is not None:
-                found += self._sorted(buffer, inner, lines, depth + 1)
+                found += self._sorted(buffer, inner, self._kinds(buffer, inner), lines, depth + 1)
         return found
 
     def _texts(self, buffer: Buffer, spans: Spans, lines: Lines, rest: Rest) -> None:
@@ -182,14 +189,11 @@ class ColumnarReader:
         data = buffer.array[: buffer.used]
         rows, more = scan_texts(data, spans.begins, spans.ends, self._objects.plans.layouts, self._clock)
         buffer.add(more)
-        arounds, headers = self._objects.arounds, self._reader.headers
-        plainly = [
-            bool(around.inner.columns.keys() - _PLACES) or headers.any(around.inner.stream)
-            for around in arounds
-        ]
-        plainly.append(headers.any(""))
-        known = (rows.layouts >= 0) & ~np.array(plainly)[spans.arounds]
+        known = (rows.layouts >= 0) & ~self._objects.adds_columns(spans.arounds)
         known &= not (data[spans.begins] == HASH).any()
+        if streams := self._reader.headers.streams:
+            named = [around.inner.stream in streams for around in self._objects.arounds]
+            known &= ~np.array([*named, "" in streams])[spans.arounds]
         some = np.flatnonzero(known)
         own = taken(rows, some)
         own = own._replace(
@@ -229,7 +233,8 @@ class ColumnarReader:
         rest.records.update(zip(zip(messages, indexes, strict=True), records, strict=True))
         if records:
             rows, held = rows_of(records, self._objects.plans.layouts)
-            lines.take(lines.add(messages, indexes), shifted(rows, buffer.add(held)))
+            places = np.array((messages, indexes), np.int64)
+            lines.take(lines.add(*places), shifted(rows, buffer.add(held)))
 
     def _record_of(
         self,

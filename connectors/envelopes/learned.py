@@ -53,6 +53,14 @@ class Holder(Protocol):
         """As an envelope's."""
 
 
+class Holders(NamedTuple):
+    """What holds each of many objects."""
+
+    known: Sequence[Holder]
+    of: NDArray[np.int64]
+    """Which of them each, (objects,)."""
+
+
 class Around(NamedTuple):
     """What the envelopes around a line said together, times and shippers aside."""
 
@@ -120,18 +128,18 @@ class Learned:
         scan: Scan,
         rows: NDArray[np.int64],
         shapes: NDArray[np.int64],
-        holders: Sequence[Holder] | None,
+        holders: Holders | None,
         text_of: Callable[[int], bytes],
     ) -> NDArray[np.int64]:
         """The number of how each of these objects is undone, -1 where that is not known yet.
 
-        rows: of the scan, those in an envelope. shapes: their numbers. holders: of each row of the scan, where they are
+        rows: of the scan, those in an envelope. shapes: their numbers. holders: of all rows of the scan, where they are
         some of several in a message. What never comes again is not worth a plan, so the first one has none.
         """
         ends = np.cumsum([len(mask) for mask in self._masks])
         salts = np.zeros(len(rows), np.int64)
         if holders is not None:
-            salts[:] = [holders[row].number for row in rows.tolist()]
+            salts = np.array([holder.number for holder in holders.known], np.int64)[holders.of[rows]]
         keys = contexts(
             data,
             scan,
@@ -154,7 +162,7 @@ class Learned:
             row, known = int(rows[place]), self.shapes[int(shapes[place])]
             assert known.envelope is not None
             assert known.passing is not None
-            holder = known.envelope if holders is None else holders[row]
+            holder = known.envelope if holders is None else holders.known[holders.of[row]]
             self.contexts.append(undone(text_of(row), holder, known.passing))
             added.append(key)
         self._contexts.add(added, range(begin, len(self.contexts)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from connectors.envelopes.collecting import Buffer, Lines, Places, Spans
 from connectors.envelopes.compiled import headlines, settle, unescaped
 from connectors.envelopes.gathering import Gathered, gathered, level_key, not_utf8
-from connectors.envelopes.learned import Around, Holder, Learned
+from connectors.envelopes.learned import Around, Holders, Learned
 from connectors.envelopes.otlp_batch import HeldRecords, record_seconds
 from connectors.envelopes.planned import PlanBook
 from connectors.envelopes.planning import Columns, Undone
@@ -24,7 +24,9 @@ from connectors.formats.json_scan import Scan, scanned
 from connectors.formats.numbers import Numbers
 from connectors.formats.rows import Rows
 from connectors.formats.times import parse_time
-from connectors.records import INFO
+from connectors.records import INFO, ORIGIN
+
+_PLACES = frozenset(ORIGIN)
 
 LONGEST_LINE = 16_000
 """Bytes of text that an envelope holds, escapes included: a runtime cuts longer lines in pieces."""
@@ -43,6 +45,8 @@ class Objects:
         self.plans = PlanBook()
         self.arounds: list[Around] = []
         """What envelopes said together, by number."""
+        self._said = np.zeros((1, 2), np.uint8)
+        """Severity of each, and whether it has more columns than ``ORIGIN``; behind them of none."""
         self._numbers: dict[tuple[int, int], int] = {}
         self._alone = Learned(candidates)
         self._held = Learned(lambda _: (HeldRecords,))
@@ -55,13 +59,14 @@ class Objects:
             self._alone.clear()
             self._held.clear()
             self.arounds.clear()
+            self._said = self._said[-1:]
             self._numbers.clear()
             self._severities.clear()
         if len(self._severities) > MOST_SEVERITIES:
             self._severities.clear()
 
     def undo(
-        self, buffer: Buffer, spans: Spans, lines: Lines, holders: Sequence[Holder] | None = None
+        self, buffer: Buffer, spans: Spans, lines: Lines, holders: Holders | None = None
     ) -> Spans | None:
         """Takes the objects that are lines; gives what envelopes held as text.
 
@@ -178,6 +183,8 @@ class Objects:
                 around = Around(within(context.inner, before.inner), f"{before.names}/{context.name}")
             number = self._numbers[key] = len(self.arounds)
             self.arounds.append(around)
+            adds = not _PLACES.issuperset(around.inner.columns)
+            self._said = np.insert(self._said, number, (around.inner.severity, adds), 0)
         return number
 
     def _gather(
@@ -235,10 +242,13 @@ class Objects:
         if new:
             self._severities.add(new.keys(), new.values())
 
+    def adds_columns(self, arounds: Places) -> NDArray[np.bool_]:
+        """Whether envelopes add columns, beside those that say where a line came from, (lines,)."""
+        return self._said[arounds, 1] > 0
+
     def severities(self, stated: NDArray[np.uint8], arounds: Places) -> NDArray[np.uint8]:
         """Severities of lines: what they state, else what their envelopes do. arounds: numbers of these."""
-        of_arounds = np.array([around.inner.severity for around in self.arounds] + [0], np.uint8)
-        found = np.where(stated == 0, of_arounds[arounds], stated)
+        found = np.where(stated == 0, self._said[arounds, 0], stated)
         return np.where(found == 0, np.uint8(INFO), found)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.otlp import OtlpJson, record_seconds
 from connectors.envelopes.otlp_records import NAME
 from connectors.envelopes.passing import Passing
-from connectors.envelopes.split import BEGINS, ENDS, groups_of
+from connectors.envelopes.split import BEGINS, ENDS, split
+from connectors.envelopes.unwrapping import MAX_LINES
+from connectors.formats.numbers import Numbers
 
 SKELETONS = 2_048
 """Groups without their records that are remembered; more, and all begin anew."""
@@ -68,11 +73,19 @@ class HeldRecords:
         return Passing(("body", "stringValue"), time=(stamp,), seconds=record_seconds, beside=_BESIDE_LINE)
 
 
-class Record(NamedTuple):
-    """One record of a message."""
+class Held(NamedTuple):
+    """The records of messages, in order."""
 
-    text: bytes
-    holder: HeldRecords
+    spans: NDArray[np.int64]
+    """Where each begins and ends, (records, 2)."""
+    messages: NDArray[np.int64]
+    """The message of each, (records,)."""
+    indexes: NDArray[np.int64]
+    """Its place in it, (records,)."""
+    holders: NDArray[np.int64]
+    """Which of the holders of ``Records`` holds it, (records,)."""
+    good: NDArray[np.bool_]
+    """Whether a message has its records here; any other is to be undone as a whole, (messages,)."""
 
 
 class Records:
@@ -80,32 +93,48 @@ class Records:
 
     def __init__(self, otlp: OtlpJson) -> None:
         self._otlp = otlp
-        self._skeletons: dict[tuple[bytes, ...], Skeleton | None] = {}
         self._number = 1
+        self._forget()
 
-    def of(self, value: bytes) -> list[Record] | None:
-        """The records in order; None for a message that is to be undone as a whole."""
-        groups = groups_of(value)
-        if groups is None:
-            return None
-        found: list[Record] = []
-        for pieces, records, lists in groups:
-            skeleton = self._skeletons.get(pieces)
-            if skeleton is None and (skeleton := self._learn(pieces)) is None:
-                return None
-            holders = skeleton.lists
-            found += [Record(text, holders[place]) for text, place in zip(records, lists, strict=True)]
-        return found
+    def _forget(self) -> None:
+        self._skeletons = Numbers()
+        self._firsts: list[int] = []
+        self.holders: list[HeldRecords] = []
+        """Of the skeletons that are known."""
 
-    def _learn(self, pieces: tuple[bytes, ...]) -> Skeleton | None:
-        if pieces in self._skeletons or sum(map(len, pieces)) > LONGEST_SKELETON:
-            return None
-        if len(self._skeletons) >= SKELETONS:
-            self._skeletons.clear()
-        try:
-            skeleton: Skeleton | None = Skeleton(self._otlp, pieces, self._number)
-        except ValueError:
-            skeleton = None
+    def of(self, data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> Held:
+        """The records of messages, each of which is from one place to another."""
+        found = split(data, begins, ends)
+        if len(self._firsts) > SKELETONS:
+            self._forget()
+        skeletons = self._skeletons.find(found.keys)
+        new = np.flatnonzero(skeletons < 0)
+        if len(new):
+            keys, first = np.unique(found.keys[new], return_index=True)
+            before = len(self._firsts)
+            for group in new[first].tolist():
+                self._learn(found.pieces(data, group))
+            self._skeletons.add(keys.tolist(), range(before, len(self._firsts)))
+            skeletons = self._skeletons.find(found.keys)
+        firsts = np.array([*self._firsts, 0], np.int64)[skeletons]
+        good = found.good
+        good[found.groups[firsts < 0, 2]] = False
+        lists, groups = found.records[:, 2], found.lists[found.records[:, 2], 2]
+        messages = found.groups[groups, 2]
+        first_lists = np.searchsorted(found.lists[:, 2], np.arange(len(firsts)))
+        good &= np.bincount(messages, minlength=len(good)) <= MAX_LINES
+        kept = good[messages]
+        indexes = np.arange(len(messages)) - np.searchsorted(messages, messages)
+        holders = firsts[groups] + lists - first_lists[groups]
+        return Held(found.records[kept, :2], messages[kept], indexes[kept], holders[kept], good)
+
+    def _learn(self, pieces: tuple[bytes, ...]) -> None:
+        """Notes the skeleton of a group; of one that is none that its message is to be undone as a whole."""
+        first = -1
+        if sum(map(len, pieces)) <= LONGEST_SKELETON:
+            with suppress(ValueError):
+                held = Skeleton(self._otlp, pieces, self._number).lists
+                first = len(self.holders)
+                self.holders += held
+        self._firsts.append(first)
         self._number += len(pieces)
-        self._skeletons[pieces] = skeleton
-        return skeleton

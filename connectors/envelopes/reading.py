@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -25,6 +26,9 @@ from connectors.records import INFO, Record
 if TYPE_CHECKING:
     from connectors.envelopes.columnar import ColumnarReader, Scanned
     from connectors.envelopes.planning import Undoes
+
+
+log = logging.getLogger("secencoder.reading")
 
 
 class Named(Protocol):
@@ -104,9 +108,8 @@ class Reader:
         return self._envelopes.firsts, self._envelopes.marks
 
     def scan(self, values: Sequence[bytes | None]) -> Scanned | None:
-        """The lines of many messages as arrays; None where one waits for its continuation in a later message.
-
-        Raises RegistryUnreachable.
+        """The lines of many messages as arrays; None where they must be read one by one: one waits for its continuation
+        in a later message, or the compiled way has a fault, which is logged. Raises RegistryUnreachable.
         """
         if self._columnar is None:
             from connectors.envelopes.columnar import (
@@ -114,7 +117,13 @@ class Reader:
             )  # compiled code, which takes seconds to load
 
             self._columnar = ColumnarReader(self, self.settings.zone, self._max_text)
-        return self._columnar.scan(values)
+        try:
+            return self._columnar.scan(values)
+        except RegistryUnreachable:
+            raise
+        except Exception:
+            log.exception("%s messages are read one by one", len(values))
+            return None
 
     def candidates(self, event: dict[str, Any]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object may have, the first to be asked first."""

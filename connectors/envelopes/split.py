@@ -4,32 +4,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from connectors.formats.json_bytes import KEY, hashed, is_word
+
 Array = NDArray[Any]
 
 BEGINS, ENDS = b'{"resourceLogs":[', b"]}"
 """What a message begins and ends with."""
-_RECORDS = np.frombuffer(b"logRecords", np.uint8)
+_SIGNS = (
+    np.frombuffer(BEGINS, np.uint8),
+    np.frombuffer(ENDS, np.uint8),
+    np.frombuffer(b"logRecords", np.uint8),
+)
 _GROUP, _LIST, _RECORD = 3, 6, 7
 """How deep in brackets the three are."""
 SHORTEST_RECORD = 8
 """Bytes: a message has no more than one record for so many."""
 
 
-class Group(NamedTuple):
-    """One resource with its records."""
+class Split(NamedTuple):
+    """What is in messages: g groups with l lists of r records in all, in order."""
 
-    pieces: tuple[bytes, ...]
-    """Its bytes in front of its lists of records, between and behind them."""
-    records: list[bytes]
-    lists: list[int]
-    """The list of each record."""
+    records: NDArray[np.int64]
+    """Begin, end and list of each record, (r, 3)."""
+    lists: NDArray[np.int64]
+    """Begin, end and group of each list, (l, 3)."""
+    groups: NDArray[np.int64]
+    """Begin, end and message of each group, (g, 3)."""
+    keys: NDArray[np.uint64]
+    """Keyed hash of all of a group but its records, (g,)."""
+    good: NDArray[np.bool_]
+    """Whether a message is such a one, (messages,)."""
+
+    def pieces(self, data: NDArray[np.uint8], group: int) -> tuple[bytes, ...]:
+        """The bytes of a group in front of its lists of records, between and behind them."""
+        first, last = np.searchsorted(self.lists[:, 2], (group, group + 1))
+        begin, end = self.groups[group, :2].tolist()
+        edges = [begin, *self.lists[first:last, :2].reshape(-1).tolist(), end]
+        return tuple([data[edges[at] : edges[at + 1]].tobytes() for at in range(0, len(edges), 2)])
 
 
 @njit(cache=True, nogil=True)
@@ -108,40 +125,53 @@ def _split(
     return found, filled, parts
 
 
-def groups_of(value: bytes) -> list[Group] | None:
-    """The groups of a message; None for what is no such message, or has no group."""
-    if not (value.startswith(BEGINS) and value.endswith(ENDS)):
-        return None
-    most = len(value) // SHORTEST_RECORD + 1
+@njit(cache=True, nogil=True)
+def _split_all(
+    data: Array,
+    begins: Array,
+    ends: Array,
+    signs: tuple[Array, Array, Array],
+    key: Array,
+    records: Array,
+    lists: Array,
+    groups: Array,
+    keys: Array,
+    good: Array,
+) -> tuple[int, int, int]:
+    """Fills what is found in messages; how many records, lists and groups there are."""
+    before, behind, name = signs
+    found = filled = parts = 0
+    for message in range(len(begins)):
+        first, last = begins[message] + len(before), ends[message] - len(behind)
+        if last < first or not is_word(data, begins[message], last, before):
+            continue
+        if not is_word(data, last, ends[message], behind):
+            continue
+        many, held, own = _split(data, first, last, name, records[found:], lists[filled:], groups[parts:])
+        if many < 0:
+            continue
+        good[message] = True
+        records[found : found + many, 2] += filled
+        at = filled
+        for group in range(parts, parts + own):
+            groups[group, 2] = message
+            state, edge = key[0], groups[group, 0]
+            while at < filled + held and lists[at, 2] == group - parts:
+                state = hashed(data, edge, lists[at, 0], state, key)
+                edge = lists[at, 1]
+                lists[at, 2] = group
+                at += 1
+            keys[group] = hashed(data, edge, groups[group, 1], state, key)
+        found, filled, parts = found + many, filled + held, parts + own
+    return found, filled, parts
+
+
+def split(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> Split:
+    """What is in messages, each from one place to another."""
+    most = int((ends - begins).sum()) // SHORTEST_RECORD + len(begins) + 1
     records, lists, groups = (np.empty((most, 3), np.int64) for _ in range(3))
-    array = np.frombuffer(value, np.uint8)
-    found, filled, parts = _split(
-        array, len(BEGINS), len(value) - len(ENDS), _RECORDS, records, lists, groups
+    keys, good = np.empty(most, np.uint64), np.zeros(len(begins), np.bool_)
+    found, filled, parts = _split_all(data, begins, ends, _SIGNS, KEY, records, lists, groups, keys, good)
+    return Split(
+        records[:found].copy(), lists[:filled].copy(), groups[:parts].copy(), keys[:parts].copy(), good
     )
-    if found < 0:
-        return None
-    return _groups(value, records[:found], lists[:filled], groups[:parts])
-
-
-def _groups(
-    value: bytes, records: NDArray[np.int64], lists: NDArray[np.int64], groups: NDArray[np.int64]
-) -> list[Group]:
-    edges: list[list[int]] = [[begin] for begin in groups[:, 0].tolist()]
-    numbers: list[int] = []
-    for begin, end, group in lists.tolist():
-        numbers.append(len(edges[group]) // 2)
-        edges[group] += (begin, end)
-    found = [
-        Group(_pieces(value, [*edge, end]), [], [])
-        for edge, end in zip(edges, groups[:, 1].tolist(), strict=True)
-    ]
-    owners = lists[:, 2].tolist()
-    for begin, end, place in records.tolist():
-        group = found[owners[place]]
-        group.records.append(value[begin:end])
-        group.lists.append(numbers[place])
-    return found
-
-
-def _pieces(value: bytes, edges: Sequence[int]) -> tuple[bytes, ...]:
-    return tuple([value[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2)])

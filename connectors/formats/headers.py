@@ -42,9 +42,10 @@ class HeaderLines:
         """Whether any table of this kind was named in the stream: the quick question before a line is split."""
         return (stream, kind) in self._tables
 
-    def any(self, stream: str) -> bool:
-        """Whether any table was named in the stream."""
-        return bool(self._tables) and any(known == stream for known, _ in self._tables)
+    @property
+    def streams(self) -> frozenset[str]:
+        """Those in which a table was named."""
+        return frozenset(stream for stream, _ in self._tables)
 
     def note(self, stream: str, kind: str, word: str, value: str) -> None:
         """Notes what a header line says that names no columns; it holds for those that are named next."""

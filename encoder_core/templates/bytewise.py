@@ -82,13 +82,12 @@ def packed_at(data: Bytes, begin: int, end: int) -> int:
 
 def member(table: Sequence[int], key: int) -> bool:
     """Whether a table of ``rules.packed_table`` has the key."""
-    place = key % len(table)
+    last = len(table) - 1
+    place = (key ^ key >> 21 ^ key >> 42) & last
     while table[place] != 0:
         if table[place] == key:
             return True
-        place += 1
-        if place == len(table):
-            place = 0
+        place = (place + 1) & last
     return False
 
 

@@ -102,10 +102,15 @@ def _rendered(
         while place < stop:
             if _has_class(data, place, stop, _SPACE):
                 pending = True
-            else:
-                length = _put(out, length, data[place], pending)
-                pending = False
+                place += 1
+                continue
+            length = _put(out, length, data[place], pending)
+            pending = False
             place += 1
+            while place < stop and not _has_class(data, place, stop, _SPACE):
+                out[length] = data[place]
+                length += 1
+                place += 1
         if i < count:
             for at in range(name_starts[kinds[i]], name_starts[kinds[i] + 1]):
                 length = _put(out, length, names[at], pending)

@@ -94,10 +94,12 @@ def last_part(data: Bytes, begin: int, end: int) -> int:
 def is_named(data: Bytes, begin: int, place: int, table: tuple[int, ...]) -> bool:
     """Whether a name of the table, or one that ends in such a name, stands before the value at ``place``."""
     end = name_end(data, begin, place)
-    if end < 0:
-        return False
-    start = name_begin(data, begin, end)
-    if start == end:
+    return end >= 0 and is_name_of(data, begin, name_begin(data, begin, end), end, table)
+
+
+def is_name_of(data: Bytes, begin: int, start: int, end: int, table: tuple[int, ...]) -> bool:
+    """Whether the name [start, end) is one of the table, or ends in one."""
+    if start >= end:
         return False
     found = member(table, packed_at(data, start, end))
     if not found:
@@ -106,14 +108,15 @@ def is_named(data: Bytes, begin: int, place: int, table: tuple[int, ...]) -> boo
     return found and is_whole(data, begin, start)
 
 
-def is_second_word(data: Bytes, begin: int, place: int) -> bool:
-    """Whether ``event id`` or ``access mask`` stands before the value at ``place``."""
-    end = name_end(data, begin, place)
-    start = name_begin(data, begin, end) if end >= 0 else end
-    if start in (end, begin) or data[start - 1] != 32:
+def is_second_word(data: Bytes, begin: int, start: int, end: int) -> bool:
+    """Whether the name [start, end) is the second word of ``event id`` or ``access mask``."""
+    if start >= end or start == begin or data[start - 1] != 32:
+        return False
+    word = packed_at(data, start, end)
+    if word not in (ID_WORD, MASK_WORD):
         return False
     first = name_begin(data, begin, start - 1)
-    word, before = packed_at(data, start, end), packed_at(data, first, start - 1)
+    before = packed_at(data, first, start - 1)
     known = (word == ID_WORD and before == EVENT) or (word == MASK_WORD and before == ACCESS)
     return known and is_whole(data, begin, first)
 
@@ -122,20 +125,25 @@ def is_code(data: Bytes, begin: int, place: int, stop: int) -> bool:
     """Whether [place, stop) is a code of what happened: by the name before it, or a status behind a request."""
     at = place + 1 if data[place] == 45 else place
     count = digits(data, at, stop)
-    if count == stop - at and 0 < count <= CODE_DIGITS:
-        if is_named(data, begin, place, CODE_NAMES):
-            return count <= PORT_DIGITS or not is_named(data, begin, place, PORT_NAMES)
+    is_decimal = count == stop - at and 0 < count <= CODE_DIGITS
+    if not is_decimal:
+        if data[place] != 48 or byte_at(data, place + 1, stop) not in (120, 88):
+            return False
+        count = hexadecimals(data, place + 2, stop)
+        if count != stop - place - 2 or count < 1 or count > HEX_CODE_DIGITS:
+            return False
+    ending = name_end(data, begin, place)
+    start = name_begin(data, begin, ending) if ending >= 0 else ending
+    if is_name_of(data, begin, start, ending, CODE_NAMES):
+        return (
+            not is_decimal or count <= PORT_DIGITS or not is_name_of(data, begin, start, ending, PORT_NAMES)
+        )
+    if is_decimal:
         if count == 3 and place - begin > 2 and data[place - 1] == 32 and data[place - 2] == 34:
             return 100 <= number(data, at, 3) <= 599
-        if count == 1 and data[at] == 48 and is_named(data, begin, place, ZERO_NAMES):
+        if count == 1 and data[at] == 48 and is_name_of(data, begin, start, ending, ZERO_NAMES):
             return True
-        return is_second_word(data, begin, place)
-    if data[place] != 48 or byte_at(data, place + 1, stop) not in (120, 88):
-        return False
-    count = hexadecimals(data, place + 2, stop)
-    if count != stop - place - 2 or count < 1 or count > HEX_CODE_DIGITS:
-        return False
-    return is_named(data, begin, place, CODE_NAMES) or is_second_word(data, begin, place)
+    return is_second_word(data, begin, start, ending)
 
 
 def key_at(data: Bytes, place: int, end: int) -> int:

@@ -53,18 +53,21 @@ def packed(word: str) -> int:
 
 
 def _table(text: str) -> tuple[int, ...]:
-    """An open hash table of packed words: the place of a key is its remainder, 0 is empty."""
+    """An open hash table of packed words, 0 is empty."""
     return packed_table(packed(word) for word in text.split())
 
 
 def packed_table(keys: Iterable[int]) -> tuple[int, ...]:
-    """An open hash table of positive integers with linear probing; at most a quarter of it is full."""
+    """An open hash table of positive integers with linear probing, for ``bytewise.member``: its size is a power of two,
+    and at most a quarter of it is full.
+    """
     distinct = sorted(set(keys))
-    table = [0] * (4 * len(distinct) + 1)
+    last = (1 << (4 * len(distinct)).bit_length()) - 1
+    table = [0] * (last + 1)
     for key in distinct:
-        at = key % len(table)
+        at = (key ^ key >> 21 ^ key >> 42) & last
         while table[at]:
-            at = (at + 1) % len(table)
+            at = (at + 1) & last
         table[at] = key
     return tuple(table)
 

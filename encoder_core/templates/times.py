@@ -174,8 +174,10 @@ def may_be_time(data: Bytes, place: int, end: int) -> bool:
     if count == 0:
         return is_name(data, place, end, MONTHS) or is_name(data, place, end, DAYS)
     mark = byte_at(data, place + count, end)
+    if mark == 32 and count != 8:  # 31 Jan 2026
+        return count <= 2 and is_upper(data, place + count + 1, end)
     if count in (1, 2, 4):
-        return 45 <= mark <= 47 or mark in (58, 32)
+        return 45 <= mark <= 47 or mark == 58
     return count == 8
 
 

@@ -123,6 +123,12 @@ def with_digit(data: Bytes, begin: int, place: int, stop: int, end: int, seen: i
     """What the word [place, stop) with a digit inside, and no slash or ``@``, is."""
     if seen & HIGH:
         return digits_of_text(data, place, stop)
+    if seen == DIGIT:  # the commonest by far, and none of what follows
+        if is_code(data, begin, place, stop):
+            return NONE, place, place
+        if stop - place >= 8 and data[place] == 48 and data[place + 1] == 48:
+            return HEX, place, stop
+        return NUM, place, spaced_unit(data, stop, end)
     if is_code(data, begin, place, stop) or is_known(data, place, stop):
         return NONE, place, place
     if is_message_code(data, place, stop, end):

@@ -1,17 +1,13 @@
-"""Questions over a store: merged window samples, readable and similar patterns, lag."""
+"""Questions over a store: merged window samples, readable patterns, lag."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from connectors.findings import Pattern, Template, WindowPart
 from connectors.patterns import patterns_of
 from connectors.store import Store
-from encoder_core.vectors import unit_rows
 from stream_processors.detection.alignment import aligned
 from stream_processors.detection.windows import Sample, merge
 
@@ -57,33 +53,6 @@ def readable(found: Sequence[Pattern], templates: Sequence[Template]) -> list[Pa
     return [
         replace(pattern, template=aligned(of[:ALIGNED])) for pattern, of in zip(found, members, strict=True)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A pattern and the cosine of its nearest template to what was asked for."""
-
-    pattern: Pattern
-    cosine: float
-
-
-def similar(
-    store: Store, source: str, vector: NDArray[np.float32], *, model: str, limit: int = 10
-) -> list[Match]:
-    """Patterns nearest in meaning to an embedded text, (dim,); templates of another model are left out."""
-    size, templates = 2 * len(vector), store.templates(source)
-    near = [one for one in templates if one.model == model and len(one.vector) == size]
-    if not near:
-        return []
-    vectors = np.stack([np.frombuffer(one.vector, dtype="<f2") for one in near])
-    cosines = unit_rows(vectors) @ unit_rows(vector)
-    best: dict[str, float] = {}
-    for row in np.argsort(-cosines, kind="stable"):
-        best.setdefault(near[row].pattern, float(cosines[row]))
-    nearest = dict(list(best.items())[:limit])
-    found = {pattern.id: pattern for pattern in patterns_of(templates) if pattern.id in nearest}
-    shown = readable([found[name] for name in nearest], templates)
-    return [Match(pattern, nearest[pattern.id]) for pattern in shown]
 
 
 @dataclass(frozen=True, slots=True)

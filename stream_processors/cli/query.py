@@ -75,16 +75,17 @@ def windows(last: int, limit: int, as_json: bool, **options: Any) -> None:
 @click.argument("text")
 @query_options
 def similar(text: str, limit: int, as_json: bool, **options: Any) -> None:
-    """Patterns nearest in meaning to TEXT, a log line."""
+    """Patterns that answer TEXT, a question in plain English or a log line: by its words and by its meaning."""
     from connectors.envelopes import Reader
-    from stream_processors.answers.queries import similar as find_similar
+    from stream_processors.answers.similar import similar as find_similar
 
     question = Question(**options)
     question.warn()
     encoder, read = make_encoder(question.settings), make_reading(question.settings)
     records = Reader(question.settings.stream).read(text.encode("utf-8", "surrogateescape"))
     vector = encoder.embed(["\n".join(map(read, records))])[0]
-    found = find_similar(question.store, question.source, vector, model=encoder.bundle.identity, limit=limit)
+    model = encoder.bundle.identity
+    found = find_similar(question.store, question.source, text, vector, model=model, limit=limit)
     report.print_json(found) if as_json else report.show_matches(found)
 
 

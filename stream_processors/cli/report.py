@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from connectors.findings import Anomaly, SourceStats
-from stream_processors.answers.queries import Match, PartitionLag
+from stream_processors.answers.queries import PartitionLag
+from stream_processors.answers.similar import Match
 from stream_processors.detection.windows import Sample
 
 PIPE_WIDTH = 160
@@ -146,12 +147,16 @@ def show_sample(sample: Sample) -> None:
 
 
 def show_matches(matches: Sequence[Match]) -> None:
-    """Patterns near to a line."""
+    """Patterns that answer a question, the best first."""
     rows = [
-        (f"{m.cosine:.3f}", m.pattern.id, f"{m.pattern.count:,}", m.pattern.template or m.pattern.example)
+        (
+            f"{m.words:.1f}" if m.words else "-",
+            f"{m.cosine:.3f}" if m.cosine is not None else "-",
+            *(m.pattern.id, f"{m.pattern.count:,}", m.pattern.template or m.pattern.example),
+        )
         for m in matches
     ]
-    show_table("Similar patterns", ["cosine", "id", "lines", "pattern"], rows)
+    show_table("Similar patterns", ["words", "cosine", "id", "lines", "pattern"], rows)
 
 
 def show_sources(sources: Sequence[SourceStats], total: int | None = None) -> None:

@@ -20,6 +20,7 @@ from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
 from stream_processors.detection.detectors.meaning import Meaning
 from stream_processors.detection.detectors.rare import Rare
+from stream_processors.detection.detectors.sharing import SharedKinds
 from stream_processors.detection.detectors.values import Values
 from stream_processors.detection.detectors.words import Words
 from stream_processors.detection.knowledge import Kinds, Knowledge
@@ -57,6 +58,7 @@ class PartitionDetector:
         self.kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
         ensemble = Ensemble(kinds, warmup=settings.warmup, doubts=settings.doubts)
+        self._lessons = SharedKinds([*kinds, ensemble.combination])
         self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
@@ -68,6 +70,7 @@ class PartitionDetector:
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,
             "combination": ensemble.combination,
+            "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
             "warmup": clock,
@@ -96,6 +99,7 @@ class PartitionDetector:
             patterns = self._known.patterns(batch, kinds)
             findings.anomalies += self._scoring.score(seen(batch, kinds, patterns, now), now)
             self._known.changes(batch, kinds, patterns, findings)
+            findings.taught += self._lessons.taught()
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
 
@@ -110,6 +114,7 @@ class PartitionDetector:
             patterns = self._known.patterns(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
             self._scoring.relearn(seen(batch, kinds, patterns, 0.0), unscored_from=first)
+            self._lessons.taught()  # the others have it already
 
     def finish(self, findings: Findings) -> None:
         """Scores lines that still wait for the end of the warm-up: for a source that ends, such as a file."""
@@ -144,6 +149,8 @@ class PartitionDetector:
     def decided(self, applied: SourceApplied) -> None:
         """Takes what the store decided about templates in a step, and what it knows of the other partitions."""
         self._known.adopt(applied)
+        if applied.lessons is not None:
+            self._lessons.learn(applied.lessons)
         self._scoring.policy.pacer.others = applied.others
         self._scoring.verdicts.learn(applied.feedback)
 
@@ -160,6 +167,7 @@ class PartitionDetector:
         self._known.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
+        findings.heard = self._lessons.heard
         findings.warming_up = len(unscored)
         findings.waiting_from = min((line.offset for line in unscored), default=None)
         findings.warmup = None if self.warm else self._scoring.clock.facts()

@@ -127,7 +127,9 @@ def test_without_the_data_the_command_says_so(tmp_path, capsys):
 
 def test_the_summary_says_where_ours_is_below():
     def row(name, method, role, precision, auc=0.9):
-        return report.Row("logs", name, method, role, 1, precision, precision, precision, auc, *[0.0] * 4)
+        return report.Row(
+            "logs", name, method, role, 1, 9.0, precision, precision, precision, auc, *[0.0] * 4
+        )
 
     rows = [
         row("a", report.OURS, "ours", 0.5),

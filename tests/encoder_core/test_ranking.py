@@ -49,7 +49,7 @@ def test_a_word_said_in_every_text_counts_less_than_a_rare_one():
 
 def test_what_two_rankings_place_well_is_before_what_one_places_first():
     words, vectors = np.array([9.0, 5, 0, 0, 0]), np.array([0.1, 0.8, 0.9, 0.2, 0.3])
-    assert fuse([words, vectors]).argmax() == 1
+    assert fuse([words, vectors], places=10).argmax() == 1
     assert fuse([words, vectors], [1, 0]).argmax() == 0
     with pytest.raises(ValueError, match="1 for 2"):
         fuse([words, vectors], [1])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import random
 import string
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken
 from tokenizers import Tokenizer as BackendTokenizer
 
 import encoder_core.tokenizer
@@ -126,3 +128,24 @@ def test_a_tokenizer_that_does_anything_else_goes_through_the_library(path, tmp_
     other = tmp_path / "other.json"
     other.write_text(json.dumps(content))
     assert not splits_into_pieces(other)
+
+
+def test_placeholders_with_entries_of_their_own_are_looked_up_as_the_library_reads_them(tmp_path):
+    backend = BackendTokenizer.from_file(str(default_bundle_path() / "tokenizer.json"))
+    names = ["<num>", "<ip>", "<*>"]
+    backend.add_tokens([AddedToken(name, lstrip=True, normalized=False, special=False) for name in names])
+    path = tmp_path / "tokenizer.json"
+    backend.save(str(path))
+    assert splits_into_pieces(path)
+    ours = Tokenizer(path, max_tokens=64)
+    draw = random.Random(6)
+    parts = [*names, " ", "  ", "\t", "user", ":", "<", "1234567", "<nums>", "[SEP]", "é"]
+    texts = ["".join(draw.choices(parts, k=12)) for _ in range(400)]
+    backend.encode_special_tokens = True
+    rows, _ = ours.encode(texts)
+    for text, row in zip(texts, rows, strict=True):
+        if len(expected := backend.encode(text).ids) <= 64:
+            assert row.tolist() == expected, text
+    backend.add_tokens(["word"])
+    backend.save(str(path))
+    assert not splits_into_pieces(path)

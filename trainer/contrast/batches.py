@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.contrast.items import ALONE, ENGLISH, LOG
+from trainer.contrast.items import ALONE, ENGLISH, LOG, WORDS
 from trainer.contrast.store import Items
 
 COMPANY = 0.5
@@ -30,16 +30,24 @@ class Batch:
 
 
 class Sampler:
-    """Draws batches: sources by the root of their items, items by chance; ``english`` is the share of descriptions."""
+    """Draws batches: sources by the number of their items to ``power``, ``english`` of the pairs descriptions.
+
+    Of the texts that stand alone half are words.
+    """
 
     def __init__(self, items: Items, *, english: float, power: float, seed: int) -> None:
         self.items, self.english, self.seed = items, english, seed
         counts = np.bincount(items.sources, minlength=len(items.names))
         weights = (counts.astype(float) ** (power - 1))[items.sources]
         texts = np.diff(items.texts)
+        taught = items.teacher[items.texts[:-1]] >= 0
+        words = np.array([name["domain"] == WORDS for name in items.names], np.bool_)[items.sources] & taught
+        others = (items.kinds == ALONE) & taught & ~words
+        if words.any() and others.any():
+            weights[words] *= weights[others].sum() / weights[words].sum()
         self.pools = {}
         for kind in (LOG, ENGLISH, ALONE):
-            usable = (items.kinds == kind) & ~items.held & ((texts > 1) | (kind == ALONE))
+            usable = (items.kinds == kind) & ~items.held & (taught if kind == ALONE else texts > 1)
             places = np.flatnonzero(usable)
             self.pools[kind] = (places, np.cumsum(weights[places]))
 

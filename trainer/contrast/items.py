@@ -1,4 +1,4 @@
-"""What contrastive training learns from: items, each some texts that mean the same, and which items are easily mixed up.
+"""What contrastive training learns from: items, each some texts that mean the same, and which are easily mixed up.
 
 An item of a log is one template: the template, lines that have it, the same record in other formats, the same in other
 words. Beside it stand its *companions*: the item with one word turned into its opposite, and templates of the same
@@ -24,7 +24,7 @@ from connectors.records import Record
 from encoder_core.templates import Templates
 from trainer.contrast.words import replaced, reworded, turning, words_of
 from trainer.contrast.writers import rewritten
-from trainer.data.records import read_file
+from trainer.data.records import Rejected, read_records
 from trainer.stages.manifest import StageError
 from trainer.stages.shards import Shard
 
@@ -162,11 +162,10 @@ def english_items(paths: Iterable[Path]) -> Iterator[Item]:
     less often. Of a text with a field ``text`` alone only the teacher's opinion is learnt.
     """
     for path in paths:
-        for number, line in enumerate(read_file(path), 1):
-            try:
-                row = orjson.loads(line)
-            except ValueError as error:
-                raise StageError(f"{path}: record {number} is not JSON: {error}") from error
+        for found in read_records(path):
+            if isinstance(found, Rejected):
+                raise StageError(f"{path}: line {found.line}: {found.reason}")
+            row = orjson.loads(found.text)
             source = f"{row.get('source', path.name)} {row.get('kind', '')}".strip()
             if "query" in row and "event" in row:
                 texts = [row["query"][:TEXT_CHARACTERS], row["event"][:TEXT_CHARACTERS]]

@@ -17,7 +17,7 @@ from transformers import DebertaV2ForMaskedLM, DebertaV2Model
 from trainer.pretraining.attention import Keys, Rows
 from trainer.pretraining.model import layers_of, relative_table, run_layer
 
-FIRST_LAYER = 2.0
+FIRST_LAYER = 3.0
 """What the first states' weight begins with, over that of each other layer, as a logarithm."""
 QUIET = -2.5
 """Logarithm of the weight that a token without letters begins with; all others begin with 0."""
@@ -59,8 +59,8 @@ class WeightedEncoder(nn.Module):
         table = embeddings.LayerNorm(embeddings.word_embeddings(distinct))
         weights = self.token_weights[distinct].exp()[places]
         sums = nn.functional.embedding_bag(places, table, starts, mode="sum", per_sample_weights=weights)
-        text = torch.bucketize(torch.arange(len(ids)), starts, right=True) - 1
-        total = torch.zeros(len(starts)).index_add(0, text, weights)
+        text = torch.bucketize(torch.arange(len(ids), device=ids.device), starts, right=True) - 1
+        total = weights.new_zeros(len(starts)).index_add(0, text, weights)
         return sums / total[:, None]
 
 

@@ -1,4 +1,4 @@
-"""The ``contrast`` command: items once (``work/items``), the teacher's vectors once (``work/teaching``), then training."""
+"""The ``contrast`` command: items (``work/items``) and teacher's vectors (``work/teaching``) once, then training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 TEXTS = "texts.jsonl.zst"
 """What the teacher reads, in the order of its rows."""
-HOW_NOT_WHAT = {"checkpoint_minutes"}
+HOW_NOT_WHAT = {"checkpoint_minutes", "chunk_tokens"}
+"""Settings that may change while a training is unfinished: they say how it computes, not what."""
 MADE_OF = {"texts", "teacher", "teacher_texts", "max_length", "power", "english", "seed"}
 """Settings that decide the items."""
 
@@ -183,11 +184,13 @@ def validate(run: Contrast) -> dict[str, float]:
     from trainer.contrast.validate import figures
 
     def embed(texts: NDArray[np.int64]) -> NDArray[np.float32]:
-        parts = []
+        parts = [np.empty((0, run.model.encoder.config.hidden_size), np.float32)]
+        if not len(texts):
+            return parts[0]
         with torch.no_grad():
             shallow = run.progress.step <= run.settings.bag_steps
             for some in np.array_split(texts, max(1, len(texts) // 512)):
-                parts.append((run.bags if shallow else run.rows)(some).numpy())
+                parts.append((run.bags if shallow else run.rows)(some).cpu().numpy())
         return np.concatenate(parts)
 
     return figures(run.items, embed)._asdict()
@@ -202,8 +205,8 @@ def save_model(run: Contrast, vocabulary: Path, folder: Path) -> None:
     run.model.lm.save_pretrained(folder)
     shutil.copyfile(vocabulary, folder / "tokenizer.json")
     shallow = run.progress.step <= run.settings.bag_steps
-    layers = run.model.layer_weights.detach().softmax(0).numpy().copy()
+    layers = run.model.layer_weights.detach().softmax(0).cpu().numpy().copy()
     if shallow:
         layers[:] = 0
         layers[0] = 1
-    Pooling(run.model.token_weights.detach().exp().numpy().copy(), layers).save(folder)
+    Pooling(run.model.token_weights.detach().exp().cpu().numpy().copy(), layers).save(folder)

@@ -18,8 +18,6 @@ ARRAYS, NAMES = "items.safetensors", "sources.json"
 CHUNK = 4_096
 """Texts tokenised at once."""
 NO_TEACHER = -1
-UNUSED = 2
-"""Tokens around a text, ``[CLS]`` and ``[SEP]``."""
 
 
 @dataclass(frozen=True, slots=True)

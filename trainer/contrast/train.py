@@ -31,8 +31,6 @@ from trainer.stages import checkpoint
 from trainer.stages.curve import add_row, cut_curve, draw_loss
 
 CURVE_STEPS = 10
-CHUNK_TOKENS = 2_048
-"""Tokens, padding included, of rows of nearly one length that go through the layers together."""
 SAME_TEACHER = 0.93
 """Similarity, to the teacher, from which two texts are not pushed apart."""
 NO_DECAY = ("token_weights", "layer_weights")
@@ -57,8 +55,10 @@ class Contrast:
         mask_id: int,
         pad_id: int,
     ) -> None:
-        self.model, self.items, self.settings, self.folder = model, items, settings, folder
-        table = torch.from_numpy(np.array(teacher, np.float32))
+        self.items, self.settings, self.folder = items, settings, folder
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.device)
+        table = torch.from_numpy(np.array(teacher, np.float32)).to(self.device)
         self.teacher = torch.nn.functional.normalize(table - table.mean(0), dim=1) if len(table) else table
         self.allowed, self.mask_id, self.pad_id = allowed, mask_id, pad_id
         self.sampler = Sampler(items, english=settings.english, power=settings.power, seed=settings.seed)
@@ -90,7 +90,7 @@ class Contrast:
                 )
                 self.optimizer.state[parameter] = {"step": steps}
                 self.optimizer.state[parameter] |= {
-                    kind: tensors[f"{kind}.{name}"].clone() for kind in MOMENTS
+                    kind: tensors[f"{kind}.{name}"].to(self.device, copy=True) for kind in MOMENTS
                 }
 
     def save(self) -> None:
@@ -100,7 +100,9 @@ class Contrast:
             state = self.optimizer.state.get(parameter) or {}
             for kind in MOMENTS:
                 found[f"{kind}.{name}"] = state.get(kind, torch.zeros_like(parameter))
-        checkpoint.save_checkpoint(self.folder, {n: t.contiguous() for n, t in found.items()}, self.progress)
+        checkpoint.save_checkpoint(
+            self.folder, {n: t.cpu().contiguous() for n, t in found.items()}, self.progress
+        )
 
     def step(self) -> tuple[float, float, float]:
         """One step of the optimizer: loss, learning rate, norm of the gradient."""
@@ -132,16 +134,16 @@ class Contrast:
             step=now.step + 1,
             batches=now.batches + 1,
             tokens=now.tokens + tokens,
-            recent=[*now.recent, float(loss)][-CURVE_STEPS:],
+            recent=[*now.recent, loss.item()][-CURVE_STEPS:],
         )
-        return float(loss), rate, norm
+        return loss.item(), rate, norm
 
     def loss(self, batch: Batch, texts: NDArray[np.int64], vectors: Tensor) -> Tensor:
         """Contrast of the pairs, and the teacher's opinion of all texts it has seen."""
         settings, pairs = self.settings, len(batch.anchors)
-        groups = torch.from_numpy(self.items.groups[batch.items])
+        groups = torch.from_numpy(self.items.groups[batch.items]).to(self.device)
         same = groups[:, None] == groups
-        rows = torch.from_numpy(self.items.teacher[texts].astype(np.int64))
+        rows = torch.from_numpy(self.items.teacher[texts].astype(np.int64)).to(self.device)
         if len(self.teacher):
             seen = self.teacher[rows.clamp_min(0)]
             both = (rows[:pairs, None] >= 0) & (rows[None, pairs : 2 * pairs] >= 0)
@@ -173,26 +175,27 @@ class Contrast:
         rows = [self.items.row(text) for text in texts]
         starts = np.cumsum([0, *map(len, rows[:-1])])
         ids = torch.from_numpy(np.concatenate(rows).astype(np.int64))
-        return self.model.bags(ids, torch.from_numpy(starts))
+        return self.model.bags(ids.to(self.device), torch.from_numpy(starts).to(self.device))
 
     def rows(self, texts: NDArray[np.int64]) -> Tensor:
         """Vectors of texts through the layers, those of nearly one length together, float32 (texts, dim)."""
+        settings = self.settings
         lengths = self.items.starts[texts + 1] - self.items.starts[texts]
         order = np.argsort(lengths, kind="stable")
         parts, places = [], []
         start = 0
         while start < len(order):
             end = start + 1
-            while end < len(order) and (end + 1 - start) * lengths[order[end]] <= CHUNK_TOKENS:
+            while end < len(order) and (end + 1 - start) * lengths[order[end]] <= settings.chunk_tokens:
                 end += 1
             some = order[start:end]
             ids, mask = frame([self.items.row(texts[place]) for place in some], self.pad_id)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
-                parts.append(self.model(ids, mask).float())
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.bf16):
+                parts.append(self.model(ids.to(self.device), mask.to(self.device)).float())
             places.append(some)
             start = end
         back = np.argsort(np.concatenate(places), kind="stable")
-        return torch.cat(parts)[torch.from_numpy(back)]
+        return torch.cat(parts)[torch.from_numpy(back).to(self.device)]
 
     def masked(self, batch: Batch, step: int) -> Tensor:
         """The loss of the language model on some of a batch's texts, mean in nats over the predicted tokens."""
@@ -200,8 +203,8 @@ class Contrast:
         rng = np.random.default_rng((self.settings.seed, step, 1))
         texts = rng.permutation(both)[: max(1, round(self.settings.masked_share * len(both)))]
         texts = texts[np.argsort(self.items.starts[texts + 1] - self.items.starts[texts], kind="stable")]
-        losses, predictions = torch.zeros(()), 0
-        for some in np.array_split(texts, max(1, len(texts) // 32)):
+        losses, predictions = torch.zeros((), device=self.device), 0
+        for some in np.array_split(texts, max(1, len(texts) * 64 // self.settings.chunk_tokens)):
             ids, mask = frame([self.items.row(text) for text in some], self.pad_id)
             generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
             inputs, labels = mask_tokens(
@@ -212,7 +215,8 @@ class Contrast:
                 probability=self.settings.mask_probability,
                 generator=generator,
             )
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
+            inputs, mask, labels = (each.to(self.device) for each in (inputs, mask, labels))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16):
                 losses = losses + masked_loss(self.model.lm, inputs, mask, labels)
             predictions += int((labels >= 0).sum())
         return losses / max(1, predictions)

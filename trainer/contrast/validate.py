@@ -39,7 +39,8 @@ def figures(items: Items, embed: Embed) -> Figures:
     first, last = items.texts[:-1], items.texts[1:] - 1
     templates = embed(first[logs])
     learnt = embed(first[known])
-    mean = np.concatenate([templates, learnt]).mean(0)
+    both = np.concatenate([templates, learnt])
+    mean = both.mean(0) if len(both) else np.zeros(both.shape[1], np.float32)
     twins, originals = turned_pairs(items, logs)
     english = np.flatnonzero((items.kinds == ENGLISH) & items.held)
     lines = unit(embed(first[logs] + 1) - mean)
@@ -95,9 +96,11 @@ def domain_score(
     items: Items, ours: Vectors, theirs: Vectors, logs: NDArray[np.int64], known: NDArray[np.int64]
 ) -> float:
     """Macro F1 of the domain of ``logs`` as their nearest of ``known`` have it."""
+    if not len(logs) or not len(known):
+        return 0.0
     domains = np.array([name["domain"] for name in items.names])
     right, labels = domains[items.sources[logs]], domains[items.sources[known]]
-    near = np.argpartition(-(ours @ theirs.T), min(NEIGHBOURS, len(known) - 1), axis=1)[:, :NEIGHBOURS]
+    near = np.argpartition(-(ours @ theirs.T), min(NEIGHBOURS, len(known)) - 1, axis=1)[:, :NEIGHBOURS]
     guessed = []
     for row in labels[near]:
         names, counts = np.unique(row, return_counts=True)

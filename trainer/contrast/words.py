@@ -1,6 +1,6 @@
 """Exchanging words of a line: for others that mean the same, or for those that turn its meaning around.
 
-The tables are ``opposites.txt`` and ``synonyms.txt``, ours. Words are found inside names, too: ``LoginFailed`` holds two.
+The tables are ``opposites.txt`` and ``synonyms.txt``, ours. Words are found inside names, too: ``LoginFailed`` has two.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def as_logfmt(message: str, columns: Columns, rng: random.Random) -> str:
 
 def as_syslog(message: str, columns: Columns, rng: random.Random) -> str:
     """A line behind the header of a syslog daemon."""
-    time = f"{rng.choice(MONTHS)} {rng.randint(1, 28):2d} {rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:{rng.randint(0, 59):02d}"
+    clock = ":".join(f"{rng.randint(0, most):02d}" for most in (23, 59, 59))
+    time = f"{rng.choice(MONTHS)} {rng.randint(1, 28):2d} {clock}"
     program = rng.choice(PROGRAMS)
     pid = f"[{rng.randint(100, 40_000)}]" if rng.random() < 0.7 else ""
     return f"{time} {rng.choice(HOSTS)} {program}{pid}: {as_text(message, columns, rng)}"

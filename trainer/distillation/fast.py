@@ -19,7 +19,7 @@ from trainer.stages.shards import read_shard, write_shard
 from trainer.stages.stage import replaceable_bundle, require, run_stage
 from trainer.stages.work import Work, report
 
-SAMPLE = ("teacher", "lines", "max_length", "power")
+SAMPLE = ("teacher", "lines", "templates", "texts", "max_length", "power")
 """Settings that decide what the teacher embeds; together with the seed."""
 LINES, TEST_LINES = "lines.jsonl.zst", "heldout.jsonl.zst"
 VECTORS, TEST_VECTORS = "lines.f32", "heldout.f32"
@@ -49,7 +49,7 @@ def distill(settings: RunSettings) -> None:
     result = run_stage(
         work["teacher"],
         settings={"distill": sampled},
-        inputs=[*files, work.heldout, *work.shard_files()],
+        inputs=[*files, work.heldout, *work.shard_files(), *options.texts],
         after=[work["dedup"]],
         make=lambda part: embed(work, teacher, options, part),
     )
@@ -78,6 +78,7 @@ def embed(work: Work, teacher: Bundle, options: DistillSettings, part: Path) -> 
     from trainer.export.loaded import PARITY_LENGTH
 
     lines = draw_lines(work.shards(), options.lines, power=options.power, seed=options.seed)
+    lines = as_templates(lines, options.templates) + draw_texts(options)
     tests = list(read_shard(work.heldout))
     if not tests:
         count = max(1, len(lines) // TEST_SHARE)
@@ -89,6 +90,25 @@ def embed(work: Work, teacher: Bundle, options: DistillSettings, part: Path) -> 
         write_shard(part / name, texts)
         embed_to_file(Encoder(teacher, max_tokens=length, cache_bytes=0), texts, part / vectors)
     return {"lines": len(lines), "heldout": len(tests)}
+
+
+def as_templates(lines: list[str], share: float) -> list[str]:
+    """The lines, the first ``share`` of them as their templates, each once."""
+    from trainer.data.templates import templates_of
+
+    count = round(share * len(lines))
+    return list(dict.fromkeys(templates_of(lines[:count]))) + lines[count:] if count else lines
+
+
+def draw_texts(options: DistillSettings) -> list[str]:
+    """Descriptions and events of the files that the settings name, half as many as lines, in random order."""
+    import random
+
+    from trainer.contrast.items import english_items
+
+    texts = [text for item in english_items(options.texts) for text in item.texts]
+    random.Random(options.seed).shuffle(texts)
+    return texts[: options.lines // 2]
 
 
 def train(work: Work, teacher: Bundle, settings: RunSettings, target: Path, part: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from connectors.formats import parse
 from encoder_core import Encoder
-from encoder_core.ranking import BM25, fuse, words_of
+from encoder_core.ranking import BM25, VECTOR_SHARE, fuse, words_of
 from encoder_core.templates import Templates
 from encoder_core.vectors import unit_rows
 from trainer.stages.manifest import StageError
@@ -158,16 +158,16 @@ class WeightedWords:
 
 @dataclass(frozen=True)
 class Fused:
-    """Rankings of several, joined by reciprocal rank as ``secencoder query similar`` joins them."""
+    """Rankings by vectors and by words, joined as ``secencoder query similar`` joins them."""
 
     name: str
-    parts: Sequence[Contestant]
-    weights: Sequence[float] | None = None
+    vectors: Contestant
+    words: Contestant
 
     def scores(self, queries: Sequence[str], lines: Sequence[str], *, english: bool) -> Vectors:
         """Sums of reciprocal ranks, float32 (queries, lines)."""
-        parts = [part.scores(queries, lines, english=english) for part in self.parts]
-        return np.stack([fuse([part[row] for part in parts], self.weights) for row in range(len(queries))])
+        vectors, words = (who.scores(queries, lines, english=english) for who in (self.vectors, self.words))
+        return np.stack([fuse(pair, (VECTOR_SHARE, 1.0)) for pair in zip(vectors, words, strict=True)])
 
 
 def of_bundle(path: Path | None) -> Iterator[Contestant]:
@@ -178,7 +178,7 @@ def of_bundle(path: Path | None) -> Iterator[Contestant]:
         centred = Embedded(f"{of}, centred", encoder.embed, read)
         yield centred
         yield Embedded(f"{of}, as they are", lambda texts: encoder.embed(texts) + encoder.mean, read)
-        yield Fused(f"{of}, with BM25", (centred, Words("", read)))
+        yield Fused(f"{of}, with BM25", centred, Words("", read))
 
 
 def beside(path: Path | None, kept: Path | None = None) -> Iterator[Contestant]:
@@ -201,7 +201,7 @@ def beside(path: Path | None, kept: Path | None = None) -> Iterator[Contestant]:
         if minilm is not None:
             yield Embedded(f"MiniLM, {of}", minilm, read)
             yield Embedded(f"MiniLM, {of}, centred", minilm, read, centred=True)
-            yield Fused(f"MiniLM, {of}, with BM25", (Embedded("", minilm, read), Words("", read)))
+            yield Fused(f"MiniLM, {of}, with BM25", Embedded("", minilm, read), Words("", read))
 
 
 def hashed_words(texts: Sequence[str]) -> Vectors:

@@ -134,9 +134,9 @@ def export_bundle(
 
     folder: a link is followed; what is there must be a bundle or empty. lines: real lines for the checks.
     calibration: others, to measure the ranges of activations on. templates: of each source of the corpus, to fit the
-    mean on. record: name, version and whatever the manifest
-    shall say. pooling: the weights that states are pooled with. card: the model card, with ``{parity}`` where the figures of the checks belong. Raises StageError for
-    an unusable ``folder``, ParityError when a check fails.
+    mean on. record: name, version and whatever the manifest shall say. card: the model card, with ``{parity}`` where
+    the figures of the checks belong. pooling: the weights that states are pooled with. Raises StageError for an
+    unusable ``folder``, ParityError when a check fails.
     """
     with new_bundle(folder) as (part, target):
         (part / "onnx").mkdir(parents=True)
@@ -150,7 +150,7 @@ def export_bundle(
         copy.deepcopy(model).half().save_pretrained(part)
         tokenizer.save(str(part / "tokenizer.json"))
         write_tokenizer_config(part, model.config.max_position_embeddings)
-        write_pooling(part, model.config.hidden_size, tokenizer, pooling)
+        write_pooling(part, model.config.hidden_size, pooling)
         make_readable(part)
         (part / "README.md").write_text(card)
         write_manifest(part, record)  # without it encoder_core would not load the bundle

@@ -112,10 +112,11 @@ def contrast_section(options: dict[str, Any]) -> str:
         f"| {name} | {found[key]:.3f} |" for key, name in CONTRAST_FIGURES.items() if key in found
     )
     return f"""
-Then it was trained by contrast{start}: {options["steps"]:,} steps, the first {options["bag_steps"]:,} of them of the token
-table and the weights alone, {found.get("tokens", 0):,} tokens in all, on {made["items"]:,} items: templates with their lines,
-the same in other formats and words, descriptions with their events{teacher}. Pairs that only a word such as failed or
-succeeded tells apart were pushed apart. Masked language modelling went on beside it. The first
+Then it was trained by contrast{start}: {options["steps"]:,} steps, the first {options["bag_steps"]:,} of them of
+the token table and the weights alone, {found.get("tokens", 0):,} tokens in all, on {made["items"]:,} items: templates
+with their lines, the same in other formats and words, descriptions with their events{teacher}.
+Pairs that only a word such as failed or succeeded tells apart were pushed apart. Masked language modelling went on
+beside it. The first
 {" or ".join(map(str, sorted(options["lengths"])))} numbers of a vector can stand for the whole.
 
 | on items held out | value |

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import DebertaV2Model
 
@@ -23,8 +22,8 @@ SENTENCE = "sentence_transformers.models"
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """tokens: weight of each entry, float32 (vocabulary,). layers: share of the first states and each layer's, float32
-    (layers + 1,).
+    """tokens: weight of each entry, float32 (vocabulary,). layers: share of the first states and of each layer's, the
+    same type (layers + 1,).
     """
 
     tokens: NDArray[np.float32]
@@ -62,7 +61,7 @@ class PooledEncoder(nn.Module):
         return hidden, (hidden * weights).sum(1) / weights.sum(1)
 
 
-def write_pooling(folder: Path, dim: int, tokenizer: Tokenizer, pooling: Pooling | None) -> None:
+def write_pooling(folder: Path, dim: int, pooling: Pooling | None) -> None:
     """What sentence-transformers needs: the encoder, the weights of layers and tokens if there are any, the mean.
 
     The model's ``config.json`` is told to give the states of all layers.
@@ -70,7 +69,7 @@ def write_pooling(folder: Path, dim: int, tokenizer: Tokenizer, pooling: Pooling
     parts = [("", "Transformer")]
     if pooling is not None:
         parts += [("3_Layers", "WeightedLayerPooling"), ("4_Tokens", "WordWeights")]
-        write_weights(folder, dim, tokenizer, pooling)
+        write_weights(folder, dim, pooling)
         path = folder / "config.json"
         config = json.loads(path.read_text()) | {"output_hidden_states": True}
         path.write_text(json.dumps(config, indent=2) + "\n")
@@ -85,7 +84,7 @@ def write_pooling(folder: Path, dim: int, tokenizer: Tokenizer, pooling: Pooling
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(mean, indent=2) + "\n")
 
 
-def write_weights(folder: Path, dim: int, tokenizer: Tokenizer, pooling: Pooling) -> None:
+def write_weights(folder: Path, dim: int, pooling: Pooling) -> None:
     """The modules of sentence-transformers that weigh layers and tokens."""
     layers, tokens = folder / "3_Layers", folder / "4_Tokens"
     layers.mkdir()
@@ -97,7 +96,6 @@ def write_weights(folder: Path, dim: int, tokenizer: Tokenizer, pooling: Pooling
     }
     (layers / "config.json").write_text(json.dumps(shape, indent=2) + "\n")
     save_file({"layer_weights": pooling.layers}, layers / "model.safetensors")
-    entries = [str(index) for index in range(tokenizer.get_vocab_size())]
-    words = {"vocab": entries, "word_weights": {}, "unknown_word_weight": 1}
+    weights = {str(index): float(f"{weight:.6g}") for index, weight in enumerate(pooling.tokens)}
+    words = {"vocab": list(weights), "word_weights": weights, "unknown_word_weight": 1}
     (tokens / "config.json").write_text(json.dumps(words) + "\n")
-    save_file({"emb_layer.weight": pooling.tokens[:, None].copy()}, tokens / "model.safetensors")

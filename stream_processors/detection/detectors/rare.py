@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stream_processors.detection.counting import count_in
 from stream_processors.detection.detectors.counts import Counts, lines_counted
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
+from stream_processors.detection.detectors.sharing import SharedCounts, Taught
 from stream_processors.detection.hashing import joint
 
 SLOW = 2.0
@@ -46,6 +47,15 @@ def count_lines(
     return len(templates)
 
 
+@njit(cache=True, nogil=True)
+def joined(group: np.uint64, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Keys as they are counted in a group, uint64 (keys,)."""
+    found = np.empty(len(keys), dtype=np.uint64)
+    for place in range(len(keys)):
+        found[place] = joint(group, keys[place])
+    return found
+
+
 class Rare:
     """-log of the share of lines that a template has had, and its pattern, the mean of both.
 
@@ -56,6 +66,7 @@ class Rare:
 
     def __init__(self) -> None:
         self._counts = Counts()
+        self._shared = SharedCounts(self._counts)
 
     def observe(self, seen: Seen) -> Surprises:
         """Scores each line with what came before it, and learns it."""
@@ -67,6 +78,10 @@ class Rare:
                 done, counts.entries, counts.taken, counts.lines, seen.templates, seen.patterns, found
             )
         counts.lines += len(seen)
+        for group, of in ((TEMPLATES, seen.templates), (PATTERNS, seen.patterns)):
+            keys, times = np.unique(of, return_counts=True)
+            self._shared.note(joined(group, keys), times)
+        self._shared.lines += len(seen)
         return Surprises(found, np.full(len(seen), NO_CAUSE))
 
     def merge(self, pattern: int, into: int) -> None:
@@ -77,6 +92,15 @@ class Rare:
         """Takes back lines of those templates and patterns."""
         for place in places.tolist():
             self._counts.take_back(self._keys(seen, place))
+            self._shared.note(self._keys(seen, place), -1)
+
+    def taught(self) -> Taught:
+        """Lines of each template and pattern since the last call."""
+        return self._shared.taught()
+
+    def absorb(self, taught: Taught) -> None:
+        """Counts lines of other partitions."""
+        self._shared.absorb(taught)
 
     def explain(self, seen: Seen, place: int) -> Reason:
         """How many lines the template and its pattern have had."""

@@ -21,6 +21,8 @@ RARITIES = 16
 NEW = RARITIES - 1
 FADED = 0.5
 """What counts less is new."""
+SETTLED, IDENTIFYING, SAMPLED = 200.0, 0.9, 8
+"""Of a slot that has had so many lines, of which more than this share had new values, every so many are counted."""
 SLOT = np.dtype(
     [
         ("key", "<u8"),
@@ -120,10 +122,12 @@ def value_surprise(
     """
     place = slot_of(slots, taken, key, now)
     slot = slots[place]
-    total = slot.total
-    before = count_in(entries, taken, joint(key, value), slot.lines, now)
-    rarity = rarity_of(before, total)
-    surprise = tail_and_count(slot.rarities, rarity, total)
+    total, surprise, before, rarity = slot.total, 0.0, 0.0, NEW
+    if slot.lines % SAMPLED == 0 or total < SETTLED or slot.rarities[NEW] < IDENTIFYING * total:
+        before = count_in(entries, taken, joint(key, value), slot.lines, now)
+        rarity = rarity_of(before, total)
+        surprise = tail_and_count(slot.rarities, rarity, total)
+        slot.total = total * FADE + 1.0
     found[0], found[1], found[2] = before, slot.lines, 0.0
     if rarity == NEW and end > begin:
         size = size_of(buffer, begin, end)
@@ -134,7 +138,6 @@ def value_surprise(
             slot.numbers = slot.numbers * FADE + 1.0
             if odd > surprise:
                 surprise, found[2] = odd, 1.0
-    slot.total = total * FADE + 1.0
     slot.lines += 1
     return surprise, place
 

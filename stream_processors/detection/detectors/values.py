@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from encoder_core.templates.match import TYPES
 from stream_processors.detection import counting
 from stream_processors.detection.counting import FULL
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -26,6 +28,49 @@ PAIRED = 4
 SETTLED, FEW_NEW, CONSTANT = 100.0, 0.02, 0.98
 """A slot of few values: lines it has seen at least, share of them with a new value, and with a usual one, at most."""
 VALUE, SIZE, PAIR = 1, 2, 3
+IDENTIFYING = np.zeros(256, dtype=np.bool_)
+"""By type of part: whether its values are always others."""
+IDENTIFYING[[1 + TYPES.index(name) for name in ("time", "hex", "uuid")]] = True
+
+
+@njit(cache=True, nogil=True)
+def has_few(slot: Any) -> bool:
+    """Whether a slot has few values, and more than one."""
+    settled = slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
+    return settled and slot.rarities[0] < CONSTANT * slot.total
+
+
+@njit(cache=True, nogil=True)
+def pair_surprise(
+    slots: NDArray,
+    entries: NDArray,
+    taken: NDArray[np.int64],
+    paired: tuple[NDArray[np.int64], NDArray[np.float64]],
+    keys: NDArray[np.uint64],
+    values: NDArray[np.uint64],
+    buffer: NDArray[np.uint8],
+    now: int,
+    found: NDArray[np.float64],
+    detail: NDArray[np.float64],
+) -> tuple[float, int]:
+    """The surprise of the most surprising pair of a line's values, and one of its parts; counts all pairs in.
+
+    paired: the parts, and what each has counted of how many lines. detail: what is said of the pair, as of a line.
+    """
+    best, cause = 0.0, NO_CAUSE
+    parts, counted = paired
+    for one in range(len(parts)):
+        for other in range(one):
+            left, right = parts[one], parts[other]
+            slot, pair = joint(keys[left], keys[right]), joint(values[left], values[right])
+            surprise, _ = value_surprise(slots, entries, taken, slot, pair, buffer, 0, 0, now, found)
+            # How often the two should have met by chance: less can't be missed.
+            chance = counted[one, 0] * counted[other, 0] / max(counted[one, 1], counted[other, 1])
+            surprise = min(surprise, chance - found[0])
+            if surprise > best:
+                best, cause = surprise, left
+                detail[0], detail[1], detail[2], detail[3] = PAIR, found[0], found[1], right
+    return best, cause
 
 
 @njit(cache=True, nogil=True)
@@ -38,6 +83,7 @@ def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     scores: NDArray[np.float32],
     causes: NDArray[np.int64],
@@ -49,12 +95,14 @@ def count_lines(
     """
     buffer, begins, ends = spans
     found, counted = np.zeros(3), np.zeros((PAIRED, 2))
-    paired = np.zeros(PAIRED, dtype=np.int64)
+    paired, pair = np.zeros(PAIRED, dtype=np.int64), np.zeros(4)
     for line in range(begin, len(starts) - 1):
         if taken[0] > taken[2] or taken[1] > taken[3]:
             return line
         now, best, few = clock + line, 0.0, 0
         for part in range(starts[line], starts[line + 1]):
+            if IDENTIFYING[types[part]]:
+                continue
             surprise, place = value_surprise(
                 slots, entries, taken, keys[part], values[part], buffer, begins[part], ends[part], now, found
             )
@@ -62,23 +110,14 @@ def count_lines(
                 best, causes[line] = surprise, part
                 details[line, 0] = SIZE if found[2] else VALUE
                 details[line, 1], details[line, 2] = found[0], found[1]
-            slot = slots[place]
-            settled = slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
-            if few < PAIRED and settled and slot.rarities[0] < CONSTANT * slot.total:
+            if few < PAIRED and has_few(slots[place]):
+                slot = slots[place]
                 paired[few], counted[few, 0], counted[few, 1] = part, found[0], slot.total
                 few += 1
-        for one in range(few):
-            for other in range(one):
-                left, right = paired[one], paired[other]
-                slot_pair, pair = joint(keys[left], keys[right]), joint(values[left], values[right])
-                surprise, _ = value_surprise(slots, entries, taken, slot_pair, pair, buffer, 0, 0, now, found)
-                # How often the two should have met by chance: less can't be missed.
-                chance = counted[one, 0] * counted[other, 0] / max(counted[one, 1], counted[other, 1])
-                surprise = min(surprise, chance - found[0])
-                if surprise > best:
-                    best, causes[line] = surprise, left
-                    details[line, 0], details[line, 1], details[line, 2] = PAIR, found[0], found[1]
-                    details[line, 3] = right
+        of_few = (paired[:few], counted[:few])
+        surprise, part = pair_surprise(slots, entries, taken, of_few, keys, values, buffer, now, found, pair)
+        if surprise > best:
+            best, causes[line], details[line] = surprise, part, pair
         tests = starts[line + 1] - starts[line] + few * (few - 1) // 2
         if tests:
             scores[line] = max(0.0, best - log(tests))
@@ -118,6 +157,7 @@ class Values:
                 batch.starts,
                 batch.slots,
                 batch.values,
+                batch.types,
                 (batch.buffer, batch.begins, batch.ends),
                 scores,
                 causes,

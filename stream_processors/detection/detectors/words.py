@@ -13,6 +13,7 @@ from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.counting import count_in
 from stream_processors.detection.detectors.counts import Counts, lines_counted
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
+from stream_processors.detection.detectors.sharing import SharedCounts, Taught
 from stream_processors.detection.hashing import hash_texts
 from stream_processors.detection.table import PLACEHOLDER
 from stream_processors.detection.wording import MOST_DIGITS
@@ -68,6 +69,7 @@ class Words:
 
     def __init__(self) -> None:
         self._counts = Counts()
+        self._shared = SharedCounts(self._counts)
 
     def observe(self, seen: Seen) -> Surprises:
         """Scores each line with what came before it, and learns it."""
@@ -86,6 +88,12 @@ class Words:
                 found,
             )
         counts.lines += len(seen)
+        rows, lines = np.unique(batch.templates, return_counts=True)
+        starts, words, own = batch.rows.word_starts, batch.rows.words, batch.word_starts
+        for row, times in zip(rows.tolist(), lines.tolist(), strict=True):
+            self._shared.note(words[starts[row] : starts[row + 1]], times)
+        self._shared.note(batch.words[own[0] : own[-1]], 1)
+        self._shared.lines += len(seen)
         return Surprises(found, np.full(len(seen), NO_CAUSE))
 
     def unlearn(self, seen: Seen, places: NDArray[np.int64]) -> None:
@@ -97,7 +105,17 @@ class Words:
                 ((batch.rows.word_starts, batch.rows.words), row),
                 ((batch.word_starts, batch.words), place),
             ):
-                self._counts.take_back(words[starts[own] : starts[own + 1]][:MOST])
+                taken = words[starts[own] : starts[own + 1]][:MOST]
+                self._counts.take_back(taken)
+                self._shared.note(taken, -1)
+
+    def taught(self) -> Taught:
+        """Lines with each word since the last call."""
+        return self._shared.taught()
+
+    def absorb(self, taught: Taught) -> None:
+        """Counts lines of other partitions."""
+        self._shared.absorb(taught)
 
     def explain(self, seen: Seen, place: int) -> Reason:
         """Its rarest words, and in how many lines they were."""

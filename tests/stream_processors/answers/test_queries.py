@@ -7,7 +7,7 @@ import pytest
 
 from connectors.findings import Changes, SourceStats, Template, WindowPart
 from connectors.memory import MemoryStore
-from stream_processors.answers.queries import PartitionLag, partition_lags, patterns, samples, similar
+from stream_processors.answers.queries import PartitionLag, partition_lags, patterns, samples
 from stream_processors.detection.windows import WindowSampler
 from tests.fakes import batch_with, unit
 
@@ -97,46 +97,6 @@ def test_parts_of_one_partition_that_were_opened_one_after_the_other_are_one_win
     first, again = parts(0, [0]), [replace(part, opened=900) for part in parts(0, [0], lines=3)]
     (sample,) = samples(WindowStore({0: [*first, *again]}), "logs")
     assert sample.count == 23
-
-
-def test_the_most_similar_pattern_comes_first():
-    axes = np.eye(DIM, dtype=np.float32)
-    store = MemoryStore()
-    between = template("between", unit(axes[:1] + axes[1:2])[0])
-    far = template("far", axes[2], pattern="y")
-    known = [far, template("x", axes[0]), template("y", axes[1]), between]
-    store.apply(Changes("logs", 0, None, 1, templates=known))
-    found = similar(store, "logs", 7 * axes[0], model="m1")
-    assert [match.pattern.id for match in found] == ["x", "between", "y"]
-    assert [match.cosine for match in found] == pytest.approx([1, np.sqrt(0.5), 0], abs=1e-3)
-    (nearest,) = similar(store, "logs", axes[1], model="m1", limit=1)
-    assert (nearest.pattern.id, nearest.pattern.members) == ("y", ("far", "y"))
-
-
-def test_a_pattern_is_as_near_as_the_nearest_of_its_templates():
-    axes = np.eye(DIM, dtype=np.float32)
-    store = MemoryStore()
-    known = [template("a", axes[0]), template("b", axes[1], pattern="a"), template("c", axes[2])]
-    store.apply(Changes("logs", 0, None, 1, templates=known))
-    found = similar(store, "logs", axes[1], model="m1")
-    assert [(match.pattern.id, match.cosine) for match in found] == [("a", 1.0), ("c", 0.0)]
-
-
-def test_templates_of_another_model_are_not_compared():
-    axes = np.eye(DIM, dtype=np.float32)
-    store = MemoryStore()
-    other = replace(template("other", axes[0], model="m2"), vector=b"\x00\x3c" * (2 * DIM))
-    store.apply(Changes("logs", 0, None, 1, templates=[template("x", axes[0]), other]))
-    assert [match.pattern.id for match in similar(store, "logs", axes[0], model="m1")] == ["x"]
-    assert similar(store, "logs", axes[0], model="m3") == []
-    assert similar(MemoryStore(), "logs", axes[0], model="m1") == []
-
-
-def test_a_vector_of_another_length_is_not_compared():
-    store = MemoryStore()
-    found = [template("x", np.eye(DIM)[0]), template("wide", np.eye(DIM + 1)[0])]
-    store.apply(Changes("logs", 0, None, 1, templates=found))
-    assert [match.pattern.id for match in similar(store, "logs", np.eye(DIM)[0], model="m1")] == ["x"]
 
 
 def test_a_pattern_reads_as_what_its_templates_have_in_common():

@@ -231,3 +231,15 @@ class TestManyAtOnce:
         assert found[0] == found[1]
         joined = [[step.joined for step in some if step.joined] for some in steps]
         assert joined[0] == joined[1]
+
+    def test_a_fault_of_reading_them_together_loses_none(self, monkeypatch, caplog):
+        reader = LineReader(few=1)
+        reader.add(messages(*self.VALUES[:2]), end=2)
+
+        def broken(_: object) -> None:
+            raise IndexError("ours")
+
+        reader.reader.scan(())  # loads it
+        monkeypatch.setattr(reader.reader._columnar, "scan", broken)
+        assert [line.offset for step in read_all(reader) for line in step.lines] == [0, 1]
+        assert "ours" in caplog.text

@@ -164,7 +164,7 @@ def test_a_centred_contestant_takes_off_the_mean_of_the_lines():
 
 
 def test_joined_rankings_are_no_worse_than_chance_at_what_both_know():
-    both = Fused("", (Words("", LINES), Embedded("", hashed_words, LINES)))
+    both = Fused("", Embedded("", hashed_words, LINES), Words("", LINES))
     scores = both.scores(["disk full"], ["fan slow", "disk full", "disk new"], english=True)
     assert scores[0].argmax() == 1
 

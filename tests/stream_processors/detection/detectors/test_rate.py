@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from connectors.records import Record
-from stream_processors.detection.detectors.rate import DAY, SETTLED, Rate
+from stream_processors.detection.detectors.bursts import DAY, SETTLED
+from stream_processors.detection.detectors.rate import Rate
 from tests.stream_processors.detection.detectors.lines import columns, parts, seen_of, text
 
 QUIET = [text("cache ready"), text("job done"), columns(action="login", user="alice")]

@@ -1,0 +1,224 @@
+"""How unlike others of its name a value is written: pairs of characters, counted. Compiled.
+
+A value is read as pairs of neighbouring characters: letters without case, any digit as one sign, ``%27`` as what it
+stands for. Of each name it is counted in how many values a pair of signs was. A pair's surprise is -log of that share,
+of a name that is hardly known that of all names together; a value's is the mean over its distinct pairs of what exceeds
+USUAL nats. So long values are not punished, nor identifiers whose letters are always others. The idea is that of
+Kruegel and Vigna (2003: character distributions of the parameters of web requests) and of Anagram (Wang, Parekh and
+Stolfo 2006: n-grams never seen), with counts that fade.
+
+A value ends at a blank, ``&``, ``;`` or ``?``. Its name is what stands before ``=``, else the kind of line. All columns
+are read, and free text when its template was not read before or has a part whose type does not say how it is written.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from encoder_core.templates.match import TYPES
+from stream_processors.detection.detectors.kind import NO_CAUSE
+from stream_processors.detection.hashing import FIRST_BASIS, next_byte, scrambled
+
+SIGNS = 64
+"""Signs that are told apart: 26 letters, digits, blanks, control characters, all beyond ASCII, and 32 others."""
+EDGE = 28
+"""The sign of control characters, and of what stands before and behind a value."""
+ENDS = SIGNS
+PLACES, NAMES, KNOWN = 1 << 18, 1 << 14, 1 << 12
+"""Counts of pairs by name, 1 MiB; of values by name; templates whose words were read."""
+LONGEST = 1_024
+"""Bytes of a value or a text that are read."""
+LONGEST_NAME = 48
+USUAL = 2.0
+"""Nats of a pair that is not unusual."""
+SHORT = 2.0
+"""Pairs that count as usual in every value: a single one says little."""
+BEGINNING, YOUNG = 0.1, 200.0
+"""What no value has had counts so much. Surprises count half after so many values."""
+HALVED_EVERY = 1 << 16
+"""Values after which all counts are halved."""
+CHECKED = np.array([True] + [name in ("path", "url", "email", "id", "*") for name in TYPES])
+"""By type of part: whether its characters are not given by the type."""
+Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]
+"""Values with a pair by name, by name, with a pair whatever their name; and how many there were, faded and all."""
+Scratch = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""To work with: by pair the value that had it last, and the pairs of a value."""
+_LESS = np.exp(USUAL)
+
+
+def _signs() -> NDArray[np.uint8]:
+    signs = np.full(256, 29, dtype=np.uint8)
+    signs[:32] = signs[127] = EDGE
+    signs[32], signs[48:58] = 27, 26
+    signs[65:91] = signs[97:123] = np.arange(26)
+    others = [byte for byte in range(33, 127) if not chr(byte).isalnum()]
+    signs[others] = np.arange(30, 30 + len(others))
+    return signs
+
+
+SIGN_OF = _signs()
+"""Of each byte, uint8 (256,)."""
+READ_AS = SIGN_OF.copy()
+"""The same where a value is read, with ENDS for what ends one and more for ``%``."""
+READ_AS[[32, 38, 59, 63]] = ENDS  # " ", "&", ";", "?"
+READ_AS[37] = ENDS + 1
+
+
+@njit(cache=True, nogil=True)
+def hexadecimal(byte: int) -> int:
+    """The value of a hexadecimal digit, -1 for anything else."""
+    if 48 <= byte <= 57:
+        return byte - 48
+    letter = byte | 32
+    return letter - 87 if 97 <= letter <= 102 else -1
+
+
+@njit(cache=True, nogil=True)
+def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, np.uint64]:
+    """Where the value begins that has its name before it, and the name's hash without digits; begin for none."""
+    value = FIRST_BASIS
+    for place in range(begin, min(end, begin + LONGEST_NAME)):
+        byte = buffer[place]
+        if byte == 61:
+            return (place + 1, scrambled(value)) if place > begin else (begin, value)
+        sign = SIGN_OF[byte]
+        if sign < 26:
+            value = next_byte(value, byte)
+        elif sign != 26 and byte not in (45, 46, 91, 93, 95):
+            break
+    return begin, value
+
+
+@njit(cache=True, nogil=True)
+def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
+    """The sign of what ``%`` and two digits stand for, or of ``%`` alone, and where its last byte is."""
+    if place + 2 < end:
+        high, low = hexadecimal(buffer[place + 1]), hexadecimal(buffer[place + 2])
+        if high >= 0 and low >= 0:
+            return np.int64(SIGN_OF[16 * high + low]), place + 2
+    return np.int64(SIGN_OF[37]), place
+
+
+@njit(cache=True, nogil=True)
+def read_value(
+    buffer: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    name: np.uint64,
+    counted: Counted,
+    scratch: Scratch,
+) -> tuple[float, int]:
+    """The surprise of a value up to a blank or a sign that ends one, which is counted in, and where it ends."""
+    (counts, values, everyone, total), (marks, pairs) = counted, scratch
+    own = np.int64(name >> np.uint64(50))
+    base = np.int64(name & np.uint64(PLACES - 1))
+    total[0] += 1.0
+    total[1] += 1.0
+    stamp = np.int64(total[1])
+    of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
+    surprise, product, before, count, place = 0.0, 1.0, EDGE, 0, begin
+    over = False
+    while not over:
+        sign, over = EDGE, place >= end
+        if not over:
+            sign = np.int64(READ_AS[buffer[place]])
+            if sign >= ENDS:
+                if sign == ENDS:
+                    sign, over = EDGE, True
+                else:
+                    sign, place = escaped(buffer, place, end)
+            place += 1
+        pair = before * SIGNS + sign
+        before = sign
+        if marks[pair] == stamp:
+            continue
+        marks[pair] = stamp
+        pairs[count] = pair
+        count += 1
+        share = (counts[(base + pair) & (PLACES - 1)] + (everyone[pair] + BEGINNING) * of_all) * known
+        if share < 1.0:
+            product *= share
+            if product < 1e-200:
+                surprise -= log(product)
+                product = 1.0
+    for one in range(count):
+        pair = pairs[one]
+        everyone[pair] += 1.0
+        counts[(base + pair) & (PLACES - 1)] += 1.0
+    values[own] += 1.0
+    if total[0] >= HALVED_EVERY:
+        counts *= np.float32(0.5)
+        values *= np.float32(0.5)
+        everyone *= np.float32(0.5)
+        total[0] *= 0.5
+    return (surprise - log(product)) / (count + SHORT) * total[1] / (total[1] + YOUNG), place
+
+
+@njit(cache=True, nogil=True)
+def read_values(
+    buffer: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    name: np.uint64,
+    counted: Counted,
+    scratch: Scratch,
+    worst: NDArray[np.int64],
+) -> float:
+    """The surprise of the most surprising of the values in a span, and where it is: worst, int64 (2,)."""
+    best, place = 0.0, begin
+    end = min(end, begin + LONGEST)
+    while place < end:
+        first, own = name_before(buffer, place, end)
+        own = own if first > place else name
+        surprise, after = read_value(buffer, first, end, own, counted, scratch)
+        if surprise > best:
+            best = surprise
+            worst[0], worst[1] = first, after
+        place = after
+    return best
+
+
+@njit(cache=True, nogil=True)
+def read_lines(
+    starts: NDArray[np.int64],
+    types: NDArray[np.uint8],
+    spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+    texts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    templates: NDArray[np.uint64],
+    kinds: NDArray[np.uint64],
+    read: NDArray[np.uint64],
+    counted: Counted,
+    scratch: Scratch,
+    scores: NDArray[np.float32],
+    causes: NDArray[np.int64],
+    places: NDArray[np.int64],
+) -> None:
+    """Scores lines and counts their values in. places: int64 (lines, 2), where what surprises most begins and ends."""
+    buffer, begins, ends = spans
+    worst = np.zeros(2, dtype=np.int64)
+    for line in range(len(templates)):
+        text, text_end = texts[0][line], texts[1][line]
+        known = np.int64(templates[line] & np.uint64(KNOWN - 1))
+        unread = read[known] != templates[line]
+        read[known] = templates[line]
+        for part in range(starts[line], starts[line + 1]):
+            kind, begin, end = types[part], begins[part], ends[part]
+            if kind >= len(CHECKED) or not CHECKED[kind]:
+                continue
+            if kind and text <= begin < text_end:
+                unread = True  # with the text, as what stands before it may be its name
+                continue
+            score = read_values(buffer, begin, end, kinds[line], counted, scratch, worst)
+            if score > scores[line]:
+                scores[line], places[line], causes[line] = score, worst, part
+        if unread and text < text_end:
+            score = read_values(buffer, text, text_end, kinds[line], counted, scratch, worst)
+            if score > scores[line]:
+                scores[line], places[line], causes[line] = score, worst, NO_CAUSE
+                for part in range(starts[line], starts[line + 1]):
+                    if begins[part] < worst[1] and worst[0] < ends[part]:
+                        causes[line] = part
