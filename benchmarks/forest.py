@@ -1,8 +1,8 @@
 """Rows a second of our isolation forest against scikit-learn's, on one core.
 
-Scoring in batches of 1 to 10,000 rows with 100 trees; and learning: a tenth of the trees grown anew every 512 rows, as
-a worker does it, against scikit-learn growing as many. Contestants take turns; ratios are medians of ``--repeats``
-pairs. Run: python -m benchmarks.forest
+Scoring in batches of 1 to 10,000 rows with 100 trees; and learning: a tenth of the trees grown anew every 512 rows,
+against scikit-learn growing as many. Contestants take turns; ratios are medians of ``--repeats`` pairs.
+Run: python -m benchmarks.forest
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.timing import Contestant, Work, measure, ratio
 from stream_processors.detection.detectors.forest import OnlineIsolationForest
-from stream_processors.detection.settings import DetectionSettings
 
 RESULTS = Path(__file__).parent / "results" / "forest.csv"
 BATCHES = (1, 10, 100, 1_000, 10_000)
 WIDTH = 8
+WIDTH, TREES, RESERVOIR, RENEWED = 8, 100, 4_096, 512
+"""Columns of a row, and what the forest is by default."""
 MOST_CALLS = 100
 """Batches of one turn."""
 OURS, STOCK = "ours", "scikit-learn"
@@ -46,12 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args(arguments)
-    usual = DetectionSettings()
     rows = np.random.default_rng(0).standard_normal((max(BATCHES), WIDTH)).astype(np.float32)
-    forest = OnlineIsolationForest(WIDTH, trees=usual.trees, reservoir=usual.reservoir)
+    forest = OnlineIsolationForest(WIDTH, trees=TREES, reservoir=RESERVOIR)
     forest.learn(rows)
-    stock = IsolationForest(n_estimators=usual.trees, random_state=0).fit(rows[: usual.reservoir])
-    newest = IsolationForest(n_estimators=usual.trees // 10, random_state=0)
+    stock = IsolationForest(n_estimators=TREES, random_state=0).fit(rows[:RESERVOIR])
+    newest = IsolationForest(n_estimators=TREES // 10, random_state=0)
     works: dict[tuple[str, int], dict[str, Contestant]] = {
         ("score", batch): {
             OURS: scoring(forest.score, rows, batch),
@@ -59,10 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         for batch in BATCHES
     }
-    due = usual.refit_every
+    due = RENEWED
     works["learn", due] = {
         OURS: lambda _: Work(lambda: forest.learn(rows[:due]), due, 0),
-        STOCK: lambda _: Work(lambda: newest.fit(rows[: usual.reservoir]), due, 0),
+        STOCK: lambda _: Work(lambda: newest.fit(rows[:RESERVOIR]), due, 0),
     }
     table: list[Sequence[object]] = [COLUMNS]
     with threadpool_limits(1):

@@ -93,13 +93,14 @@ def test_packages_import_only_what_lies_below_them(package, allowed):
     assert {other for one, other in arrows() if one == package} <= allowed
 
 
-def test_the_trainer_takes_only_settings_files_and_formats_from_the_connectors():
+def test_the_trainer_takes_only_settings_files_records_and_formats_from_the_connectors():
     others = {
         o for name, found in imports(when_loaded=False).items() if room(name) == "trainer" for o in found
     }
     assert {other for other in others if room(other) == "connectors"} <= {
         "connectors.config",
         "connectors.formats",
+        "connectors.records",
     }
 
 

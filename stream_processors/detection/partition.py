@@ -20,6 +20,8 @@ from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
 from stream_processors.detection.detectors.meaning import Meaning
 from stream_processors.detection.detectors.rare import Rare
+from stream_processors.detection.detectors.rate import Rate
+from stream_processors.detection.detectors.sequence import Sequence as Sequences
 from stream_processors.detection.detectors.sharing import SharedKinds
 from stream_processors.detection.detectors.values import Values
 from stream_processors.detection.detectors.words import Words
@@ -36,7 +38,7 @@ from stream_processors.detection.windows import WindowSampler
 
 def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
     """The kinds of surprise of a source. dim: of its vectors."""
-    return [Rare(), Words(), Characters(), Values(), Meaning(dim)]
+    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences()]
 
 
 class PartitionDetector:
@@ -58,7 +60,7 @@ class PartitionDetector:
         self.kind = snapshot.Kind(model, dim, "source")
         kinds = usual_kinds(dim, settings) if kinds is None else kinds
         ensemble = Ensemble(kinds, warmup=settings.warmup, doubts=settings.doubts)
-        self._lessons = SharedKinds([*kinds, ensemble.combination])
+        self._lessons = SharedKinds(kinds)
         self._known = Knowledge(model, self._merge)
         self._windows = WindowSampler(
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model

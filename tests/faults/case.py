@@ -27,12 +27,9 @@ OPTIONS = {
     "STREAM__BATCH_LINES": "100",
     "STREAM__SESSION_TIMEOUT_SECONDS": "3",
     # Each line is a template of its own, so that its count says how often it was applied.
-    "DETECTION__PATTERN_LIMIT": "100000",
     "RETENTION__TEMPLATES": "100000",
     # The rest is there, and light.
     "DETECTION__ALERT_BUDGET": "top 2 %",
-    "DETECTION__TREES": "10",
-    "DETECTION__RESERVOIR": "256",
     "DETECTION__WARMUP": "64",
 }
 SETTLE_SECONDS = 90.0

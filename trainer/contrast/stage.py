@@ -41,6 +41,10 @@ def contrast(settings: RunSettings) -> None:
     for path in options.texts:
         if not path.is_file():
             raise StageError(f"contrast.texts: {path}: no such file")
+    if options.teacher:
+        from trainer.contrast.teacher import teacher_path
+
+        teacher_path(options.teacher)  # before an hour goes into what it is to read
     result = run_stage(
         work["items"],
         settings={"contrast": options.model_dump(mode="json", include=MADE_OF)},

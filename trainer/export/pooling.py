@@ -47,7 +47,7 @@ class PooledEncoder(nn.Module):
         super().__init__()
         self.encoder, self.pooling = encoder, pooling
         self.weights = pooling and tuple(
-            torch.from_numpy(np.log(array)) for array in (pooling.tokens, pooling.layers)
+            torch.from_numpy(np.log(np.maximum(array, 1e-30))) for array in (pooling.tokens, pooling.layers)
         )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from connectors.formats import json_bytes
+from connectors.formats import json_bytes, words8
 from connectors.formats.clock import MONTHS, ZONE_NAMES
 from connectors.formats.json_bytes import Array
 from connectors.formats.severity import LETTERS, LEVELS
@@ -159,7 +159,7 @@ def is_upper_here(data: Array, begin: int, end: int) -> bool:
 @cache
 def fingerprint() -> int:
     """A number that differs when a table here or any file that is compiled does."""
-    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(json_bytes.__file__)]
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(json_bytes.__file__), Path(words8.__file__)]
     tables: list[Array] = [TRIPLE, CLASS, LEVEL_WORDS, LEVEL_NUMBERS]
     return zlib.crc32(
         b"".join([*(file.read_bytes() for file in files), *(table.tobytes() for table in tables)])

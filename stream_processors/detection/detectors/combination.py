@@ -15,7 +15,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stream_processors.detection.detectors.sharing import COUNTED, Taught
 from stream_processors.detection.detectors.tails import (
     BINS,
     FIRST_UPDATE,
@@ -31,8 +30,6 @@ from stream_processors.detection.detectors.tails import (
 POWER = 4.0
 """1 would be the sum (Fisher's rule), infinity the smallest tail."""
 NATS = log(10.0)
-LEAST_TOLD = 0.25
-"""Lines of a bin that other partitions are told of: less is rounding."""
 
 
 @njit(cache=True, nogil=True)
@@ -92,7 +89,7 @@ def observe_rows(
             clock[1] += min(clock[1], UPDATE_EVERY)
         found[line] = combined(rows[line], shares, tails, quantiles) / NATS
         for kind in range(len(counts)):
-            counts[kind, int(bin_of(max(rows[line, kind], 0.0)))] += weight
+            counts[kind, int(bin_of(rows[line, kind]))] += weight
         weight *= GROWTH
         clock[0] += 1
         if weight > HEAVIEST:
@@ -115,8 +112,6 @@ class Combination:
         self._quantiles = np.zeros(kinds, dtype=np.int64)
         self._clock = np.array([0, FIRST_UPDATE])
         self._weight, self._ended = 1.0, False
-        self._told, self._lines_told = self._counts.copy(), 0
-        self.name = f"tails-{kinds}"
 
     @property
     def lines(self) -> int:
@@ -155,26 +150,6 @@ class Combination:
         parts = zip(self._tails, self._quantiles.tolist(), row.tolist(), strict=False)
         return self._shares * [tail_of(tail, quantile, score) for tail, quantile, score in parts]
 
-    def taught(self) -> Taught:
-        """Lines by kind and bin since the last call; a key is the place among all bins."""
-        lines = self.lines - self._lines_told
-        added = (self._counts / self._weight - self._told / GROWTH**lines).ravel()
-        keys = np.flatnonzero(added > LEAST_TOLD)
-        counted = np.empty(len(keys), dtype=COUNTED)
-        counted["key"], counted["count"] = keys, added[keys]
-        self._told, self._lines_told = self._counts / self._weight, self.lines
-        return Taught(counted, lines)
-
-    def absorb(self, taught: Taught) -> None:
-        """Counts scores of other partitions, as if their lines had come here."""
-        counted = taught.counted[taught.counted["key"] < self._counts.size]
-        self._counts /= self._weight * GROWTH**taught.lines
-        self._weight = 1.0
-        self._counts.ravel()[counted["key"].astype(np.int64)] += counted["count"]
-        self._clock[0] += taught.lines
-        self._clock[1] = max(self._clock)
-        self._told, self._lines_told = self._counts.copy(), self.lines
-
     def state(self) -> dict[str, NDArray]:
         """The histograms, and when their tails were taken."""
         return {
@@ -193,4 +168,3 @@ class Combination:
         self._counts, self._tails = state["counts"].copy(), state["tails"].copy()
         self._quantiles, self._clock = state["quantiles"].copy(), state["clock"].copy()
         self._weight, self._ended = 1.0, bool(state["ended"][0])
-        self._told, self._lines_told = self._counts.copy(), self.lines

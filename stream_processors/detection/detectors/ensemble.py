@@ -13,8 +13,8 @@ from stream_processors.detection.detectors import severity
 from stream_processors.detection.detectors.combination import NATS, Combination
 from stream_processors.detection.detectors.kind import Kind, Seen
 
-SHARES = {"values": 0.7, "meaning": 0.7}
-"""What the nats of a kind count, where it is not 1: new values are common in logs, and templates few."""
+SHARES = {"values": 0.7, "meaning": 0.7, "rate": 0.5, "sequence": 0.5}
+"""What the nats of a kind count, where it is not 1: kinds that find much of what is ordinary unusual count less."""
 REASONS = 3
 """Reasons of a line at most."""
 WORTH = 0.5

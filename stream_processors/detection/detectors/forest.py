@@ -19,13 +19,6 @@ class OnlineIsolationForest:
     place of a random one, so a row's chance to be remembered halves every ``0.7 * reservoir`` rows. Every
     ``refit_every`` rows the oldest tenth of the trees is replaced by trees grown on the reservoir as it is now. After a
     warm-up that ended early all trees are grown anew each time the rows have doubled, up to those of a whole warm-up.
-
-    With ``one_sided`` only large values are unusual: values below a column's median count as the median. A plain
-    forest isolates unusually small values just as well.
-
-    Trees are grown on values with noise of up to ``blur`` either way. Else those of a stream of few distinct rows would
-    tell apart what differs by next to nothing, and isolate ordinary rows that have crept a little; so too what is less
-    than ``blur`` above the median counts as the median.
     """
 
     def __init__(
@@ -37,16 +30,12 @@ class OnlineIsolationForest:
         reservoir: int = 4_096,
         warmup: int = 512,
         refit_every: int = 512,
-        one_sided: bool = False,
-        blur: float = 0.0,
         seed: int = 0,
     ) -> None:
         if not 2 <= warmup <= reservoir:
             raise ValueError(f"warmup must be between 2 and the reservoir's {reservoir} rows, got {warmup}")
         self._warmup, self._refit_every = warmup, refit_every
         self._rows = np.zeros((reservoir, width), dtype=np.float16)
-        self._floor = np.full(width, -np.inf, dtype=np.float32)
-        self._one_sided, self._blur = one_sided, blur
         self._filled = 0
         self._fitted = 0  # rows that all trees were grown on, while there are fewer than of a whole warm-up
         self._since_refit = 0
@@ -138,10 +127,6 @@ class OnlineIsolationForest:
 
     def _grow(self, trees: int) -> None:
         rows = self._rows[: self._filled].astype(np.float32)
-        if self._one_sided:
-            middle = (len(rows) - 1) // 2
-            medians = np.partition(np.ascontiguousarray(rows.T), middle, axis=1)[:, middle]
-            self._floor = medians + np.float32(self._blur)
         seed = int(self._rng.integers(2**63))
-        self._trees.grow(rows, trees, floor=self._floor, blur=self._blur, seed=seed)
+        self._trees.grow(rows, trees, seed=seed)
         self._grown = True

@@ -162,7 +162,7 @@ class Meaning:
             if place == len(self._counts):
                 self._widen()
         else:
-            place = int(faintest(self._counts, self._seen, now))
+            place = int(faintest(self._counts[: self._limit], self._seen[: self._limit], now))
             del self._places[self._keys[place]]
             self._keys[place], self._texts[place] = key, text
         self._places[key] = place

@@ -33,6 +33,8 @@ FIRST_UPDATE, UPDATE_EVERY = 16, 256
 @njit(cache=True, nogil=True)
 def bin_of(score: float) -> float:
     """The bin of a score, with the share of the way to the next one behind the point."""
+    if not score > 0.0:  # nor a number
+        return 0.0
     return min(log1p(score) * (OCTAVE / log(2.0)), BINS - 1.000001)
 
 

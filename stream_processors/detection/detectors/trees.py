@@ -51,14 +51,9 @@ class Trees:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def grow(
-        self, rows: NDArray[np.float32], trees: int, *, floor: NDArray[np.float32], blur: float, seed: int
-    ) -> None:
-        """Grows the oldest ``trees`` trees anew on rows, float32 (rows, width), at least two.
-
-        Values get noise of up to ``blur`` either way, then those below ``floor``, float32 (width,), count as it.
-        """
-        _grow(rows, floor, self.sample, blur, np.uint64(seed), self._oldest, trees, self.nodes)
+    def grow(self, rows: NDArray[np.float32], trees: int, *, seed: int) -> None:
+        """Grows the oldest ``trees`` trees anew on rows, float32 (rows, width), at least two."""
+        _grow(rows, self.sample, np.uint64(seed), self._oldest, trees, self.nodes)
         self._oldest = (self._oldest + trees) % len(self.nodes)
 
     @classmethod
@@ -83,7 +78,7 @@ class Trees:
     def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Anomaly scores of rows, float32 (rows, width), in (0, 1), higher is more unusual, float64 (rows,).
 
-        They are those of Liu et al., equation 2. A value below a tree's floor counts as it: no split is below.
+        They are those of Liu et al., equation 2.
         """
         scores = np.empty(len(rows))
         _score(rows, self.levels, self.nodes, scores)
@@ -166,8 +161,6 @@ def _uniform(state: NDArray[np.uint64]) -> float:
 @njit(cache=True, nogil=True)
 def _draw(
     rows: NDArray[np.float32],
-    floor: NDArray[np.float32],
-    blur: float,
     state: NDArray[np.uint64],
     numbers: NDArray[np.int64],
     values: NDArray[np.float32],
@@ -176,11 +169,7 @@ def _draw(
     for place in range(len(values)):
         other = place + np.int64(_uniform(state) * (len(rows) - place))
         numbers[place], numbers[other] = numbers[other], numbers[place]
-        for feature in range(len(floor)):
-            value = rows[numbers[place], feature]
-            if blur > 0.0:
-                value += np.float32(blur * (2.0 * _uniform(state) - 1.0))
-            values[place, feature] = max(value, floor[feature])
+        values[place] = rows[numbers[place]]
 
 
 @njit(cache=True, nogil=True)
@@ -248,9 +237,7 @@ def _grow_tree(
 @njit(cache=True, nogil=True)
 def _grow(
     rows: NDArray[np.float32],
-    floor: NDArray[np.float32],
     sample: int,
-    blur: float,
     seed: np.uint64,
     oldest: int,
     trees: int,
@@ -259,10 +246,10 @@ def _grow(
     sample = min(sample, len(rows))
     levels = np.int64(np.ceil(np.log2(sample)))
     state = np.array([seed], np.uint64)
-    numbers, order, features = np.arange(len(rows)), np.arange(sample), np.arange(len(floor))
-    values = np.empty((sample, len(floor)), np.float32)
+    numbers, order, features = np.arange(len(rows)), np.arange(sample), np.arange(rows.shape[1])
+    values = np.empty((sample, rows.shape[1]), np.float32)
     for tree in range(oldest, oldest + trees):
-        _draw(rows, floor, blur, state, numbers, values)
+        _draw(rows, state, numbers, values)
         _grow_tree(values, levels, order, features, state, nodes[tree % len(nodes)])
 
 

@@ -485,7 +485,7 @@ def test_any_kind_of_surprise_will_do_and_says_why(embedder, process):
     assert (kind, text, score) == ("longest", f"{len(OUTLIER)} characters", pytest.approx(found.score))
     restored = PartitionDetector("logs", 0, embedder.dim, usual, kinds=[other])
     assert restored.restore(whole.snapshot(650)) == 650
-    assert (other.learned, restored.warm) == (650, True)
+    assert (other.learned, restored.warm) == (649, True), "what was flagged has not taught"
 
 
 texts = st.one_of(

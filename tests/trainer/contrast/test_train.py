@@ -75,7 +75,9 @@ def test_the_first_steps_leave_the_layers_alone(begin, tmp_path):
 
 
 def test_turned_words_end_up_apart_and_templates_are_found(begin, tmp_path):
-    settings = SETTINGS.model_copy(update={"steps": 60, "bag_steps": 60, "bag_learning_rate": 1e-2})
+    settings = SETTINGS.model_copy(
+        update={"steps": 60, "bag_steps": 60, "bag_learning_rate": 1e-2, "teacher_weight": 0.0}
+    )
     run = begin(tmp_path / "run", settings)
     arrays = run.items
     run.items.held[:] = True  # all are measured; the sampler knows them already
@@ -83,7 +85,7 @@ def test_turned_words_end_up_apart_and_templates_are_found(begin, tmp_path):
     train(run)
     after = validate(run)
     arrays.held[:] = False
-    assert after["turned"] > max(0.9, before["turned"])
+    assert after["turned"] > before["turned"] + 0.25
     assert after["template"] > before["template"]
 
 

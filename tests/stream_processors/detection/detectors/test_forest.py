@@ -142,9 +142,9 @@ def test_a_restored_forest_scores_like_the_saved_one():
 
 
 def test_a_restored_forest_scores_exactly_as_the_saved_one_when_it_had_grown_all_its_trees_at_once():
-    saved = OnlineIsolationForest(WIDTH, warmup=500, blur=0.02, one_sided=True)
+    saved = OnlineIsolationForest(WIDTH, warmup=500)
     saved.learn(crowd(500))
-    restored = OnlineIsolationForest(WIDTH, warmup=500, blur=0.02, one_sided=True)
+    restored = OnlineIsolationForest(WIDTH, warmup=500)
     restored.restore(saved.state())
     asked = crowd(300, seed=2)
     np.testing.assert_array_equal(restored.score(asked), saved.score(asked))
@@ -175,27 +175,6 @@ def test_a_forest_that_learns_right_after_it_was_restored_does_not_lose_the_save
     before = one.score(asked)
     other.learn(crowd(300, centre=9.0, seed=4))
     np.testing.assert_allclose(other.score(asked), before)
-
-
-def creeping(forest: OnlineIsolationForest) -> np.ndarray:
-    """Scores of the latest rows of a few kinds, all of whose values creep by a ten thousandth a batch."""
-    scores = []
-    for step in range(100):
-        rows = np.repeat(np.eye(WIDTH, dtype=np.float32), 25, axis=0) + np.float32(step * 1e-4)
-        if forest.ready:
-            scores.append(forest.score(rows))
-        forest.learn(rows)
-    return np.concatenate(scores)
-
-
-def test_with_blur_rows_that_creep_by_less_are_not_isolated():
-    usual = {"warmup": 500, "reservoir": 2_000, "refit_every": 200, "one_sided": True}
-    plain, blurred = (OnlineIsolationForest(WIDTH, blur=blur, **usual) for blur in (0.0, 0.02))
-    sharp, dull = creeping(plain), creeping(blurred)
-    assert sharp[-100:].mean() > sharp[:100].mean() + 0.03
-    assert dull[-100:].mean() < dull[:100].mean() + 0.01
-    stranger = np.full((1, WIDTH), 3.0, dtype=np.float32)
-    assert blurred.score(stranger)[0] > dull.max()
 
 
 def test_a_saved_warm_up_goes_on():

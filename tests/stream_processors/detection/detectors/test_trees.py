@@ -8,7 +8,6 @@ from sklearn.metrics import roc_auc_score
 from stream_processors.detection.detectors.trees import LANES, MOST_SAMPLE, Trees, average_path_length
 
 WIDTH = 6
-NO_FLOOR = np.full(WIDTH, -np.inf, dtype=np.float32)
 
 
 def crowd(rows: int, *, centre: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -16,11 +15,9 @@ def crowd(rows: int, *, centre: float = 0.0, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(centre, 1.0, (rows, WIDTH)).astype(np.float32)
 
 
-def grown(
-    rows: np.ndarray, *, trees: int = 100, sample: int = 256, blur: float = 0.0, seed: int = 0
-) -> Trees:
+def grown(rows: np.ndarray, *, trees: int = 100, sample: int = 256, seed: int = 0) -> Trees:
     made = Trees(trees, sample)
-    made.grow(rows, trees, floor=NO_FLOOR, blur=blur, seed=seed)
+    made.grow(rows, trees, seed=seed)
     return made
 
 
@@ -115,32 +112,13 @@ def test_equal_rows_can_not_be_told_apart():
     np.testing.assert_allclose(scores(trees, crowd(10)), 0.5)
 
 
-def test_noise_hides_what_differs_by_less():
-    rows = np.zeros((500, WIDTH), dtype=np.float32)
-    rows[:5] = 0.01
-    sharp, dull = (scores(grown(rows, blur=blur), rows) for blur in (0.0, 0.5))
-    assert sharp[:5].mean() > sharp[5:].mean() + 0.3
-    assert abs(dull[:5].mean() - dull[5:].mean()) < 0.02
-
-
-def test_values_below_the_floor_count_as_it():
-    rows, floor = crowd(500), np.zeros(WIDTH, dtype=np.float32)
-    trees = Trees(100, 256)
-    trees.grow(rows, 100, floor=floor, blur=0.0, seed=0)
-    asked = crowd(100, seed=1)
-    at_floor = trees.scores(np.maximum(asked, 0))
-    np.testing.assert_array_equal(trees.scores(np.where(asked < 0, asked * 9, asked)), at_floor)
-    same = grown(np.maximum(rows, 0))
-    assert at_floor.mean() == pytest.approx(scores(same, np.maximum(asked, 0)).mean(), abs=0.01)
-
-
 def test_the_oldest_trees_are_grown_anew_in_turn():
     rows = crowd(300)
     trees = grown(rows, trees=10, sample=64)
     before = trees.nodes.copy()
     changed = []
     for seed in range(1, 5):
-        trees.grow(rows, 4, floor=NO_FLOOR, blur=0.0, seed=seed)
+        trees.grow(rows, 4, seed=seed)
         changed.append({int(tree) for tree in np.flatnonzero((trees.nodes != before).any(axis=1))})
         before = trees.nodes.copy()
     assert changed == [{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 0, 1}, {2, 3, 4, 5}]
