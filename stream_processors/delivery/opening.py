@@ -105,10 +105,12 @@ class Opener:
             )
         # 5.
         seeds = await asyncio.to_thread(self._store.seeds, source)
-        detector, snapshot_at, position = self._fresh(at, seeds), None, beginning
+        detector, snapshot_at, position = await asyncio.to_thread(self._fresh, at, seeds), None, beginning
         if applied is not None:
             remembered = stored.without_memory() if forget else stored
-            detector, snapshot_at = self._remembered(at, remembered, applied, seeds)
+            detector, snapshot_at = await asyncio.to_thread(
+                self._remembered, at, remembered, applied, seeds
+            )  # many templates take seconds, in which the group must hear of us
             position = max(beginning, self._first_to_read(stored, snapshot_at, applied))
         if at not in self._consumer.assignment():
             raise PartitionUnavailable("taken away while it was opened")
