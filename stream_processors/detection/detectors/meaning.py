@@ -188,8 +188,11 @@ class Meaning:
 
     def explain(self, seen: Seen, place: int) -> Reason:
         """The nearest other template that is known, and how near it is."""
-        own = self._places[int(seen.batch.rows.keys[seen.batch.templates[place]])]
+        own = self._places.get(int(seen.batch.rows.keys[seen.batch.templates[place]]))
         total, lines = lines_counted(self._lines), self._lines
+        if own is None:  # more templates came in the same batch than are known at most
+            text = f"unlike the {self._limit:,} templates known then"
+            return Reason(self.name, log(total + 2), text, {"lines": lines})
         others, weights = self._others[own], self._weights[own]
         ages = self._lines - self._seen[others]
         near = float(

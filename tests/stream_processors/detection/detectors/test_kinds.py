@@ -146,6 +146,15 @@ def test_meaning_knows_a_bounded_number_of_templates_and_forgets_the_faintest():
     assert last(kind, "kept forever") < 1
 
 
+def test_meaning_explains_a_template_that_had_to_go_in_the_same_batch():
+    kind = Meaning(EMBEDDER.dim, limit=16)
+    seen = seen_of(["".join(chr(97 + (n * 7 + i * 11) % 26) for i in range(6)) for n in range(26)])
+    kind.observe(seen)
+    reasons = [kind.explain(seen, place) for place in range(len(seen))]
+    assert sum("unlike the 16 templates" in reason.text for reason in reasons) == 26 - 16
+    assert all(reason.score > 0 for reason in reasons)
+
+
 def test_meaning_of_other_vectors_is_refused():
     state = Meaning(8).state()
     with pytest.raises(ValueError, match=r"\(templates, 4\)"):
