@@ -38,6 +38,7 @@ GOALS: tuple[tuple[str, str, str, float, str], ...] = (
     ("meaning", "rule MRR", "lines, with BM25", 0.50, "MiniLM, lines, with BM25"),
     ("meaning", "pairs", "lines, with BM25", 0.80, "MiniLM, lines, with BM25"),
     ("meaning", "exchanged words", "lines, centred", 0.90, "MiniLM, lines"),
+    ("meaning", "exchanged words, told apart", "lines, centred", 0.90, "MiniLM, lines"),
     ("templates", "Diff, mean", "lines, centred", 0.65, "MiniLM, lines"),
     ("templates", "MAP, mean", "lines, centred", 0.985, "MiniLM, lines"),
     ("templates", "MRR, mean", "lines, centred", 0.998, "MiniLM, lines"),
@@ -77,8 +78,8 @@ does not, among the rule's own tests. The paper has no such table.
 OWN_TEXT = """Our own sets, every line invented (`trainer/evaluation/sets`). Writings: one event as sshd, auditd,
 Windows, CloudTrail and others write it finds its writings in other formats (MRR). Events: a sentence finds the Windows
 event that it describes, which has its id and data but no message (MRR). Exchanged words: of 180 sentences, the share
-that is nearer to the same said in other words than to the opposite said in the same words; chance would be 0.5, and who
-goes by words alone is near 0.
+that is nearer to the same said in other words than to the opposite said in nearly the same words; who goes by words is
+near 0, as MiniLM is. Told apart: the share whose paraphrase is nearer to it than to its opposite; chance is 0.5.
 """
 TEMPLATES_TEXT = """Distinct messages of six of Loghub's samples, which no bundle was trained on, without headers; right
 are those of the same template. Diff is the mean cosine within a template minus that between templates.
@@ -124,7 +125,7 @@ def page(figures: Sequence[Figure]) -> str:
 
 
 def own(measure: str) -> bool:
-    return measure in ("writings MRR", "events MRR", "exchanged words")
+    return measure in ("writings MRR", "events MRR", "exchanged words", "exchanged words, told apart")
 
 
 def of_means(measure: str) -> bool:

@@ -75,8 +75,8 @@ class BM25:
                 self._rows.setdefault(word, []).append(row)
                 self._counts.setdefault(word, []).append(count)
         self._lengths = np.array(lengths, dtype=np.float32)
-        mean = max(float(self._lengths.sum()) / max(len(lengths), 1), 1.0)
-        self._norms = K1 * (1 - B + B * self._lengths / mean)
+        usual = max(float(np.mean(lengths)), 1.0) if lengths else 1.0
+        self._norms = K1 * (1 - B + B * self._lengths / usual)
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """Of each text, float32 (texts,); 0 for one that has no word of the query."""

@@ -168,13 +168,25 @@ def events(rows: Sequence[Mapping[str, str]], who: Contestant) -> Measures:
 
 
 def exchanged(rows: Sequence[Mapping[str, str]], who: Contestant) -> Measures:
-    """Share of the sentences that are nearer to their paraphrase than to their opposite; a tie is half right."""
-    anchors = [row["anchor"] for row in rows]
-    texts = [row[name] for name in ("paraphrase", "opposite") for row in rows]
-    scores = who.scores(anchors, texts, english=False)
+    """Two shares of sentences, a tie being half right.
+
+    Of the first, a sentence is nearer to its paraphrase than to its opposite, which has nearly the same words. Of the
+    second, its paraphrase is nearer to it than to the opposite: the words are no help and no hindrance there.
+    """
+    anchors, paraphrases, opposites = (
+        [row[name] for row in rows] for name in ("anchor", "paraphrase", "opposite")
+    )
     n = np.arange(len(rows))
-    same, opposite = scores[n, n], scores[n, n + len(rows)]
-    return {"exchanged words": float(((same > opposite) + 0.5 * (same == opposite)).mean())}
+
+    def share(asked: list[str], right: list[str], wrong: list[str]) -> float:
+        scores = who.scores(asked, [*right, *wrong], english=False)
+        near, far = scores[n, n], scores[n, n + len(rows)]
+        return float(((near > far) + 0.5 * (near == far)).mean())
+
+    return {
+        "exchanged words": share(anchors, paraphrases, opposites),
+        "exchanged words, told apart": share(paraphrases, anchors, opposites),
+    }
 
 
 def means(found: Mapping[str, Sequence[float]]) -> Measures:

@@ -112,6 +112,7 @@ def test_own_sets_ask_across_formats_and_for_other_words():
     triple = {"anchor": "1 started", "paraphrase": "1 runs", "opposite": "2 stopped"}
     assert exchanged([triple], Knowing())["exchanged words"] == 1.0
     assert exchanged([triple | {"opposite": "1 stopped"}], Knowing())["exchanged words"] == 0.5
+    assert exchanged([triple | {"paraphrase": "2 runs"}], Knowing())["exchanged words, told apart"] == 0.0
 
 
 def test_words_alone_fail_the_exchanged_words():
