@@ -24,6 +24,7 @@ from stream_processors.detection.texts import display_text
 
 WINDOW_SECONDS = 10
 TOP = 20
+EXPLAINED = 5
 SHORT_WARMUP = 128
 """Of a file whose length is unknown: a demo of a thousand lines must come to scores in each partition."""
 
@@ -137,6 +138,8 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
         f"{run.seconds:.1f} s: [bold]{speed:,.0f} lines/s[/bold], the worker's start included\n"
     )
     report.show_anomalies(anomalies, planted)
+    report.show_anomalies(anomalies[:EXPLAINED], note="Why the first of them are unusual:", explain=True)
+    report.say("")
     if quality is not None:
         found = ", ".join(quality["steps_found"]) or "none"  # type: ignore[arg-type]
         report.console.print(

@@ -110,6 +110,8 @@ def scan(
         f"{pattern_count} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
     )
     report.show_anomalies(found)
+    report.show_anomalies(found, note="Why:", explain=True)
+    report.say("")
     if patterns:
         kinds.show_patterns(kinds_found, pattern_count)
     for one in whole:
