@@ -40,7 +40,9 @@ def templates_of(stream: Stream) -> str:
     """What one sees that reads templates, and which of them are in one message."""
     ids, texts = stream.templates
     messages = np.array([line.offset for line in stream.lines], dtype=np.int64)
-    return hash_of(ids.tobytes(), messages.tobytes(), *(text.encode("utf-8", "replace") for text in texts.values()))
+    return hash_of(
+        ids.tobytes(), messages.tobytes(), *(text.encode("utf-8", "replace") for text in texts.values())
+    )
 
 
 def vectors_of(stream: Stream) -> str:
