@@ -77,7 +77,8 @@ def demo(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(
-            "starting broker, store and worker", total=None if inputs or envelope else lines
+            "starting broker, store and worker; the first start on a machine compiles for a minute or two",
+            total=None if inputs or envelope else lines,
         )
 
         def advance(produced: int, applied: int) -> None:

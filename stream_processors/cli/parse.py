@@ -81,6 +81,7 @@ def parse(
     is one JSON object on a line of its own, which has its template, parameters and pattern as well.
     """
     from stream_processors.cli.seen import SeenTemplates
+    from stream_processors.operations.compiling import told_of_compiling
 
     if envelope:
         assignments = (*assignments, f"stream.envelope={envelope}")
@@ -94,9 +95,10 @@ def parse(
             click.echo(counts.summary(), err=True)
             return
         seen = SeenTemplates(make_templates(settings))
-        for step in counts.counted(steps()):
-            for line in step.lines:
-                seen.note(line, example_of(line, step.joined))
+        with told_of_compiling(report.remark):
+            for step in counts.counted(steps()):
+                for line in step.lines:
+                    seen.note(line, example_of(line, step.joined))
         if as_json:
             for row in rows_of(steps(), seen):
                 click.echo(json.dumps(row, ensure_ascii=False))

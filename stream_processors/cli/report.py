@@ -105,6 +105,11 @@ def say(sentence: str) -> None:
     console.print(escape(printable(sentence)), soft_wrap=True)
 
 
+def remark(sentence: str) -> None:
+    """A word on what takes long, on stderr: answers are on stdout."""
+    click.echo(f"secencoder: {sentence}", err=True)
+
+
 def show_anomalies(
     anomalies: Sequence[Anomaly],
     marks: Mapping[str, str] | None = None,

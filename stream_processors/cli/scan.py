@@ -50,6 +50,7 @@ def scan(
     from connectors.memory import MemoryStore
     from stream_processors.answers.queries import patterns as find_patterns
     from stream_processors.answers.queries import samples
+    from stream_processors.operations.compiling import told_of_compiling
     from stream_processors.scan import LineScores
     from stream_processors.scan import scan as scan_lines
 
@@ -59,7 +60,11 @@ def scan(
     encoder, matching = make_embedder(settings), make_matching(settings)
     store, source, scores = MemoryStore(), "stdin" if file == "-" else Path(file).name, LineScores()
     started = monotonic()
-    with opened(file) as (stream, size), progress_bar("scanning", size) as advance:
+    with (
+        told_of_compiling(report.remark),
+        opened(file) as (stream, size),
+        progress_bar("scanning", size) as advance,
+    ):
 
         def counted() -> Iterator[bytes]:
             for line in read_lines(stream):
