@@ -26,7 +26,8 @@ from stream_processors.detection.hashing import joint
 PAIRED = 4
 """Slots of a line whose values are looked at in pairs, at most; those of few values."""
 SETTLED, FEW_NEW, CONSTANT = 100.0, 0.02, 0.98
-"""A slot of few values: lines it has seen at least, share of them with a new value, and with a usual one, at most."""
+"""A slot of few values: lines it has seen at least, share of them with a new value at most; and share of the lines from
+which on a value of it is as good as always there, and no part of a pair."""
 VALUE, SIZE, PAIR = 1, 2, 3
 IDENTIFYING = np.zeros(256, dtype=np.bool_)
 """By type of part: whether its values are always others."""
@@ -35,9 +36,8 @@ IDENTIFYING[[1 + TYPES.index(name) for name in ("time", "hex", "uuid")]] = True
 
 @njit(cache=True, nogil=True)
 def has_few(slot: Any) -> bool:
-    """Whether a slot has few values, and more than one."""
-    settled = slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
-    return settled and slot.rarities[0] < CONSTANT * slot.total
+    """Whether a slot has few values."""
+    return slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
 
 
 @njit(cache=True, nogil=True)
@@ -110,8 +110,8 @@ def count_lines(
                 best, causes[line] = surprise, part
                 details[line, 0] = SIZE if found[2] else VALUE
                 details[line, 1], details[line, 2] = found[0], found[1]
-            if few < PAIRED and has_few(slots[place]):
-                slot = slots[place]
+            slot = slots[place]
+            if few < PAIRED and has_few(slot) and found[0] < CONSTANT * slot.total:
                 paired[few], counted[few, 0], counted[few, 1] = part, found[0], slot.total
                 few += 1
         of_few = (paired[:few], counted[:few])

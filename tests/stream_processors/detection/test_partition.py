@@ -9,6 +9,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.decisions import BEGINNING
 from connectors.findings import Changes, Warmup
 from connectors.records import Line, Record
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -164,7 +165,13 @@ def test_a_batch_without_lines_changes_nothing_and_keeps_those_that_wait(make, p
     process(detector, make_lines(crowd(10)))
     changes = Changes("logs", 0, expected=10, end=12)
     detector.process(batch_of([]), changes)
-    waiting = {"warming_up": 10, "waiting_from": 0, "warmup": Warmup(10, 64, least=32), "seen": 0}
+    waiting = {
+        "warming_up": 10,
+        "waiting_from": 0,
+        "warmup": Warmup(10, 64, least=32),
+        "seen": 0,
+        "heard": BEGINNING,
+    }
     assert changes == Changes("logs", 0, expected=10, end=12, model="m1", **waiting)
 
 
