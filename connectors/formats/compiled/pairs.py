@@ -4,7 +4,7 @@ Names are whatever a sender likes, so a line's code is a keyed hash of them; ``c
 what lines with such a code are.
 """
 
-# ruff: noqa: C901, PLR0911, PLR1714, SIM110 (a compiled loop over bytes is quickest as one)
+# ruff: noqa: C901, PLR0911, PLR1714 (a compiled loop over bytes is quickest as one)
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from connectors.formats.compiled.found import (
     SEVERITY,
     TEXT_BEGIN,
 )
-from connectors.formats.json_bytes import Array, hashed, mixed
+from connectors.formats.json_bytes import Array, hashed, is_word, mixed
 
 MOST_PAIRS, LEAST_PAIRS, LEAST_AUDIT = 100, 3, 2
 LONGEST_STAMP = 15
@@ -43,23 +43,12 @@ _AUDIT = np.frombuffer(b" msg=audit(", np.uint8)
 
 
 @helper
-def starts_with(data: Array, at: int, end: int, word: Array) -> bool:
-    """Whether a word is at a place."""
-    if at + len(word) > end:
-        return False
-    for place in range(len(word)):
-        if data[at + place] != word[place]:
-            return False
-    return True
-
-
-@helper
 def _audit_head(data: Array, begin: int, end: int, found: Array, spans: Array, at: int) -> int:
     """Notes the columns of ``type=SYSCALL msg=audit(1764064800.001:7):``; where it ends, -1 for none."""
-    if not starts_with(data, begin, end, _TYPE):
+    if not is_word(data, begin, end, _TYPE):
         return -1
     kind = run_of(data, begin + 5, end, NAME)
-    if kind == begin + 5 or not starts_with(data, kind, end, _AUDIT):
+    if kind == begin + 5 or not is_word(data, kind, end, _AUDIT):
         return -1
     if data[kind - 1] == 44 or data[kind - 1] == 59:
         return -1
@@ -182,7 +171,7 @@ def read_pairs(
         at = begin
         behind_letter = begin + 1 < end and (CLASS[data[begin + 1]] & DIGIT or data[begin + 1] == 47)
         if behind_letter or (
-            not starts_with(data, begin, end, _TYPE) and triple_of(data, begin, end) & BEGINS_HEADER
+            not is_word(data, begin, end, _TYPE) and triple_of(data, begin, end) & BEGINS_HEADER
         ):
             return -1
         if not CLASS[data[begin]] & WORD or CLASS[data[begin]] & DIGIT:
