@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +90,8 @@ def test_no_run_of_the_graph_exceeds_the_budget(bundle):
     assert len(spy.shapes) > 1
 
 
-def test_a_vector_is_the_mean_of_its_unmasked_hidden_states(bundle, encoder):
+def test_a_vector_is_the_weighted_mean_of_its_unmasked_hidden_states(bundle, encoder):
+    words = json.loads((bundle.path / "4_Tokens" / "config.json").read_text())["word_weights"]
     lines = [SHORT, LONG, "x"]
     tokens, _ = encoder._tokenizer.encode(lines)
     length = max(map(len, tokens))
@@ -97,7 +99,12 @@ def test_a_vector_is_the_mean_of_its_unmasked_hidden_states(bundle, encoder):
     mask = np.array([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
     graph = onnxruntime.InferenceSession(bundle.onnx_path, providers=["CPUExecutionProvider"])
     (hidden,) = graph.run(["last_hidden_state"], {"input_ids": ids, "attention_mask": mask})
-    expected = np.stack([row[: len(own)].mean(axis=0) for row, own in zip(hidden, tokens, strict=True)])
+    expected = np.stack(
+        [
+            np.average(row[: len(own)], axis=0, weights=[words[str(token)] for token in own])
+            for row, own in zip(hidden, tokens, strict=True)
+        ]
+    )
     np.testing.assert_allclose(encoder._session.run(ids, mask), expected, atol=1e-4)
     assert (cosines(encoder.embed(lines), expected - encoder.mean) > 0.999).all()
 

@@ -27,17 +27,20 @@ def test_the_shipped_student_is_small_and_is_not_taken_for_its_teacher(bundle):
 
 
 def test_its_vectors_are_near_the_teachers(static, lines, bundle):
-    """Of the graphs' vectors without the part that these lines share, which any student would have."""
+    """Of the graphs' vectors without the part that these lines share, which any student would have.
+
+    Half of the teacher's dimensions hold no more of the little in which these lines differ.
+    """
     teacher = Encoder(bundle, max_tokens=128, threads=1)
     theirs = teacher.embed(lines) + teacher.mean
     centre = theirs.mean(axis=0)
     ours, theirs = static.embed(lines) + static.mean - centre, theirs - centre
     cosines = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
-    assert cosines.mean() > 0.8
+    assert cosines.mean() > 0.5
     strangers = (ours * np.roll(theirs, 7, axis=0)).sum(1)
     assert (
         cosines.mean()
-        > 0.5 + (strangers / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)).mean()
+        > 0.4 + (strangers / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)).mean()
     )
 
 

@@ -6,6 +6,7 @@ does. Loss and figures therefore look at vectors minus the mean teacher vector, 
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -18,18 +19,21 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from encoder_core import Encoder
+from encoder_core import Bundle, Encoder
 from encoder_core.tokenizer import LONGEST_TOKEN
 from trainer.distillation.student import FRAME, Bags, Student
 from trainer.export.loaded import cosine_of_rows
+from trainer.pretraining.pretrain import load_model
 from trainer.settings import DistillSettings
 from trainer.stages import checkpoint
 from trainer.stages.curve import add_row, cut_curve, draw_loss
 from trainer.stages.shards import Shard, sample_shares
+from trainer.vocabulary.tokenizer import SPECIAL_TOKENS, special_id
 
 CHUNK_LINES = 512
 """Lines embedded at once: what an interruption loses. The int8 graph's vectors depend a little on their batch, so
@@ -90,11 +94,17 @@ def encode_bags(tokenizer: Tokenizer, lines: Sequence[str], max_length: int) -> 
 
 
 def first_student(
-    bags: Bags, vectors: NDArray[np.float32], mean: NDArray[np.float32], vocabulary: int, width: int
+    bags: Bags,
+    vectors: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    vocabulary: int,
+    width: int,
+    table: NDArray[np.float32] | None = None,
 ) -> Student:
     """A student to start from: a token's row is the mean vector of its lines in the ``width`` principal directions.
 
-    mean: of the teacher's vectors, which becomes the bias. Rows of tokens that no line holds are zero.
+    mean: of the teacher's vectors, which becomes the bias. Rows of tokens that no line holds are zero. table: rows
+    (vocabulary, dim) of a teacher that is a weighted mean of them itself, taken in place of the lines' means.
     """
     dim = vectors.shape[1]
     if width > dim:
@@ -102,16 +112,40 @@ def first_student(
     centred = vectors - mean
     directions = np.linalg.eigh(centred.T @ centred)[1].T[::-1][:width]
     reduced = centred @ directions.T
+    if table is not None:
+        return begun(table @ directions.T, directions, mean)
     sums, counts = np.zeros((vocabulary, width), np.float32), np.zeros(vocabulary, np.float32)
     for line, (start, end) in enumerate(zip(bags.starts, bags.starts[1:], strict=False)):
         sums[bags.ids[start:end]] += reduced[line]
         counts[bags.ids[start:end]] += 1
-    student = Student(vocabulary, width, dim)
+    return begun(sums / (counts + PRIOR_LINES)[:, None], directions, mean)
+
+
+def begun(rows: NDArray[np.float32], directions: NDArray[np.float32], mean: NDArray[np.float32]) -> Student:
+    """The student with these rows (vocabulary, width), which lie in these directions (width, dim) around a mean."""
+    student = Student(len(rows), len(directions), len(mean))
     with torch.no_grad():
-        student.table.weight.copy_(torch.from_numpy(sums / (counts + PRIOR_LINES)[:, None]))
+        student.table.weight.copy_(torch.from_numpy(rows))
         student.project.weight.copy_(torch.from_numpy(np.ascontiguousarray(directions.T)))
         student.project.bias.copy_(torch.from_numpy(mean))
     return student
+
+
+def own_table(teacher: Bundle, bags: Bags, mean: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Rows (vocabulary, dim) whose mean is about the teacher's vector less ``mean``; None where layers are read."""
+    layers = teacher.path / "3_Layers" / "model.safetensors"
+    if not layers.exists() or load_file(layers)["layer_weights"][1:].any():
+        return None
+    words = json.loads((teacher.path / "4_Tokens" / "config.json").read_text())["word_weights"]
+    weights = np.array([words[str(index)] for index in range(len(words))], np.float32)
+    embeddings = load_model(teacher.path).deberta.embeddings
+    with torch.no_grad():
+        table = embeddings.LayerNorm(embeddings.word_embeddings.weight).numpy()
+    usual = np.average(weights[bags.ids], weights=bags.shares)
+    rows = weights[:, None] / usual * (table - mean - Encoder(teacher).mean)
+    tokenizer = Tokenizer.from_file(str(teacher.path / "tokenizer.json"))
+    rows[[special_id(tokenizer, token) for token in SPECIAL_TOKENS]] = 0  # a line's frame does not count
+    return rows
 
 
 def distance(student: Tensor, teacher: Tensor, mean: Tensor, variance: float) -> Tensor:
@@ -121,18 +155,24 @@ def distance(student: Tensor, teacher: Tensor, mean: Tensor, variance: float) ->
 
 
 def distill(
-    bags: Bags, vectors: NDArray[np.float32], vocabulary: int, settings: DistillSettings, folder: Path
+    bags: Bags,
+    vectors: NDArray[np.float32],
+    vocabulary: int,
+    settings: DistillSettings,
+    folder: Path,
+    table: NDArray[np.float32] | None = None,
 ) -> Student:
     """The student after ``settings.steps`` of AdamW, going on from ``folder`` when it holds a checkpoint.
 
-    bags and vectors: of the same lines. Writes checkpoints, ``loss.csv`` and ``loss.png`` into ``folder``. A step is a
-    function of the settings and its number alone. Raises CheckpointError for a checkpoint that can't be read.
+    bags and vectors: of the same lines. table: see ``first_student``. Writes checkpoints, ``loss.csv`` and ``loss.png``
+    into ``folder``. A step is a function of the settings and its number alone. Raises CheckpointError for a checkpoint
+    that can't be read.
     """
     teacher = torch.from_numpy(np.array(vectors))
     mean, variance = teacher.mean(0), float(teacher.var(0).mean())
     with one_thread():
         tensors, now = checkpoint.load_checkpoint(folder)
-        student = first_student(bags, vectors, mean.numpy(), vocabulary, settings.width)
+        student = first_student(bags, vectors, mean.numpy(), vocabulary, settings.width, table)
         optimizer = torch.optim.AdamW(student.parameters(), weight_decay=0.0, fused=True)
         restore(student, optimizer, tensors, now.step)
         cut_curve(folder, now.step)

@@ -116,7 +116,7 @@ def train(work: Work, teacher: Bundle, settings: RunSettings, target: Path, part
     import numpy as np
     from tokenizers import Tokenizer
 
-    from trainer.distillation.distill import compare, encode_bags, open_vectors
+    from trainer.distillation.distill import compare, encode_bags, open_vectors, own_table
     from trainer.distillation.distill import distill as optimise
     from trainer.distillation.static import write_static_bundle
     from trainer.export.centring import sample_templates
@@ -130,7 +130,8 @@ def train(work: Work, teacher: Bundle, settings: RunSettings, target: Path, part
         open_vectors(work["teacher"] / name, teacher.dim) for name in (VECTORS, TEST_VECTORS)
     )
     bags = encode_bags(tokenizer, lines, options.max_length)
-    student = optimise(bags, vectors, int(teacher.config["vocab_size"]), options, part)
+    table = own_table(teacher, bags, np.mean(vectors, axis=0))
+    student = optimise(bags, vectors, int(teacher.config["vocab_size"]), options, part, table)
     ours = student.embed(encode_bags(tokenizer, tests, PARITY_LENGTH))
     metrics = compare(ours, expected, np.mean(vectors, axis=0))
     record = {

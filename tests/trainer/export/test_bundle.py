@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 import trainer.export.bundle
 from encoder_core import Bundle, Encoder, default_bundle_path
@@ -22,7 +23,7 @@ from trainer.export.bundle import (
     run_graph,
 )
 from trainer.export.loaded import ParityError, check_loaded
-from trainer.export.pooling import PooledEncoder
+from trainer.export.pooling import PooledEncoder, Pooling
 from trainer.stages.manifest import StageError
 
 TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json"}
@@ -70,11 +71,6 @@ def padded(rows):
 def cosines(some, others):
     some, others = np.asarray(some, dtype=np.float64), np.asarray(others, dtype=np.float64)
     return (some * others).sum(1) / np.linalg.norm(some, axis=1) / np.linalg.norm(others, axis=1)
-
-
-def mean_pooled(hidden, mask):
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return ((hidden * weights).sum(1) / weights.sum(1)).numpy()
 
 
 def on_graph(path, ids, mask):
@@ -425,10 +421,15 @@ def test_the_shipped_bundle_loads_in_transformers_and_its_graph_agrees_with_its_
     encoded = AutoTokenizer.from_pretrained(folder)(
         sample, padding=True, truncation=True, max_length=256, return_tensors="pt"
     )
+    words = json.loads((folder / "4_Tokens" / "config.json").read_text())["word_weights"]
+    layers = load_file(folder / "3_Layers" / "model.safetensors")["layer_weights"]
+    pooling = Pooling(np.array(list(words.values()), np.float32), layers)
     with torch.no_grad():
-        hidden = auto_model(folder)(**encoded).last_hidden_state
+        expected = PooledEncoder(auto_model(folder), pooling)(
+            encoded["input_ids"], encoded["attention_mask"]
+        )[1]
     encoder = Encoder.from_path(folder, max_tokens=256)
-    expected = mean_pooled(hidden, encoded["attention_mask"]) - encoder.mean
+    expected = expected.numpy() - encoder.mean
     assert len(sample) == 50
     assert cosines(encoder.embed(sample), expected).mean() >= INT8_COSINE
 
