@@ -23,8 +23,8 @@ _SIGNS = (
 )
 _GROUP, _LIST, _RECORD = 3, 6, 7
 """How deep in brackets the three are."""
-SHORTEST_RECORD = 8
-"""Bytes: a message has no more than one record for so many."""
+SHORTEST_RECORD = 3
+"""Bytes, with a comma: a message has no more than one record, or group, for so many."""
 
 
 class Split(NamedTuple):
