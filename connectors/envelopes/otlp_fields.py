@@ -77,7 +77,7 @@ class Fields(NamedTuple):
     """Which message a field of that kind is."""
     repeated: NDArray[np.bool_]
     names: NDArray[np.uint8]
-    """All names behind one another, with what is around them up to the value."""
+    """All names behind one another, with what is around them up to the value, and eight bytes more."""
     name_starts: NDArray[np.int64]
     """With one more for the end of the last."""
 
@@ -92,7 +92,7 @@ def _tables() -> Fields:
             kinds[place], messages[place], repeated[place] = kind, held, several
             names[place] = f'"{name}":'.encode() + b"[" * several
     starts = np.cumsum([0, *map(len, names)], dtype=np.int64)
-    return Fields(kinds, messages, repeated, np.frombuffer(b"".join(names), np.uint8), starts)
+    return Fields(kinds, messages, repeated, np.frombuffer(b"".join(names) + bytes(8), np.uint8), starts)
 
 
 FIELDS = _tables()

@@ -33,7 +33,7 @@ from connectors.envelopes.otlp_fields import (
     VALUE,
     WIRE_TYPES,
 )
-from connectors.formats.words8 import eight, plain_until
+from connectors.formats.words8 import eight, marked, put_eight
 
 Array = NDArray[Any]
 
@@ -48,7 +48,7 @@ MOST_BYTES = 1 << 28
 _ROOM = 64
 """Bytes for a field's name, a number, and what is around them."""
 _POWERS = 10.0 ** np.arange(16)
-_WORDS = np.frombuffer(b"falsetrue", np.uint8)
+_WORDS = np.frombuffer(b"falsetrue       ", np.uint8)
 _DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
@@ -66,41 +66,42 @@ def _varint(data: Array, at: int, end: int, most: int) -> tuple[np.uint64, int]:
 
 @njit(cache=True, nogil=True)
 def _write(data: Array, to: int, source: Array, begin: int, end: int) -> int:
-    for place in range(begin, end):
-        data[to] = source[place]
-        to += 1
-    return to
+    """Writes bytes, and up to seven behind them that are to be written over; where they end."""
+    for place in range(0, end - begin, 8):
+        put_eight(data, to + place, eight(source, begin + place))
+    return to + end - begin
 
 
 @njit(cache=True, nogil=True)
 def _write_text(data: Array, to: int, at: int, end: int, digits: Array) -> int:
     """Writes text with the escapes that JSON needs; where it ends."""
     while at < end:
-        plain = plain_until(data, at, end)
-        while at + 8 <= plain:
-            for place in range(8):
-                data[to + place] = data[at + place]
-            at += 8
-            to += 8
-        while at < plain:
-            data[to] = data[at]
-            at += 1
+        if at + 8 <= end:
+            word = eight(data, at)
+            put_eight(data, to, word)
+            found = marked(word)
+            plain = 0 if found else 8
+            while found:
+                if found & np.uint64(0xFF):
+                    break
+                found >>= np.uint64(8)
+                plain += 1
+            at += plain
+            to += plain
+            if plain == 8:
+                continue
+        byte = data[at]
+        at += 1
+        if byte < 32:
+            data[to], data[to + 1], data[to + 2], data[to + 3] = 92, 117, 48, 48
+            data[to + 4], data[to + 5] = digits[byte >> 4], digits[byte & 15]
+            to += 6
+            continue
+        if byte == 34 or byte == 92:
+            data[to] = 92
             to += 1
-        while at < end:
-            byte = data[at]
-            if byte < 32:
-                data[to], data[to + 1], data[to + 2], data[to + 3] = 92, 117, 48, 48
-                data[to + 4], data[to + 5] = digits[byte >> 4], digits[byte & 15]
-                to += 6
-            elif byte == 34 or byte == 92:
-                data[to], data[to + 1] = 92, byte
-                to += 2
-            elif byte >= 128:
-                data[to] = byte
-                to += 1
-            else:
-                break
-            at += 1
+        data[to] = byte
+        to += 1
     return to
 
 

@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import KEY, hashed, is_word
+from connectors.formats.words8 import plain_until
 
 Array = NDArray[Any]
 
@@ -66,7 +67,10 @@ def _split(
         if byte == 34:
             begin = at + 1
             at = begin
-            while at < end and data[at] != 34:
+            while True:
+                at = plain_until(data, at, end)
+                if at >= end or data[at] == 34:
+                    break
                 at += 2 if data[at] == 92 else 1
             if depth == 2 or (in_list and depth == _LIST):
                 return -1, 0, 0
