@@ -65,7 +65,7 @@ class TailQuantile:
         return float(passing(scores, self._tolerance, 2 * max(share * lines, 1), 2 * max(mass * lines, 1)))
 
     def shares(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The share of the remembered lines that score as high, 1 / lines at least; 1 before any was seen, (n,) each."""
+        """The share of remembered lines that score as high, 1 / lines at least; 1 before any was seen. (n,) each."""
         known = np.sort(np.concatenate([np.empty(0, dtype=np.float32), *self._tops]))
         as_high = len(known) - np.searchsorted(known, scores.astype(np.float32))
         return np.maximum(as_high, 1) / max(self.lines, 1)
