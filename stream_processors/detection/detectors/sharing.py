@@ -71,7 +71,7 @@ def add_counts(
 def summed(
     keys: NDArray[np.uint64], times: NDArray[np.float32], secret: NDArray[np.uint64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-    """Each of the keys once, and how many times it was counted. secret: ``json_bytes.KEY``, by which places are chosen."""
+    """Each of the keys once, and how many times it was counted. secret: ``json_bytes.KEY``, which chooses places."""
     room = 16
     while room < 2 * len(keys):
         room *= 2

@@ -121,7 +121,10 @@ class Words:
     def explain(self, seen: Seen, place: int) -> Reason:
         """Its rarest words, and in how many lines they were."""
         known = _words(seen.batch, place)
-        words, counts = list(known), np.maximum(self._counts.of(np.array([*known.values()], np.uint64)) - 1, 0)
+        words, counts = (
+            list(known),
+            np.maximum(self._counts.of(np.array([*known.values()], np.uint64)) - 1, 0),
+        )
         order = np.argsort(counts, kind="stable")[:2].tolist()
         rarest = {words[at]: round(counts[at]) for at in order}
         total, lines = lines_counted(self._counts.lines), self._counts.lines
