@@ -91,7 +91,7 @@ class Words:
             )
         counts.lines += len(seen)
         rows, _, _, lines = batch.distinct
-        starts, words = ragged(batch.rows.word_starts, rows)
+        starts, words = ragged(batch.rows.word_starts, rows.astype(np.int64))
         self._shared.note(batch.rows.words[words], np.repeat(lines, np.diff(starts)))
         self._shared.note(batch.words[batch.word_starts[0] : batch.word_starts[-1]], 1)
         self._shared.lines += len(seen)
