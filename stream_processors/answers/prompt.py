@@ -105,7 +105,7 @@ def _head(digest: Digest) -> str:
 def _sections(digest: Digest) -> list[Section]:
     period, sample = digest.trends, digest.sample
     sampled = 0 if sample is None else len(sample.lines)
-    of = f" ({sampled} lines stand for {sample.count:,})" if sample else ""
+    of = f", which stand for {sample.count:,}" if sample else ""
     return [
         Section("Alerts", "alerts", 0.3, [_alert(digest, one) for one in digest.alerts], len(digest.alerts)),
         _patterns("New patterns", 0.15, digest, period.new),
