@@ -102,7 +102,7 @@ def burst(now: float, mean: float) -> float:
     return now * log(now / mean) - (now + 1.0 / SPREAD) * log((1.0 + SPREAD * now) / (1.0 + SPREAD * mean))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def count_key(
     counts: NDArray,
     hours: NDArray,
