@@ -13,8 +13,10 @@ from stream_processors.detection.detectors import severity
 from stream_processors.detection.detectors.combination import NATS, Combination
 from stream_processors.detection.detectors.kind import Kind, Seen
 
-SHARES = {"values": 0.7, "meaning": 0.7, "rate": 0.5, "sequence": 0.5}
+SHARES = {"values": 0.7, "meaning": 0.7, "sequence": 0.8}
 """What the nats of a kind count, where it is not 1: kinds that find much of what is ordinary unusual count less."""
+OWN_TAILS = ("rate", "sequence")
+"""Kinds whose scores are tails, of bursts and of steps of entities: lines come many in one of either."""
 REASONS = 3
 """Reasons of a line at most."""
 WORTH = 0.5
@@ -47,7 +49,8 @@ class Ensemble:
     def __init__(self, kinds: Sequence[Kind], *, warmup: int = 512, doubts: int = 0) -> None:
         self.kinds = kinds
         shares = [SHARES.get(kind.name, 1.0) for kind in kinds]
-        self.combination = Combination(shares, warmup=warmup)
+        own = [place for place, kind in enumerate(kinds) if kind.name in OWN_TAILS]
+        self.combination = Combination(shares, own=own, warmup=warmup)
         self._doubts = doubts
         self._flagged: dict[int, int] = {}
 
