@@ -39,9 +39,12 @@ def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     state.late = state.late + 1 if time < state.time - LATE else 0
     if state.late >= LATE_LINES:
         state.time, state.first = time, min(state.first, time)
-        state.begin = min(state.begin, time)
+        if state.timed:
+            state.begin = min(state.begin, time)
     if time > state.time + HISTORY:  # nothing is known of now
-        state.first = state.begin = time
+        state.first = time
+        if state.timed:
+            state.begin = time
     state.time = max(state.time, time)
     if state.timed == 0 and state.time - state.first >= WINDOW:
         state.timed, state.begin = 1, state.first
