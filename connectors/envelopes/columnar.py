@@ -20,6 +20,8 @@ from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_batch import Records
+from connectors.envelopes.otlp_proto import OtlpProto
+from connectors.envelopes.otlp_transcoding import transcoded
 from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
 from connectors.envelopes.split import BEGINS
 from connectors.envelopes.unread import Unread
@@ -37,6 +39,8 @@ MOST_LEVELS = 3
 LONGEST = 65_536
 """Bytes of a message that is read here."""
 HASH = 35
+PROTOBUF = b"\n"
+"""What OTLP's Protobuf begins with."""
 
 
 class Scanned(NamedTuple):
@@ -83,8 +87,9 @@ class ColumnarReader:
         self._longest = min(LONGEST, max_text)
         self._signs = Signs.of(*reader.signs)
         self._objects = Objects(reader.candidates, self._clock)
-        first = next(iter(reader.candidates({"resourceLogs": []})), None)
-        self._split = Records(first) if type(first) is OtlpJson else None
+        self._records = Records(OtlpJson())
+        self._splits = type(next(iter(reader.candidates({"resourceLogs": []})), None)) is OtlpJson
+        self._transcodes = type(next(iter(reader.candidates_of_bytes(PROTOBUF)), None)) is OtlpProto
 
     def scan(self, values: Sequence[bytes | None]) -> Scanned | None:
         """The lines of messages; None where a line waits for its continuation, which takes more than this.
@@ -95,11 +100,14 @@ class ColumnarReader:
         kept = [b"" if value is None else value for value in values]
         sizes = np.fromiter(map(len, kept), np.int64, len(kept))
         for place in np.flatnonzero(sizes > self._longest).tolist():
-            if not kept[place].startswith(BEGINS) or sizes[place] > MAX_MESSAGE_BYTES:
+            if not kept[place].startswith((BEGINS, PROTOBUF)) or sizes[place] > MAX_MESSAGE_BYTES:
                 kept[place], sizes[place] = b"", 0
         lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
         alone = spans_of(sizes, np.arange(len(values)))
         kinds = self._kinds(buffer, alone, outermost=True)
+        if not self._splits:
+            kinds[kinds == SEVERAL] = OBJECT
+        self._transcode(buffer, alone, kinds)
         texts = self._sorted(buffer, alone, kinds, lines, 0)
         left = np.flatnonzero(kinds == SEVERAL)
         texts += self._several(buffer, left, alone.begins[left], alone.ends[left], lines, rest)
@@ -132,16 +140,28 @@ class ColumnarReader:
             len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
         )
 
+    def _transcode(self, buffer: Buffer, alone: Spans, kinds: NDArray[np.uint8]) -> None:
+        """Puts JSON in place of messages that are Protobuf."""
+        some = np.flatnonzero((kinds == PLAIN) & (alone.ends > alone.begins))
+        some = some[buffer.array[alone.begins[some]] == PROTOBUF[0]]
+        if not self._transcodes or not len(some):
+            return
+        spans = transcoded(buffer, alone.begins[some], alone.ends[some])
+        good = spans[:, 0] >= 0
+        some = some[good]
+        alone.begins[some], alone.ends[some] = spans[good].T
+        kinds[some] = SEVERAL
+
     def _several(
         self, buffer: Buffer, those: Places, begins: Places, ends: Places, lines: Lines, rest: Rest
     ) -> list[Spans]:
-        """Undoes messages that hold many objects, if they are such; gives the lines of text.
+        """Undoes messages that hold many objects; gives the lines of text.
 
         those: their numbers. begins, ends: where they are.
         """
-        if self._split is None or not len(those):
+        if not len(those):
             return []
-        held = self._split.of(buffer.array, begins, ends)
+        held = self._records.of(buffer.array, begins, ends)
         lines.known[those[held.good]] = True  # as long as all of their records are
         if not len(held.spans):
             return []
@@ -149,7 +169,7 @@ class ColumnarReader:
         numbers = lines.add(messages, held.indexes)
         none = np.full(len(numbers), -1, np.int64)
         objects = Spans(begins, ends, numbers, none, np.full(len(numbers), np.nan))
-        holders = self._split.holders
+        holders = self._records.holders
         inner = self._objects.undo(buffer, objects, lines, Holders(holders, held.holders))
         texts = [] if inner is None else self._sorted(buffer, inner, self._kinds(buffer, inner), lines, 1)
         for place in np.flatnonzero(~lines.known[numbers]).tolist():
@@ -177,7 +197,7 @@ class ColumnarReader:
         texts = np.flatnonzero(kinds == LINE)
         lines.known[spans.lines[texts]] = True
         found = [spans.take(texts)] if len(texts) else []
-        objects = np.flatnonzero((kinds == OBJECT) | ((kinds == SEVERAL) & (self._split is None)))
+        objects = np.flatnonzero(kinds == OBJECT)
         if len(objects) and depth <= MOST_LEVELS:
             inner = self._objects.undo(buffer, spans.take(objects), lines)
             if inner is not None:

@@ -9,7 +9,7 @@ from connectors.findings import Pattern, Template, WindowPart
 from connectors.patterns import patterns_of
 from connectors.store import Store
 from stream_processors.detection.alignment import aligned
-from stream_processors.detection.windows import Sample, merge
+from stream_processors.detection.merging import Sample, merge
 
 ALIGNED = 256
 """Templates of a pattern that its readable form is made of, at most."""

@@ -100,7 +100,7 @@ class StreamService(Service):
             snapshot_lines=settings.stream.snapshot_lines,
         )
         sinks = make_sinks(settings.alerts, settings.kafka)
-        self.dispatcher = Dispatcher(store, sinks, self.own_topics)
+        self.dispatchers = [Dispatcher(store, sink, self.own_topics) for sink in sinks]
         self.given_up: str | None = None
         """Why the process ends by itself; None while it does not."""
 
@@ -130,7 +130,7 @@ class StreamService(Service):
             self.commit_all,
             self.consumer.stop,
             self.dead_letters.stop,
-            self.dispatcher.stop,
+            *(dispatcher.stop for dispatcher in self.dispatchers),
             self.opener.release,
             self.health.stop,
         ):
@@ -191,11 +191,15 @@ class StreamService(Service):
 
     @Service.task
     async def dispatch(self) -> None:
-        """Sends alerts to the sinks. Nothing waits for it: the store keeps them."""
+        """Sends alerts to the sinks, to each at its own pace. Nothing waits for it: the store keeps them."""
+        await asyncio.gather(*map(self.dispatch_to, self.dispatchers))
+
+    async def dispatch_to(self, dispatcher: Dispatcher) -> None:
+        """Sends alerts to a sink."""
         while not self.should_stop:
             await self.sleep(DISPATCH_SECONDS)
             try:
-                await self.dispatcher.round()
+                await dispatcher.round()
             except Exception as error:
                 log.warning("alerts wait: %s", reason_of(error))
 

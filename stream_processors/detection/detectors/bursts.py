@@ -76,7 +76,7 @@ HOUR = np.dtype(
 """The highest count of a template or value at an hour, today and on days before."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def excess_of(now: float, mean: float) -> float:
     """How far a count is above its mean, in nats: the deviance of a negative binomial distribution."""
     if now <= 2.0 * mean + 1.0:

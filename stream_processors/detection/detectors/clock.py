@@ -27,7 +27,7 @@ CLOCK = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     """The time of the next line by the clock, (1,) CLOCK: seconds, or lines while time stands still."""
     state = clock[0]

@@ -77,7 +77,16 @@ def test_messages_of_every_shipper_are_read_as_each_by_itself(envelope):
 
 @pytest.mark.parametrize(
     "envelope",
-    ["filebeat", "elastic_agent", "fluentbit", "docker", "otlp_json", "vector", "vector_kubernetes"],
+    [
+        "filebeat",
+        "elastic_agent",
+        "fluentbit",
+        "docker",
+        "otlp_json",
+        "otlp_proto",
+        "vector",
+        "vector_kubernetes",
+    ],
 )
 def test_json_in_the_usual_envelopes_goes_the_quick_way(envelope):
     lines = [line for line in LINES if line.line[0] == "{"]
@@ -125,7 +134,7 @@ def mutations(text: bytes) -> st.SearchStrategy[bytes]:
 
 
 SAMPLES = [line.line.encode() for line in LINES if line.line[0] == "{"][:40]
-for _envelope in ("filebeat", "fluentbit", "docker", "otlp_json"):
+for _envelope in ("filebeat", "fluentbit", "docker", "otlp_json", "otlp_proto"):
     SAMPLES += [message.value for message in islice(wrap(LINES[:40], _envelope), 20)]
 READER = Reader()
 for _ in range(3):
@@ -256,6 +265,12 @@ def otlp(*records: bytes, between: bytes = b",") -> bytes:
 def test_what_stands_between_otlp_records_matters(between):
     record = b'{"timeUnixNano":"1795600800000000000","body":{"stringValue":"x"}}'
     check([otlp(record, record, between=between), otlp(record, b""), otlp(b"", record), otlp()])
+
+
+def test_any_number_of_empty_otlp_records_and_groups_is_read():
+    groups = b'{"resourceLogs":[' + b",".join([b"{}"] * 30_000) + b"]}"
+    found = Reader().scan([otlp(*[b"{}"] * 30_000), groups])
+    assert found.messages.tolist() == [0] * 30_000
 
 
 def test_otlp_records_that_hold_several_lines_keep_their_places():
