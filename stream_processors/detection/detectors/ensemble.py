@@ -14,7 +14,7 @@ from stream_processors.detection.detectors.combination import NATS, Combination
 from stream_processors.detection.detectors.kind import Kind, Seen
 from stream_processors.detection.detectors.risk import Risk
 
-SHARES = {"values": 0.7, "meaning": 0.7, "sequence": 0.8}
+SHARES = {"rare": 1.15, "values": 0.7, "meaning": 0.7, "sequence": 0.8}
 """What the nats of a kind count, where it is not 1: kinds that find much of what is ordinary unusual count less."""
 OWN_TAILS = ("rate", "sequence")
 """Kinds whose scores are tails, of bursts and of steps of entities: lines come many in one of either."""

@@ -24,7 +24,7 @@ USUAL = 3.0
 """Nats of a line that is not unusual: one in twenty of a kind."""
 LINES = 3.0
 """Usual lines that a value is taken to have had before."""
-WEIGHT = 1.2
+WEIGHT = 1.5
 """What risk counts beside a line's own surprise."""
 PLACES = 32_768
 """Values known, 1.8 MiB; what was seen longest ago makes room."""
