@@ -38,7 +38,7 @@ from stream_processors.detection.windows import WindowSampler
 
 def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
     """The kinds of surprise of a source. dim: of its vectors."""
-    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences()]
+    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences(settings.entities)]
 
 
 class PartitionDetector:
@@ -67,7 +67,7 @@ class PartitionDetector:
         )
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(ensemble, policy, clock, told)
+        self._scoring = LineScoring(ensemble, policy, clock, told, settings.entities)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,

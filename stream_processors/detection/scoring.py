@@ -27,12 +27,18 @@ def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDAr
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    told: takes the scores of new lines, those of the warm-up when it is over.
+    told: takes the scores of new lines, those of the warm-up when it is over. names: of columns, who a line is about.
     """
 
     def __init__(
-        self, ensemble: Ensemble, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
+        self,
+        ensemble: Ensemble,
+        policy: AlertPolicy,
+        clock: WarmupClock,
+        told: ScoreSink = unheard,
+        names: Sequence[str] = (),
     ) -> None:
+        self._names = names
         self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
         self.combination = ensemble.combination
         self.waiting, self.verdicts = WaitingLines(), Verdicts()
@@ -56,7 +62,7 @@ class LineScoring:
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
         flagged = self.policy.flag(
-            lambda place: shown(lines.line(place), lines.parameters(place)),
+            lambda place: shown(lines.line(place), lines.parameters(place), self._names),
             judged.pattern,
             lambda place: self.ensemble.reasons(judged, place),
             scores,
@@ -123,7 +129,7 @@ class LineScoring:
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
             Waiting(
-                shown(lines.line(place), lines.parameters(place)),
+                shown(lines.line(place), lines.parameters(place), self._names),
                 judged.rows[place],
                 judged.pattern(place),
                 known=known[place],
