@@ -72,6 +72,7 @@ class PartitionDetector:
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,
             "combination": ensemble.combination,
+            "risk": ensemble.risk,
             "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
