@@ -59,6 +59,13 @@ class Question:
             )
         raise SettingsError(f"--source is needed: the store has {', '.join(busy or known)}")
 
+    @property
+    def sources(self) -> list[str]:
+        """The source that was named, or each that has lines. Raises SettingsError when there is none."""
+        if self._source is not None:
+            return [self.source]
+        return [name for name in self.store.sources() if self.store.stats(name).lines] or [self.source]
+
     def warn(self) -> None:
         """Says on stderr that the source is still warming up, when it is."""
         if note := report.warming_up(self.store.stats(self.source)):

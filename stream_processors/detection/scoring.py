@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import Anomaly
+from stream_processors.detection.daily import DayCounts
 from stream_processors.detection.detectors.ensemble import Ensemble, Judged
 from stream_processors.detection.detectors.kind import Seen
 from stream_processors.detection.feedback import Marks, Verdicts
@@ -27,14 +28,19 @@ def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDAr
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    told: takes the scores of new lines, those of the warm-up when it is over.
+    days, told: take the scores of new lines, those of the warm-up when it is over.
     """
 
     def __init__(
-        self, ensemble: Ensemble, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
+        self,
+        ensemble: Ensemble,
+        policy: AlertPolicy,
+        clock: WarmupClock,
+        days: DayCounts,
+        told: ScoreSink = unheard,
     ) -> None:
         self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
-        self.combination = ensemble.combination
+        self.combination, self._days = ensemble.combination, days
         self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
     def score(self, seen: Seen, now: float) -> list[Anomaly]:
@@ -55,6 +61,7 @@ class LineScoring:
         scores = self.combination.observe(judged.rows)
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
+        self._days.scored(lines.times, scores)
         flagged = self.policy.flag(
             lambda place: shown(lines.line(place), lines.parameters(place)),
             judged.pattern,
@@ -148,6 +155,7 @@ class LineScoring:
             np.array([line.index for line in new], dtype=np.int32),
             scores[kept],
         )
+        self._days.scored(times[kept], scores[kept])
         return self.policy.flag(
             lambda row: waiting[row].line,
             lambda row: waiting[row].pattern,
