@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,27 +23,29 @@ class DayCounts:
 
     def read(self, batch: LineBatch) -> None:
         """Counts lines, and the words of their templates."""
-        days, of = days_of(batch.times)
-        words = batch.rows.words_known[batch.templates]
-        sums = [np.bincount(of), *(np.bincount(of, words[:, column]) for column in range(2))]
-        for name, counts in zip((self._lines, "words", "unknown"), sums, strict=True):
-            self._add(days, name, counts)
+        known = batch.rows.words_known
+        for day, places in by_day(batch.times):
+            if places is None:
+                words = batch.distinct.counts @ known[batch.distinct.rows]
+            else:
+                words = known[batch.templates[places]].sum(axis=0)
+            lines = len(batch) if places is None else len(places)
+            self._add(day, {self._lines: lines, "words": int(words[0]), "unknown": int(words[1])})
 
     def scored(self, times: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
         """Counts scores of lines, (lines,) each, those of earlier batches among them."""
         if not len(scores):
             return
-        days, of = days_of(times)
-        bins = np.minimum(scores / SCORE_BIN, SCORE_BINS - 1).astype(np.int64)
-        counts = np.bincount(of * SCORE_BINS + bins, minlength=len(days) * SCORE_BINS)
-        for bin, column in enumerate(counts.reshape(-1, SCORE_BINS).T):
-            self._add(days, scores_in(bin), column)
+        bins = np.minimum(scores * (1 / SCORE_BIN), SCORE_BINS - 1).astype(np.int64)
+        for day, places in by_day(times):
+            counts = np.bincount(bins if places is None else bins[places]).tolist()
+            self._add(day, {scores_in(bin): count for bin, count in enumerate(counts)})
 
-    def _add(self, days: NDArray[np.int64], name: str, counts: NDArray) -> None:
-        for day, count in zip(days.tolist(), counts.tolist(), strict=True):
+    def _add(self, day: int, counts: dict[str, int]) -> None:
+        sums = self._days.setdefault(day, {})
+        for name, count in counts.items():
             if count:
-                sums = self._days.setdefault(day, {})
-                sums[name] = sums.get(name, 0) + int(count)
+                sums[name] = sums.get(name, 0) + count
 
     def tell(self, findings: Findings) -> None:
         """Adds to ``findings`` what was counted since the last time."""
@@ -52,10 +56,17 @@ class DayCounts:
         self._days = {}
 
 
-def days_of(times: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The days since the epoch that lines are of, (days,), 0 for none, and the place among them of each line's."""
-    days = np.clip(np.nan_to_num(times, posinf=0.0, neginf=0.0) // DAY, 0, LAST_DAY).astype(np.int64)
-    if days.min() == days.max():
-        return days[:1], np.zeros(len(days), dtype=np.int64)
-    found, of = np.unique(days, return_inverse=True)
-    return found, of.reshape(-1)
+def by_day(times: NDArray[np.float64]) -> Sequence[tuple[int, NDArray[np.int64] | None]]:
+    """The days since the epoch that lines are of, 0 for none, each with their places; None for all, most often so."""
+    first, last = times.min(), times.max()
+    if np.isfinite(last) and first // DAY == last // DAY:  # not a number when there is one that is none
+        return [(day_of(first // DAY), None)]
+    days = np.nan_to_num(times, posinf=0.0, neginf=0.0) // DAY
+    order = np.argsort(days, kind="stable")
+    found, begins = np.unique(days[order], return_index=True)
+    return [(day_of(day), places) for day, places in zip(found, np.split(order, begins[1:]), strict=True)]
+
+
+def day_of(day: float) -> int:
+    """A day as a number of a reasonable size, or 0."""
+    return int(min(max(day, 0), LAST_DAY))
