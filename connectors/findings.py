@@ -108,6 +108,10 @@ class WindowPart:
     """Offset of the line that opened it. A window that is opened again later is another part, merged when read."""
     model: str = ""
     """Identity (name@version#sha) of the model that made the vectors."""
+    weights: tuple[int, ...] = ()
+    """How many of its lines each kept one is nearest to."""
+    templates: tuple[str, ...] = ()
+    """Id of each kept line's template."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,10 @@ class Settings(BaseModel):
                 f"retention.window_hours={self.retention.window_hours:g} ends a window's sample before the window, "
                 f"which has detection.window_seconds={window}"
             )
+        if self.alerts.topic in (*self.stream.topics, self.stream.dead_letter_topic):
+            raise ValueError(
+                f"alerts.topic: {self.alerts.topic} is also in stream.topics or the dead-letter topic"
+            )
         return self
 
     alerts: SinkSettings = Field(default_factory=SinkSettings)

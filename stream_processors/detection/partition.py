@@ -39,7 +39,7 @@ from stream_processors.detection.windows import WindowSampler
 
 def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
     """The kinds of surprise of a source. dim: of its vectors."""
-    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences()]
+    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences(settings.entities)]
 
 
 class PartitionDetector:
@@ -69,7 +69,7 @@ class PartitionDetector:
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
         self._days = DayCounts(model)
-        self._scoring = LineScoring(ensemble, policy, clock, self._days, told)
+        self._scoring = LineScoring(ensemble, policy, clock, self._days, told, settings.entities)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,

@@ -28,7 +28,8 @@ def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDAr
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    days, told: take the scores of new lines, those of the warm-up when it is over.
+    days, told: take the scores of new lines, those of the warm-up when it is over. names: of columns, who a line is
+    about.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class LineScoring:
         clock: WarmupClock,
         days: DayCounts,
         told: ScoreSink = unheard,
+        names: Sequence[str] = (),
     ) -> None:
+        self._names = names
         self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
         self.combination, self._days = ensemble.combination, days
         self.waiting, self.verdicts = WaitingLines(), Verdicts()
@@ -63,7 +66,7 @@ class LineScoring:
         self._told(lines.offsets, lines.indexes, scores)
         self._days.scored(lines.times, scores)
         flagged = self.policy.flag(
-            lambda place: shown(lines.line(place), lines.parameters(place)),
+            lambda place: shown(lines.line(place), lines.parameters(place), self._names),
             judged.pattern,
             lambda place: self.ensemble.reasons(judged, place),
             scores,
@@ -131,7 +134,7 @@ class LineScoring:
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
             Waiting(
-                shown(lines.line(place), lines.parameters(place)),
+                shown(lines.line(place), lines.parameters(place), self._names),
                 judged.rows[place],
                 judged.pattern(place),
                 known=known[place],

@@ -55,8 +55,19 @@ def window(
     start: int, *, partition: int = 0, count: int = 5, opened: int = 7, model: str = "m1"
 ) -> WindowPart:
     texts = ("one \x00", "zwei \u00e4\U0001f600")
+    weights, templates = (count - 1, 1), ("t1", "t2")
     return WindowPart(
-        start, partition, count, BINARY[:16], ((1, 0), (1, 1)), texts, BINARY[:16], opened, model
+        start,
+        partition,
+        count,
+        BINARY[:16],
+        ((1, 0), (1, 1)),
+        texts,
+        BINARY[:16],
+        opened,
+        model,
+        weights,
+        templates,
     )
 
 

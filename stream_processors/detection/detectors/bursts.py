@@ -74,7 +74,7 @@ CLOCK = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     """The time of the next line by the clock, (1,) CLOCK: seconds, or lines while time stands still."""
     state = clock[0]
@@ -94,7 +94,7 @@ def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     return state.time if state.timed else state.lines * (WINDOW / WINDOW_LINES)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def burst(now: float, mean: float) -> float:
     """How surprising a count far above its mean is, in nats: the deviance of a negative binomial distribution."""
     if now <= 2.0 * mean + 1.0:
