@@ -108,6 +108,10 @@ class WindowPart:
     """Offset of the line that opened it. A window that is opened again later is another part, merged when read."""
     model: str = ""
     """Identity (name@version#sha) of the model that made the vectors."""
+    weights: tuple[int, ...] = ()
+    """How many of its lines each kept one is nearest to."""
+    templates: tuple[str, ...] = ()
+    """Id of each kept line's template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ class Findings:
     """What the step's lines taught, for the other partitions; empty for nothing."""
     heard: str = ""
     """Position in what partitions taught each other up to which this one has it; empty to be told none."""
+    days: dict[int, dict[str, int]] = field(default_factory=dict)
+    """What is counted of each day (``connectors.days``), by days since the epoch; 0 for lines without a time."""
     windows: list[WindowPart] = field(default_factory=list)
     pace: Pace | None = None
     """How fast its lines come in this partition; None where no budget asks for it."""

@@ -13,6 +13,7 @@ from connectors.sinks.forms import PRODUCT, level, line_fields, plain, title
 VERSION = "1.8.0"
 CREATE, UPDATE = (1, "Create"), (2, "Update")
 OBSERVABLES = {"host": (1, "Hostname"), "ip": (2, "IP Address"), "user": (4, "User Name")}
+OTHER = (99, "Other")
 LEARNING = (4, "Learning (ML/DL)")
 """Type of the analytic."""
 
@@ -70,7 +71,7 @@ def ocsf(source: str, told: Told) -> dict[str, Any]:
         "observables": [
             {"name": "raw_data", "value": value, "type_id": type_id, "type": caption}
             for kind, _, value in (entity.partition("=") for entity in alert.entities)
-            for type_id, caption in [OBSERVABLES[kind]]
+            for type_id, caption in [OBSERVABLES.get(kind, OTHER)]
         ],
         "anomaly_analyses": [analysis(source, told)],
         "unmapped": {name: plain(source, told)[name] for name in ("score", "threshold", "pattern", "why")},

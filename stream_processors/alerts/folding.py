@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from connectors.alerts import BURST_SECONDS, AlertChange
+from connectors.alerts import BURST_SECONDS, Alert, AlertChange, folded
 from connectors.findings import Anomaly, Changes, Findings
 
 
@@ -23,6 +23,16 @@ def folded_lines(anomalies: Iterable[Anomaly]) -> list[AlertChange]:
         groups.setdefault(place, []).append(anomaly)
     changes = [_change(pattern, lines) for (pattern, _), lines in groups.items()]
     return sorted(changes, key=lambda change: change.first.timestamp)
+
+
+def whole(anomalies: Iterable[Anomaly]) -> list[Alert]:
+    """One alert a pattern, of all lines that there are, the most unusual first: for an input that has ended."""
+    groups: dict[str, list[Anomaly]] = {}
+    for anomaly in anomalies:
+        groups.setdefault(anomaly.pattern, []).append(anomaly)
+    changes = [_change(pattern, lines) for pattern, lines in groups.items()]
+    alerts = [folded(None, change, change.first.timestamp, change.last.timestamp)[0] for change in changes]
+    return sorted(alerts, key=lambda alert: alert.best.score, reverse=True)
 
 
 def _change(pattern: str, lines: Sequence[Anomaly]) -> AlertChange:

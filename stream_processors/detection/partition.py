@@ -15,6 +15,7 @@ from connectors.decisions import News, SourceApplied
 from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.daily import DayCounts
 from stream_processors.detection.detectors.characters import Characters
 from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
@@ -38,7 +39,7 @@ from stream_processors.detection.windows import WindowSampler
 
 def usual_kinds(dim: int, settings: DetectionSettings) -> Sequence[Kind]:
     """The kinds of surprise of a source. dim: of its vectors."""
-    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences()]
+    return [Rare(), Words(), Characters(), Values(), Meaning(dim), Rate(), Sequences(settings.entities)]
 
 
 class PartitionDetector:
@@ -67,11 +68,13 @@ class PartitionDetector:
         )
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(ensemble, policy, clock, told)
+        self._days = DayCounts(model)
+        self._scoring = LineScoring(ensemble, policy, clock, self._days, told, settings.entities)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,
             "combination": ensemble.combination,
+            "risk": ensemble.risk,
             "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
@@ -97,6 +100,7 @@ class PartitionDetector:
         findings.cut += int(batch.rows.cut[batch.templates].sum())
         findings.parse_errors += int(batch.broken.sum())
         if len(batch):
+            self._days.read(batch)
             kinds = Kinds(batch)
             patterns = self._known.patterns(batch, kinds)
             findings.anomalies += self._scoring.score(seen(batch, kinds, patterns, now), now)
@@ -167,6 +171,7 @@ class PartitionDetector:
     def describe(self, findings: Findings) -> None:
         """Says of which model the findings are, which lines wait, and which patterns merged."""
         self._known.tell(findings)
+        self._days.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
         findings.heard = self._lessons.heard

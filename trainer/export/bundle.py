@@ -56,7 +56,7 @@ def quantize(
     pooling: Pooling | None = None,
 ) -> None:
     """Writes the int8 graph, its activations' ranges measured by the fp32 graph on ``rows`` of token ids."""
-    ranges = activation_ranges(onnx.load(source), rows, activation_names(encoder))
+    ranges = activation_ranges(onnx.load(source), rows, activation_names(encoder, pooling))
     onnx.save(build_graph(encoder, ranges, pooling), target)
 
 

@@ -43,12 +43,13 @@ class Builder:
         With learnt weights the first output is the weighted mean of all layers' states.
         """
         graph, size = self.graph, self.config.hidden_size
-        batch = self.attention.batch()
         hidden = self.embed()
         mixed = self.share(hidden, 0)
+        layers = layers_of(self.encoder)[: layers_read(self.encoder, self.pooling)]
+        batch = self.attention.batch()
         with torch.no_grad():
             relative = relative_table(self.encoder)
-            for number, layer in enumerate(layers_of(self.encoder)):
+            for number, layer in enumerate(layers):
                 hidden = self.layer(f"layer{number}", layer, hidden, relative, batch)
                 if self.pooling is not None:
                     mixed = graph.add("Add", mixed, self.share(hidden, number + 1))
@@ -139,10 +140,17 @@ def check_supported(encoder: DebertaV2Model) -> None:
             raise StageError(f"config.json: {name} = {getattr(config, name)!r} can't be exported")
 
 
-def activation_names(encoder: DebertaV2Model) -> list[str]:
+def layers_read(encoder: DebertaV2Model, pooling: Pooling | None) -> int:
+    """How many layers the vector depends on: all, or those up to the last with a share."""
+    if pooling is None:
+        return int(encoder.config.num_hidden_layers)
+    return int(np.flatnonzero(pooling.layers).max(initial=0))
+
+
+def activation_names(encoder: DebertaV2Model, pooling: Pooling | None = None) -> list[str]:
     """Names of the activations that int8 needs a range for: the inputs of the linear layers."""
     parts = ("hidden", "attended", "between", "active")
-    return [f"layer{number}.{part}" for number in range(encoder.config.num_hidden_layers) for part in parts]
+    return [f"layer{number}.{part}" for number in range(layers_read(encoder, pooling)) for part in parts]
 
 
 def build_graph(

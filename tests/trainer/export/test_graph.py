@@ -13,6 +13,7 @@ from transformers import DebertaV2Config, DebertaV2Model
 import trainer.export.attention_graph
 from trainer.export.calibrate import activation_ranges, best_range, squared_error
 from trainer.export.graph import activation_names, build_graph
+from trainer.export.pooling import PooledEncoder, Pooling
 from trainer.stages.manifest import StageError
 
 TOLERANCE = 1e-4
@@ -111,6 +112,22 @@ def test_blocks_of_queries_change_nothing(shape, monkeypatch):
     graph = opened(build_graph(encoder))
     for length in (8, 9, 15, 16, 17, 100):
         assert max(differences(encoder, graph, length)) <= TOLERANCE, length
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0, 0.0), (0.3, 0.7, 0.0), (0.0, 0.0, 1.0)])
+def test_layers_without_a_share_above_all_others_are_not_computed(shares):
+    encoder = make_encoder()
+    tokens = np.random.default_rng(0).random(BASE["vocab_size"], np.float32)
+    pooling = Pooling(tokens, np.array(shares, np.float32))
+    model = build_graph(encoder, pooling=pooling)
+    read = int(np.flatnonzero(shares).max())
+    assert len(activation_names(encoder, pooling)) == 4 * read
+    assert sum(node.op_type == "LayerNormalization" for node in model.graph.node) == 2 * read
+    ids, mask = batch_of(17)
+    with torch.no_grad():
+        expected = PooledEncoder(encoder, pooling)(torch.tensor(ids), torch.tensor(mask))[1].numpy()
+    (found,) = opened(model).run(["sentence_embedding"], {"input_ids": ids, "attention_mask": mask})
+    assert np.abs(found - expected).max() <= TOLERANCE
 
 
 def test_order_and_distance_reach_the_vectors():
