@@ -164,6 +164,8 @@ class Findings:
     """What the step's lines taught, for the other partitions; empty for nothing."""
     heard: str = ""
     """Position in what partitions taught each other up to which this one has it; empty to be told none."""
+    days: dict[int, dict[str, int]] = field(default_factory=dict)
+    """What is counted of each day (``connectors.days``), by days since the epoch; 0 for lines without a time."""
     windows: list[WindowPart] = field(default_factory=list)
     pace: Pace | None = None
     """How fast its lines come in this partition; None where no budget asks for it."""

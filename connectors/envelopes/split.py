@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import KEY, hashed, is_word
+from connectors.formats.words8 import plain_until
 
 Array = NDArray[Any]
 
@@ -23,8 +24,8 @@ _SIGNS = (
 )
 _GROUP, _LIST, _RECORD = 3, 6, 7
 """How deep in brackets the three are."""
-SHORTEST_RECORD = 8
-"""Bytes: a message has no more than one record for so many."""
+SHORTEST_RECORD = 3
+"""Bytes, with a comma: a message has no more than one record, or group, for so many."""
 
 
 class Split(NamedTuple):
@@ -66,7 +67,10 @@ def _split(
         if byte == 34:
             begin = at + 1
             at = begin
-            while at < end and data[at] != 34:
+            while True:
+                at = plain_until(data, at, end)
+                if at >= end or data[at] == 34:
+                    break
                 at += 2 if data[at] == 92 else 1
             if depth == 2 or (in_list and depth == _LIST):
                 return -1, 0, 0

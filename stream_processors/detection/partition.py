@@ -15,6 +15,7 @@ from connectors.decisions import News, SourceApplied
 from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.daily import DayCounts
 from stream_processors.detection.detectors.characters import Characters
 from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
@@ -70,11 +71,13 @@ class PartitionDetector:
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
         self.silence = Silence()
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(ensemble, policy, clock, told, settings.entities)
+        self._days = DayCounts(model)
+        self._scoring = LineScoring(ensemble, policy, clock, self._days, told, settings.entities)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,
             "combination": ensemble.combination,
+            "risk": ensemble.risk,
             "lessons": self._lessons,
             "policy": policy,
             "waiting": self._scoring.waiting,
@@ -101,6 +104,7 @@ class PartitionDetector:
         findings.cut += int(batch.rows.cut[batch.templates].sum())
         findings.parse_errors += int(batch.broken.sum())
         if len(batch):
+            self._days.read(batch)
             kinds = Kinds(batch)
             patterns = self._known.patterns(batch, kinds)
             lines = seen(batch, kinds, patterns, now)
@@ -186,6 +190,7 @@ class PartitionDetector:
     def describe(self, findings: Findings) -> None:
         """Says of which model the findings are, which lines wait, and which patterns merged."""
         self._known.tell(findings)
+        self._days.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
         findings.heard = self._lessons.heard
