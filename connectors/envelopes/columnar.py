@@ -15,20 +15,20 @@ import orjson
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
-from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Inner, Undecodable
+from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Undecodable
 from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_batch import Records
+from connectors.envelopes.otlp_messages import split_protobuf
 from connectors.envelopes.otlp_proto import OtlpProto
-from connectors.envelopes.otlp_transcoding import transcoded
 from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
-from connectors.envelopes.split import BEGINS
-from connectors.envelopes.unread import Unread
+from connectors.envelopes.split import BEGINS, Split, split
+from connectors.envelopes.texts import Rest, read_texts, text_of
 from connectors.formats.clock import clock_of
 from connectors.formats.recorded import rows_of
-from connectors.formats.rows import Layout, Rows, shifted, taken
-from connectors.formats.text_scan import scan_texts
+from connectors.formats.rows import Layout, Rows, shifted
+from connectors.formats.tables import may_be_header
 from connectors.records import Record
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ MOST_LEVELS = 3
 """Envelopes in one another that are undone here."""
 LONGEST = 65_536
 """Bytes of a message that is read here."""
-HASH = 35
 PROTOBUF = b"\n"
 """What OTLP's Protobuf begins with."""
 
@@ -69,16 +68,6 @@ class Scanned(NamedTuple):
         return len(self.messages)
 
 
-class Rest(NamedTuple):
-    """What is left to the plain way, and what came of it."""
-
-    lines: list[tuple[int, int, Unread]]
-    """With message and index."""
-    records: dict[tuple[int, int], Record]
-    """By message and index."""
-    failed: dict[tuple[int, int], Exception]
-
-
 class ColumnarReader:
     """Reads for one reader."""
 
@@ -107,10 +96,13 @@ class ColumnarReader:
         kinds = self._kinds(buffer, alone, outermost=True)
         if not self._splits:
             kinds[kinds == SEVERAL] = OBJECT
-        self._transcode(buffer, alone, kinds)
         texts = self._sorted(buffer, alone, kinds, lines, 0)
-        left = np.flatnonzero(kinds == SEVERAL)
-        texts += self._several(buffer, left, alone.begins[left], alone.ends[left], lines, rest)
+        if len(left := np.flatnonzero(kinds == SEVERAL)):
+            found = split(buffer.array, alone.begins[left], alone.ends[left])
+            texts += self._several(buffer, left, found, lines, rest)
+        if self._transcodes and len(left := alone.beginning_with(buffer, PROTOBUF[0])):
+            found = split_protobuf(buffer, alone.begins[left], alone.ends[left])
+            texts += self._several(buffer, left, found, lines, rest)
         whole = np.zeros(len(values), np.bool_)
         whole[lines.messages[~lines.known]] = True
         rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
@@ -124,8 +116,8 @@ class ColumnarReader:
                 return None
             rest.lines.extend((message, index, one) for index, one in enumerate(unread))
         lines.drop(whole)
-        for spans in texts:
-            self._texts(buffer, spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])), lines, rest)
+        texts = [spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])) for spans in texts]
+        self._texts(buffer, texts, lines, rest)
         self._parse(buffer, lines, rest)
         messages, indexes, rows = lines.in_order()
         return Scanned(
@@ -140,28 +132,12 @@ class ColumnarReader:
             len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
         )
 
-    def _transcode(self, buffer: Buffer, alone: Spans, kinds: NDArray[np.uint8]) -> None:
-        """Puts JSON in place of messages that are Protobuf."""
-        some = np.flatnonzero((kinds == PLAIN) & (alone.ends > alone.begins))
-        some = some[buffer.array[alone.begins[some]] == PROTOBUF[0]]
-        if not self._transcodes or not len(some):
-            return
-        spans = transcoded(buffer, alone.begins[some], alone.ends[some])
-        good = spans[:, 0] >= 0
-        some = some[good]
-        alone.begins[some], alone.ends[some] = spans[good].T
-        kinds[some] = SEVERAL
-
-    def _several(
-        self, buffer: Buffer, those: Places, begins: Places, ends: Places, lines: Lines, rest: Rest
-    ) -> list[Spans]:
+    def _several(self, buffer: Buffer, those: Places, found: Split, lines: Lines, rest: Rest) -> list[Spans]:
         """Undoes messages that hold many objects; gives the lines of text.
 
-        those: their numbers. begins, ends: where they are.
+        those: their numbers. found: what is in them.
         """
-        if not len(those):
-            return []
-        held = self._records.of(buffer.array, begins, ends)
+        held = self._records.of(buffer.array, found)
         lines.known[those[held.good]] = True  # as long as all of their records are
         if not len(held.spans):
             return []
@@ -204,37 +180,18 @@ class ColumnarReader:
                 found += self._sorted(buffer, inner, self._kinds(buffer, inner), lines, depth + 1)
         return found
 
-    def _texts(self, buffer: Buffer, spans: Spans, lines: Lines, rest: Rest) -> None:
-        """Reads lines of text, the plain way where it must be."""
-        data = buffer.array[: buffer.used]
-        rows, more = scan_texts(data, spans.begins, spans.ends, self._objects.plans.layouts, self._clock)
-        buffer.add(more)
-        known = (rows.layouts >= 0) & ~self._objects.adds_columns(spans.arounds)
-        known &= not (data[spans.begins] == HASH).any()
-        if streams := self._reader.headers.streams:
-            named = [around.inner.stream in streams for around in self._objects.arounds]
-            known &= ~np.array([*named, "" in streams])[spans.arounds]
-        some = np.flatnonzero(known)
-        own = taken(rows, some)
-        own = own._replace(
-            times=np.where(np.isnan(own.times), spans.times[some], own.times),
-            severities=self._objects.severities(own.severities, spans.arounds[some]),
-        )
-        lines.take(spans.lines[some], own)
-        for place in np.flatnonzero(~known).tolist():
-            number = int(spans.lines[place])
-            unread = self._unread(text_of(buffer, spans, place), spans, place)
-            rest.lines.append((int(lines.messages[number]), int(lines.indexes[number]), unread))
-
-    def _unread(self, line: str, spans: Spans, place: int) -> Unread:
-        """A line of text as the plain way has it, the shipper's word aside."""
-        if spans.arounds[place] < 0:
-            return Unread(line, None, "")
-        around, time = self._objects.arounds[spans.arounds[place]], float(spans.times[place])
-        said = around.inner
-        stated = None if np.isnan(time) else time
-        inner = Inner(line, stated, said.severity, said.columns, stream=said.stream)
-        return Unread(line, inner, around.names)
+    def _texts(self, buffer: Buffer, texts: list[Spans], lines: Lines, rest: Rest) -> None:
+        """Reads lines of text, all the plain way where one may say what the columns of others are."""
+        streams = self._reader.headers.streams
+        read = [read_texts(buffer, spans, self._objects, self._clock, streams) for spans in texts]
+        for part in read:
+            part.leave(~part.known, buffer, lines, self._objects, rest)
+        if any(isinstance(unread.line, str) and may_be_header(unread.line) for *_, unread in rest.lines):
+            for part in read:
+                part.leave(part.known, buffer, lines, self._objects, rest)
+        else:
+            for part in read:
+                part.take(lines, self._objects)
 
     def _parse(self, buffer: Buffer, lines: Lines, rest: Rest) -> None:
         """Reads what is left, in order: a line may name the columns of those behind it."""
@@ -280,8 +237,3 @@ class ColumnarReader:
             return record
 
         return record_of
-
-
-def text_of(buffer: Buffer, spans: Spans, place: int) -> str:
-    """One of the spans as text."""
-    return buffer.array[spans.begins[place] : spans.ends[place]].tobytes().decode()
