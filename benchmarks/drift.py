@@ -4,7 +4,7 @@ A month of ordinary lines for each of some seeds, asked on each of its days as `
 days of which the last one is changed: a release that says the same in other words, a new service, a new format, a
 device that speaks a language no model was trained on. Lines of sshd are left out: which year they are of depends on
 today's.
-Run: python -m benchmarks.drift [--seeds 8] [--lines 400] [--plot FOLDER]
+Run: python -m benchmarks.drift [--seeds 4] [--lines 400] [--plot FOLDER]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from connectors.records import Message
 from connectors.store import Store
 from encoder_core import Encoder
 from stream_processors.answers.drift import Drift, drift
+from stream_processors.cli.query_drift import show
 from stream_processors.demo.scenario import START, scenario
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.reading import LineReader, Step
@@ -185,7 +186,10 @@ def rows(pipeline: Pipeline, seeds: int, per_day: int, folder: Path | None) -> I
             told = [found for found in (after(store, day) for day in days) if found.measures]
             alarms = dict.fromkeys(name for found in told for name in drifted(found))
             yield [name, seed, len(messages), len(told), sum(one.retrain for one in told), "; ".join(alarms)]
-            if folder is not None and seed == 1:
+            if seed > 1:
+                continue
+            show(replace(told[-1], source=name))
+            if folder is not None:
                 from stream_processors.cli.drift_plot import draw
 
                 draw([replace(told[-1], source=name)], folder / f"drift-{name}.png")
@@ -193,9 +197,9 @@ def rows(pipeline: Pipeline, seeds: int, per_day: int, folder: Path | None) -> I
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--lines", type=int, default=400, help="a day")
-    parser.add_argument("--plot", type=Path, metavar="FOLDER")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="for the first seed's plots")
     options = parser.parse_args(arguments)
     encoder = Encoder.from_path()
     pipeline = Pipeline(encoder, count_words=encoder.count_words)

@@ -149,8 +149,10 @@ class Findings:
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
+    returned: list[Anomaly] = field(default_factory=list)
+    """What was silent, with the pattern of its alert, and came again: the alert is over."""
     alerts: list[AlertChange] = field(default_factory=list)
-    """The anomalies, folded by pattern."""
+    """The anomalies, folded by pattern, and what is over."""
     feedback: int = 0
     """Version of the feedback that the partition knows."""
     templates: list[Template] = field(default_factory=list)

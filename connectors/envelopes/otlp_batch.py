@@ -14,7 +14,7 @@ from connectors.envelopes.envelope import Inner
 from connectors.envelopes.otlp import OtlpJson, record_seconds
 from connectors.envelopes.otlp_records import NAME
 from connectors.envelopes.passing import Passing
-from connectors.envelopes.split import BEGINS, ENDS, split
+from connectors.envelopes.split import BEGINS, ENDS, Split
 from connectors.envelopes.unwrapping import MAX_LINES
 from connectors.formats.numbers import Numbers
 
@@ -102,9 +102,8 @@ class Records:
         self.holders: list[HeldRecords] = []
         """Of the skeletons that are known."""
 
-    def of(self, data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> Held:
-        """The records of messages, each of which is from one place to another."""
-        found = split(data, begins, ends)
+    def of(self, data: NDArray[np.uint8], found: Split) -> Held:
+        """The records of messages. found: what is in them."""
         if len(self._firsts) > SKELETONS:
             self._forget()
         skeletons = self._skeletons.find(found.keys)

@@ -50,18 +50,18 @@ class LineScoring:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
         found = []
         for part in self.ensemble.parts(seen):
-            found += self._score(self.ensemble.observe(part), now)
+            ready = self.combination.ready
+            found += self._score(self.ensemble.observe(part), ready, now)
         return found
 
-    def _score(self, judged: Judged, now: float) -> list[Anomaly]:
+    def _score(self, judged: Judged, ready: bool, now: float) -> list[Anomaly]:
         lines = judged.seen.batch
-        if not self.combination.ready:
+        if not ready:
             self._wait(judged, unscored_from=int(lines.offsets[0]))
             self.clock.see(len(lines), now)
-            self.combination.observe(judged.rows)
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
-        scores = self.combination.observe(judged.rows)
+        scores = judged.scores
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
         self._days.scored(lines.times, scores)
@@ -82,14 +82,13 @@ class LineScoring:
     def relearn(self, seen: Seen, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
         for part in self.ensemble.parts(seen):
-            judged = self.ensemble.observe(part)
             ready = self.combination.ready
+            judged = self.ensemble.observe(part)
             if not ready:
                 self._wait(judged, unscored_from)
                 self.clock.see(len(part), 0.0)
-            scores = self.combination.observe(judged.rows)
             if ready:
-                verdict = self.policy.judge(scores, part.batch.times, self._marks(part))
+                verdict = self.policy.judge(judged.scores, part.batch.times, self._marks(part))
                 self.ensemble.doubt(part, verdict.places)
             if self.combination.ready and not self.waiting.unscored:
                 self._score_waiting()
