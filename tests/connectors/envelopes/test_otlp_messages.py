@@ -251,6 +251,24 @@ def test_large_messages_of_many_records_go_the_quick_way():
     assert check([value]) >= 29 / 30
 
 
+def test_what_is_around_few_records_is_learned_when_it_comes_again():
+    def value(host: str, many: int) -> bytes:
+        records = [LogRecord(time_unix_nano=NANOSECONDS, body=any_value('{"level":"info","took":1}'))] * many
+        resource = Resource(attributes=pairs({"host.name": host}))
+        scoped = ScopeLogs(log_records=records)
+        return LogsData(
+            resource_logs=[ResourceLogs(resource=resource, scope_logs=[scoped])]
+        ).SerializeToString()
+
+    reader = Reader()
+    found = reader.scan([value(f"node-{n}", 1) for n in range(40)])
+    assert found.plainly == len(found) == 40
+    assert not reader._columnar._records.holders
+    assert reader.scan([value("node-41", 20)]).plainly == 0
+    assert reader.scan([value("node-7", 2)]).plainly == 0
+    assert reader.scan([value("node-77", 2)]).plainly == 2
+
+
 def test_settings_hold_for_protobuf_too():
     value = message(LogRecord(body=any_value("Nov 25 10:00:00 web-1 cron[7]: done")))
     for chosen in ({"envelope": "filebeat"}, {"envelope": "none"}, {"zone": "Europe/Berlin"}):

@@ -74,10 +74,10 @@ def test_batches_and_restarts_change_nothing(size):
 
 def test_when_the_source_stops_wholly_no_template_is_silent():
     """Whether it was down, or nothing was read: the gap counts once, and who comes again in time is not silent."""
-    lines = [*work(0, 6_000), *work(40_000, 46_000)]
+    lines = [*work(0, 9_000), *work(40_000, 49_000)]
     for every in (10, 60, 300):
-        lines += beats(0, 6_000, every=every, template=every, jitter=every / 20)
-        lines += beats(40_000, 46_000, every=every, template=every, jitter=every / 20)
+        lines += beats(0, 9_000, every=every, template=every, jitter=every / 20)
+        lines += beats(40_000 + every / 2, 49_000, every=every, template=every, jitter=every / 20)
     assert of(Silence(), *lines) == []
 
 
