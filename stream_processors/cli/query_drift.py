@@ -142,7 +142,7 @@ def in_words(measure: Measure) -> str:
         return "too little to tell"
     if measure.drifted:
         return "drift"
-    return "as usual" if measure.now <= max(measure.days) else "within what days differ by"
+    return "as usual" if measure.now <= max(measure.days) else "more, but not drift"
 
 
 def as_dict(found: Drift) -> Mapping[str, Any]:
