@@ -86,7 +86,7 @@ def window_fields(part: WindowPart) -> dict[str, Any]:
     return {
         "count": part.count,
         "total": part.total,
-        "lines": json.dumps([part.places, part.texts]).encode(),
+        "lines": json.dumps([part.places, part.texts, part.weights, part.templates]).encode(),
         "vectors": part.vectors,
         "model": part.model,
     }
@@ -95,7 +95,8 @@ def window_fields(part: WindowPart) -> dict[str, Any]:
 def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
     """One part of a window from its member of the index and its hash."""
     start, partition, opened = map(int, member.split(b":"))
-    places, texts = json.loads(fields[b"lines"])
+    places, texts, *more = json.loads(fields[b"lines"])
+    weights, templates = more or ((), ())  # older versions kept neither
     return WindowPart(
         start=start,
         partition=partition,
@@ -106,6 +107,8 @@ def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
         vectors=fields[b"vectors"],
         opened=opened,
         model=fields.get(b"model", b"").decode(),
+        weights=tuple(weights),
+        templates=tuple(templates),
     )
 
 

@@ -55,17 +55,23 @@ class TopicSink:
         document = orjson.dumps(self._form(source, told))
         headers = [("secencoder.id", told.key(source).encode())]
         try:
-            if self._producer is None:
-                producer = make_producer(self._kafka)
-                await producer.start()
-                self._producer = producer
-            await self._producer.send_and_wait(
-                self._topic, key=source.encode(), value=document, headers=headers
-            )
+            producer = await self._connected()
+            await producer.send_and_wait(self._topic, key=source.encode(), value=document, headers=headers)
         except MessageSizeTooLargeError as error:
             raise SinkRefused(f"over the limit of topic {self._topic}") from error
         except (KafkaError, OSError) as error:
             raise SinkDown(f"topic {self._topic}: {reason_of(error)}") from error
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = make_producer(self._kafka)
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
 
     async def stop(self) -> None:
         """Flushes and disconnects."""
@@ -79,8 +85,7 @@ class WebhookSink:
     name = "webhook"
 
     def __init__(self, settings: SinkSettings) -> None:
-        assert settings.webhook_url is not None
-        self._url, self._form = settings.webhook_url, form_of(settings.webhook_format)
+        self._url, self._form = settings.url, form_of(settings.webhook_format)
         self._header, self._seconds = settings.header, settings.webhook_seconds
         self._session: aiohttp.ClientSession | None = None
 
@@ -96,7 +101,8 @@ class WebhookSink:
                 self._url, data=orjson.dumps(self._form(source, told)), headers=headers, allow_redirects=False
             ) as answer:
                 status = answer.status
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
+            # Its name only: what an error says may quote the address.
             raise SinkDown(f"webhook: {type(error).__name__}") from error
         if status in REFUSED:
             raise SinkRefused(f"webhook answers {status}")

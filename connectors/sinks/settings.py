@@ -19,7 +19,9 @@ class SinkSettings(BaseModel):
 
     topic: str | None = Field(None, min_length=1, description="Kafka topic that alerts are written to")
     topic_format: Format = Field("json", description="json, ocsf (1.8 detection finding), or ecs (9)")
-    webhook_url: str | None = Field(None, description="http(s) address that alerts are posted to, one each")
+    webhook_url: SecretStr | None = Field(
+        None, description="http(s) address that alerts are posted to, one each; its path may be a secret"
+    )
     webhook_format: Format = Field("json", description="json, ocsf (1.8 detection finding), or ecs (9)")
     webhook_header: SecretStr | None = Field(
         None, description='A header of each request, e.g. "Authorization: Bearer ..."'
@@ -33,7 +35,7 @@ class SinkSettings(BaseModel):
                 raise ValueError("alerts.webhook_header has no effect without alerts.webhook_url")
             return self
         try:
-            parts = urlsplit(self.webhook_url)
+            parts = urlsplit(self.url)
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:
             usable, parts = False, urlsplit("")
@@ -41,9 +43,14 @@ class SinkSettings(BaseModel):
             raise ValueError("alerts.webhook_url: a user or password belongs into alerts.webhook_header")
         if not usable:
             raise ValueError("alerts.webhook_url: expected http://host/path or https://host/path")
-        if self.webhook_header is not None and not all(self.header):
+        if self.webhook_header is not None and not _is_header(*self.header):
             raise ValueError('alerts.webhook_header: expected "NAME: VALUE"')
         return self
+
+    @property
+    def url(self) -> str:
+        """``webhook_url``; many have a secret in their path: never log it. Empty where there is none."""
+        return self.webhook_url.get_secret_value() if self.webhook_url is not None else ""
 
     @property
     def header(self) -> tuple[str, str]:
@@ -51,3 +58,7 @@ class SinkSettings(BaseModel):
         text = self.webhook_header.get_secret_value() if self.webhook_header is not None else ""
         name, _, value = text.partition(":")
         return name.strip(), value.strip()
+
+
+def _is_header(name: str, value: str) -> bool:
+    return bool(name and value) and (name + value).isprintable()

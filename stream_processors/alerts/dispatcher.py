@@ -1,11 +1,11 @@
-"""Sends what stands in the outboxes to the sinks: at least once, in order, each sink at its own pace."""
+"""Sends what stands in the outboxes to a sink: at least once, in order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from connectors.alerts import Told
@@ -38,7 +38,7 @@ class Outboxes(Protocol):
 
 
 class Dispatcher:
-    """One for the sources that this worker owns; another worker's sources have theirs.
+    """One for each sink, so that none waits for another, and for the sources that this worker owns.
 
     A position moves when the sink has the entry. Who died in between sends it again: its key is the same. Of two
     workers that think they own a source only one can move its position; the other one stops at that entry.
@@ -47,45 +47,38 @@ class Dispatcher:
     def __init__(
         self,
         store: Outboxes,
-        sinks: Sequence[Sink],
+        sink: Sink,
         owned: Callable[[], Iterable[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``owned``: the topics whose outboxes are this worker's."""
-        self._store, self._sinks, self._owned, self._clock = store, sinks, owned, clock
-        self._waits = {sink.name: backoff(1.0, LONGEST_WAIT) for sink in sinks}
-        self._not_before = {sink.name: 0.0 for sink in sinks}
+        self._store, self._sink, self._owned, self._clock = store, sink, owned, clock
+        self._waits, self._not_before = backoff(1.0, LONGEST_WAIT), 0.0
 
     async def round(self) -> int:
-        """Sends what there is, to all sinks at once; returns how many entries were sent."""
+        """Sends what there is; returns how many entries were sent. A sink that is down is left alone for a while."""
         topics = set(self._owned())
-        if not self._sinks or not topics:
+        if not topics or self._clock() < self._not_before:
             return 0
         sources = await asyncio.to_thread(self._store.sources)
-        owned = [source for source in sources if topic_of(source) in topics]
-        return sum(await asyncio.gather(*(self._serve(sink, owned) for sink in self._sinks)))
-
-    async def stop(self) -> None:
-        """Disconnects the sinks."""
-        for sink in self._sinks:
-            await sink.stop()
-
-    async def _serve(self, sink: Sink, sources: Sequence[str]) -> int:
-        """One sink; down, it is left alone for a while."""
-        if self._clock() < self._not_before[sink.name]:
-            return 0
         sent = 0
         try:
             for source in sources:
-                sent += await self._send(sink, source)
+                if topic_of(source) in topics:
+                    sent += await self._send(source)
         except SinkDown as down:
-            wait = next(self._waits[sink.name])
-            self._not_before[sink.name] = self._clock() + wait
+            wait = next(self._waits)
+            self._not_before = self._clock() + wait
             log.warning("alerts wait: %s; next try in %.0f s", down, wait)
         return sent
 
-    async def _send(self, sink: Sink, source: str) -> int:
-        """What a source has for a sink."""
+    async def stop(self) -> None:
+        """Disconnects the sink."""
+        await self._sink.stop()
+
+    async def _send(self, source: str) -> int:
+        """What a source has for the sink."""
+        sink = self._sink
         position = (await asyncio.to_thread(self._store.sent, source)).get(sink.name, 0)
         sent = 0
         while entries := await asyncio.to_thread(self._store.outbox, source, after=position, limit=PAGE):
@@ -104,5 +97,5 @@ class Dispatcher:
                 if not moved:
                     return sent
                 position, sent = told.position, sent + 1
-                self._waits[sink.name] = backoff(1.0, LONGEST_WAIT)
+                self._waits = backoff(1.0, LONGEST_WAIT)
         return sent

@@ -17,7 +17,7 @@ from rich.table import Table
 from connectors.findings import Anomaly, SourceStats
 from stream_processors.answers.queries import PartitionLag
 from stream_processors.answers.similar import Match
-from stream_processors.detection.windows import Sample
+from stream_processors.detection.merging import Sample
 
 PIPE_WIDTH = 160
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
@@ -147,8 +147,13 @@ def show_anomalies(
 def show_sample(sample: Sample) -> None:
     """The lines to read of one window."""
     when = f"window of {clock(sample.start)}" if sample.start > 0 else "the whole input"
-    rows = [(place_of(*place), text) for *place, text in sample.lines]
-    show_table(f"What to read of {when}: {len(rows)} of {sample.count:,} lines", ["place", "line"], rows)
+    rows = [
+        (f"{weight:,}" if weight else "-", place_of(*place), text)
+        for weight, (*place, text) in zip(sample.stands_for, sample.lines, strict=True)
+    ]
+    late = f", {sample.late:,} of them late" if sample.late else ""
+    title = f"What to read of {when}: {len(rows)} of {sample.count:,} lines{late}"
+    show_table(title, ["stands for", "place", "line"], rows)
 
 
 def show_matches(matches: Sequence[Match]) -> None:

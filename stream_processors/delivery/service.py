@@ -86,7 +86,7 @@ class StreamService(Service):
         self.health = Health(
             settings.health,
             self.reasons,
-            {"model": self.has_loaded, "store": self.store_answers, "group": self.has_joined},
+            {"store": self.store_answers, "group": self.has_joined},
         )
         self.troubles = Troubles(blame=self.watchdog.blame)
         self.handler = Handler(
@@ -100,7 +100,7 @@ class StreamService(Service):
             snapshot_lines=settings.stream.snapshot_lines,
         )
         sinks = make_sinks(settings.alerts, settings.kafka)
-        self.dispatcher = Dispatcher(store, sinks, self.own_topics)
+        self.dispatchers = [Dispatcher(store, sink, self.own_topics) for sink in sinks]
         self.given_up: str | None = None
         """Why the process ends by itself; None while it does not."""
 
@@ -130,7 +130,7 @@ class StreamService(Service):
             self.commit_all,
             self.consumer.stop,
             self.dead_letters.stop,
-            self.dispatcher.stop,
+            *(dispatcher.stop for dispatcher in self.dispatchers),
             self.opener.release,
             self.health.stop,
         ):
@@ -185,17 +185,17 @@ class StreamService(Service):
         await asyncio.to_thread(self.store.sources)
         return True
 
-    async def has_loaded(self) -> bool:
-        """Whether the model is there: it was loaded before the service was made."""
-        return True
-
     @Service.task
     async def dispatch(self) -> None:
-        """Sends alerts to the sinks. Nothing waits for it: the store keeps them."""
+        """Sends alerts to the sinks, to each at its own pace. Nothing waits for it: the store keeps them."""
+        await asyncio.gather(*map(self.dispatch_to, self.dispatchers))
+
+    async def dispatch_to(self, dispatcher: Dispatcher) -> None:
+        """Sends alerts to a sink."""
         while not self.should_stop:
             await self.sleep(DISPATCH_SECONDS)
             try:
-                await self.dispatcher.round()
+                await dispatcher.round()
             except Exception as error:
                 log.warning("alerts wait: %s", reason_of(error))
 

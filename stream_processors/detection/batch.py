@@ -10,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.formats.rows import ragged
+from connectors.formats.rows import Layout, ragged
 from connectors.records import Line
-from encoder_core.templates import Match, Parameter, Templates
+from encoder_core.templates import Parameter, Templates
 from stream_processors.detection.columns import CountedColumns, counted_names
 from stream_processors.detection.hashing import hash_spans, hash_texts
 from stream_processors.detection.lines import ScannedLines
 from stream_processors.detection.matches import Matcher, Matches
-from stream_processors.detection.matching import match_record
 from stream_processors.detection.spans import spans_of
 from stream_processors.detection.table import Entry, Rows, TemplateTable
 from stream_processors.detection.wording import words_of_spans
@@ -79,10 +78,10 @@ class LineBatch:
     """(words,): hashes of the words in what varies, those of a line once each; templates have the others."""
     show: Callable[[int], Line]
     """The line of a place, made on demand."""
-    match: Callable[[Line], Match]
-    """The template and parameters of one."""
-    names: Callable[[Line], Sequence[str]]
-    """The names of what varies in one: of columns, then numbers of parameters."""
+    parameters: Callable[[int], Sequence[Parameter]]
+    """What varies in the line of a place, as text."""
+    names: Callable[[int], Sequence[str]]
+    """The names of what varies in the line of a place: of columns, then numbers of parameters."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -104,20 +103,16 @@ class LineBatch:
         ranks[order] = np.arange(len(order))
         return Distinct(rows[order], first[order], ranks[of.reshape(-1)], counts[order])
 
-    def parameters(self, place: int) -> Sequence[Parameter]:
-        """What varies in a line, as text."""
-        return self.match(self.show(place)).parameters
-
     def part(self, place: int, part: int) -> tuple[str, str]:
         """Name and value of one of the parts that vary in a line. part: its place in ``slots``."""
         value = self.buffer[self.begins[part] : self.ends[part]].tobytes().decode("utf-8", "replace")
-        return self.names(self.show(place))[part - int(self.starts[place])], value
+        return self.names(place)[part - int(self.starts[place])], value
 
     def take(self, places: NDArray[np.int64]) -> LineBatch:
         """The lines of some places, in their order."""
         starts, parts = ragged(self.starts, places)
         word_starts, words = ragged(self.word_starts, places)
-        show = self.show
+        show, names, parameters = self.show, self.names, self.parameters
         return replace(
             self,
             offsets=self.offsets[places],
@@ -138,6 +133,8 @@ class LineBatch:
             word_starts=word_starts,
             words=self.words[words],
             show=lambda place: show(int(places[place])),
+            parameters=lambda place: parameters(int(places[place])),
+            names=lambda place: names(int(places[place])),
         )
 
     def parts(self, size: int) -> Sequence[LineBatch]:
@@ -183,8 +180,8 @@ class LineBatch:
             word_starts=word_starts,
             words=words,
             show=lines.__getitem__,
-            match=lambda line: match_record(line.record, matching.templates),
-            names=matching.names,
+            parameters=lambda place: matches.parameters(place, layouts[rows.layouts[place]], rows),
+            names=lambda place: names_of(layouts[rows.layouts[place]], matches, place),
         )
 
 
@@ -211,9 +208,10 @@ class Matching:
             return Entry(int(hash_texts([line])[0]), line, template, text)
         return Entry(template, text, template, text)
 
-    def names(self, line: Line) -> list[str]:
-        """Names of what varies in a line, in order: those of columns, then numbers of the parameters of its texts."""
-        lines = ScannedLines.of([line])
-        texts = self.matcher.match(lines.buffer, lines.layouts, lines.rows).texts
-        numbers = [str(slot) for count in np.diff(texts.starts).tolist() for slot in range(count)]
-        return [*counted_names(line.record), *numbers]
+
+def names_of(layout: Layout, matches: Matches, place: int) -> list[str]:
+    """Names of what varies in a line, in order: those of columns, then numbers of the parameters of its texts."""
+    starts = matches.texts.starts
+    texts = range(int(matches.starts[place]), int(matches.starts[place + 1]))
+    numbers = [str(slot) for text in texts for slot in range(int(starts[text + 1] - starts[text]))]
+    return [*counted_names(layout.names), *numbers]

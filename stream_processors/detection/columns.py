@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from connectors.formats.json_bytes import KEY, hashed, mixed
 from connectors.formats.numbers import Numbers
 from connectors.formats.rows import Layout, Rows
-from connectors.records import LOGGER, SERVICE, Record
+from connectors.records import LOGGER, SERVICE
 from encoder_core.templates.batch import decoded
 from stream_processors.detection.hashing import hash_texts
 
@@ -79,16 +79,16 @@ class CountedColumns:
             return found, self._arrays
 
 
-def counted_names(record: Record) -> list[str]:
-    """Names of the columns of a record that are counted, in their order."""
-    return [name for name in record.fields if name != LOGGER and name not in record.given]
+def counted_names(names: Iterable[str]) -> list[str]:
+    """Of the names of a layout's columns those that are counted, in their order."""
+    return [name for name in names if name != LOGGER]
 
 
 def _counted(layout: Layout, service: str) -> tuple[np.uint64, NDArray[np.int64], NDArray[np.uint64]]:
     """Hash of the kind, the places of the columns that are counted, and the hashes of their slots."""
     kind = f"{layout.format}/{service}"
     places = [place for place, name in enumerate(layout.names) if name != LOGGER]
-    slots = hash_texts([f"{kind}/{layout.names[place]}" for place in places])
+    slots = hash_texts([f"{kind}/{name}" for name in counted_names(layout.names)])
     return hash_texts([kind])[0], np.array(places, np.int64), slots
 
 

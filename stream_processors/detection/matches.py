@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from connectors.formats.json_bytes import KEY
 from connectors.formats.numbers import Numbers
 from connectors.formats.rows import Layout, Rows
-from encoder_core.templates import TemplateBatch, Templates
+from encoder_core.templates import Parameter, TemplateBatch, Templates
 from encoder_core.templates.batch import decoded
 from encoder_core.templates.columns import Choice, is_text
+from encoder_core.templates.kinds import NOTHING
+from encoder_core.templates.value_types import type_of
 from stream_processors.detection.choosing import choice_keys, texts_of, whole_keys
 from stream_processors.detection.layouts import Known
 
@@ -45,6 +47,26 @@ class Matches:
         said = [self.texts.text(row) for row in range(self.starts[place], self.starts[place + 1])]
         choice = int(self.choice_of[place])
         return said[0] if choice < 0 else self.choices[choice].template(said)
+
+    def parameters(self, place: int, layout: Layout, rows: Rows) -> Sequence[Parameter]:
+        """The parameters of a line, as ``match_record`` has them. layout: of its columns."""
+        first, number = int(rows.starts[place]), int(self.choice_of[place])
+        texts = range(int(self.starts[place]), int(self.starts[place + 1]))
+        if number < 0:
+            return self.texts.match(texts[0]).parameters
+        choice, spans = self.choices[number], {}
+        for at, name in enumerate(layout.names, first):
+            spans[name] = int(rows.begins[at]), int(rows.ends[at])
+        begin, end = spans.get(choice.error, (-1, -1))
+        found = []
+        for text in texts:
+            before = "error " if begin <= self.texts.line_begins[text] < end else ""
+            found += [one._replace(slot=before + one.slot) for one in self.texts.match(text).parameters]
+        for name in choice.parameters:
+            value = decoded(self.texts.buffer[slice(*spans[name])].tobytes())
+            if value not in NOTHING:
+                found.append(Parameter(name, type_of(value), value))
+        return found
 
 
 class Matcher:

@@ -135,8 +135,9 @@ class AlertPolicy:
         show: what an alert says of a line, asked for those that are flagged. pattern: the id of its pattern.
         reasons: why it is unusual.
         """
-        found = []
-        for row in judged.places.tolist():
+        found, lines = [], self._quantile.lines
+        shares = self._quantile.shares(scores[judged.places]).tolist()
+        for row, share in zip(judged.places.tolist(), shares, strict=True):
             line = show(row)
             found.append(
                 Anomaly(
@@ -153,8 +154,8 @@ class AlertPolicy:
                     index=line.index,
                     reasons=(MARKED,) * (row in judged.raised) + reasons(row),
                     entities=line.entities,
-                    share=self._quantile.share(float(scores[row])),
-                    among=self._quantile.lines,
+                    share=share,
+                    among=lines,
                 )
             )
         return found

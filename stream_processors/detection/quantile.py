@@ -64,10 +64,11 @@ class TailQuantile:
         scores = np.sort(np.concatenate(self._tops))
         return float(passing(scores, self._tolerance, 2 * max(share * lines, 1), 2 * max(mass * lines, 1)))
 
-    def share(self, score: float) -> float:
-        """The share of the remembered lines that score as high, 1 / lines at least; 1 before any was seen."""
-        as_high = sum(int(np.count_nonzero(top >= np.float32(score))) for top in self._tops)
-        return max(as_high, 1) / max(self.lines, 1)
+    def shares(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The share of remembered lines that score as high, 1 / lines at least; 1 before any was seen. (n,) each."""
+        known = np.sort(np.concatenate([np.empty(0, dtype=np.float32), *self._tops]))
+        as_high = len(known) - np.searchsorted(known, scores.astype(np.float32))
+        return np.maximum(as_high, 1) / max(self.lines, 1)
 
     def state(self) -> dict[str, NDArray]:
         """Highest scores and number of lines of each block, oldest first."""

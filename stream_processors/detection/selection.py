@@ -36,3 +36,8 @@ def distances(vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDAr
     """Euclidean distances of rows, float32 (vectors, others)."""
     squares = (vectors**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * vectors @ others.T
     return np.sqrt(np.maximum(squares, 0))
+
+
+def stand_for(vectors: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Which of the kept rows each row is nearest to, (vectors,); of equally near ones the first."""
+    return distances(vectors, kept).argmin(axis=1)

@@ -1,8 +1,9 @@
-"""Tumbling windows cut to their most diverse lines, and the merge of partitions' shares.
+"""Tumbling windows cut to their most diverse lines; ``merging`` puts partitions' shares together.
 
-A partition keeps k candidates a window, chosen by Max-Min from its candidates so far and the lines of the new
-batch whose text is new in the window. Farthest-point selections are composable core-sets for this objective (Indyk et
-al., 2014), so Max-Min over the union of the partitions' candidates keeps a constant-factor guarantee.
+A partition keeps 2 k candidates a window, chosen by Max-Min from its candidates so far and the lines of the new
+batch whose text is new in the window; each knows how many lines it is nearest to. Farthest-point selections are
+composable core-sets for this objective (Indyk et al., 2014), so Max-Min over the union of the partitions' candidates
+keeps a constant-factor guarantee; ``benchmarks/samples`` measures how near it comes.
 
 Every line counts in exactly one window, however stray the times: a window that comes again after it was closed is
 opened as a further part, told apart by the offset of the line that opened it, and parts are merged when read.
@@ -10,7 +11,7 @@ opened as a further part, told apart by the offset of the line that opened it, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import WindowPart
-from stream_processors.detection.selection import EQUAL, distances, max_min
+from stream_processors.detection.selection import EQUAL, distances, max_min, stand_for
 
 if TYPE_CHECKING:
     from stream_processors.detection.batch import LineBatch
 
+SPARE = 2
+"""Candidates kept for each line that is asked for: what looks near now may be far apart from what comes later."""
 OPEN_WINDOWS = 4
 """Windows a partition keeps open between batches: those touched last, of equally recent ones those of most lines."""
 NEW_WINDOWS = 64
@@ -45,11 +48,14 @@ class OpenWindow:
     total: NDArray[np.float32]
     vectors: NDArray[np.float32]
     """Unit vectors of the kept lines, (lines, dim)."""
+    weights: NDArray[np.int64]
+    """How many lines each of them is nearest to, (lines,)."""
     touched: int = 0
     """The last offset of the latest batch that it had lines in."""
     count: int = 0
     places: list[tuple[int, int]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
     considered: set[int] = field(default_factory=set)
     """Hashes of the texts that were candidates."""
 
@@ -82,6 +88,7 @@ class WindowSampler:
                     opened=int(batch.offsets[places[0]]),
                     total=np.zeros(self._dim, dtype=np.float32),
                     vectors=np.empty((0, self._dim), dtype=np.float32),
+                    weights=np.empty(0, dtype=np.int64),
                 )
             self._extend(self._open[start], places, batch, show)
             changed.append(self._part(start))
@@ -126,23 +133,34 @@ class WindowSampler:
         new = self._not_considered(window, table.keys[rows])
         if len(window.vectors) and len(new):  # a restored window knows its lines by their vectors alone
             new = new[distances(table.vectors[rows[new]], window.vectors).min(axis=1) > EQUAL]
-        if not len(new):
-            return
-        new = new[np.argsort(first[new], kind="stable")]
-        pool = np.concatenate([window.vectors, table.vectors[rows[new]]])
-        chosen = max_min(pool, self._k, window.total / np.float32(window.count))
-        known, texts, kept = len(window.texts), window.texts, window.places
-        lines = places[first[new]].tolist()
-        window.vectors = pool[chosen]
-        window.texts = [
-            texts[at] if at < known else show(lines[at - known])[:TEXT_CHARACTERS] for at in chosen
-        ]
-        window.places = [
-            kept[at]
-            if at < known
-            else (int(batch.offsets[lines[at - known]]), int(batch.indexes[lines[at - known]]))
-            for at in chosen
-        ]
+        if len(new):
+            new = new[np.argsort(first[new], kind="stable")]
+            self._choose(window, rows[new], places[first[new]], batch, show)
+        nearest = stand_for(table.vectors[rows], window.vectors)
+        np.add.at(window.weights, nearest, counts)
+
+    def _choose(
+        self,
+        window: OpenWindow,
+        rows: NDArray[np.int32],
+        lines: NDArray[np.int64],
+        batch: LineBatch,
+        show: Callable[[int], str],
+    ) -> None:
+        """Chooses the candidates anew, with texts that are new in the window: their rows and their first lines."""
+        table, known = batch.rows, len(window.texts)
+        pool = np.concatenate([window.vectors, table.vectors[rows]])
+        chosen = max_min(pool, SPARE * self._k, window.total / np.float32(window.count))
+        weights = np.zeros(len(chosen), dtype=np.int64)
+        np.add.at(weights, stand_for(window.vectors, pool[chosen]), window.weights)
+        window.vectors, window.weights = pool[chosen], weights
+        came = [(at, int(lines[at - known]), int(rows[at - known])) for at in chosen if at >= known]
+        texts = {at: show(line)[:TEXT_CHARACTERS] for at, line, _ in came}
+        kept = {at: (int(batch.offsets[line]), int(batch.indexes[line])) for at, line, _ in came}
+        templates = {at: f"{int(table.templates[row]):016x}" for at, _, row in came}
+        window.texts = [texts[at] if at in texts else window.texts[at] for at in chosen]
+        window.places = [kept[at] if at in kept else window.places[at] for at in chosen]
+        window.templates = [templates[at] if at in templates else window.templates[at] for at in chosen]
 
     def _not_considered(self, window: OpenWindow, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Places of the texts that were no candidates of the window yet, and now are."""
@@ -165,6 +183,8 @@ class WindowSampler:
             vectors=window.vectors.astype("<f2").tobytes(),
             opened=window.opened,
             model=self._model,
+            weights=tuple(window.weights.tolist()),
+            templates=tuple(window.templates),
         )
 
     def restore(self, parts: Iterable[WindowPart]) -> None:
@@ -178,11 +198,13 @@ class WindowSampler:
                 self._open[part.start] = OpenWindow(
                     opened=part.opened,
                     total=np.frombuffer(part.total, dtype="<f4").copy(),
-                    vectors=_vectors_of(part).reshape(-1, self._dim),
+                    vectors=vectors_of(part),
+                    weights=np.array(part.weights, dtype=np.int64),
                     touched=max(part.opened, *(offset for offset, _ in part.places)),
                     count=part.count,
                     places=list(part.places),
                     texts=list(part.texts),
+                    templates=list(part.templates),
                 )
         self._close()
 
@@ -193,34 +215,10 @@ class WindowSampler:
             (part.partition, part.model) == (self._partition, self._model)
             and len(part.total) == 4 * self._dim
             and len(part.vectors) == 2 * self._dim * lines
-            and len(part.texts) == lines > 0
+            and len(part.texts) == len(part.weights) == len(part.templates) == lines > 0
         )
 
 
-def _vectors_of(part: WindowPart) -> NDArray[np.float32]:
-    return np.frombuffer(part.vectors, dtype="<f2").astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The merged answer for one window: ``lines`` are (partition, offset, index, text), most central first."""
-
-    start: int
-    count: int
-    lines: tuple[tuple[int, int, int, str], ...]
-
-
-def merge(parts: Sequence[WindowPart], k: int) -> Sample:
-    """Max-Min over the union of the parts' candidates of one window; all of one model, of any number of partitions."""
-    if not parts:
-        raise ValueError("a window needs at least one part")
-    count = sum(part.count for part in parts)
-    lines = [
-        (part.partition, offset, index, text)
-        for part in parts
-        for (offset, index), text in zip(part.places, part.texts, strict=True)
-    ]
-    total = np.sum([np.frombuffer(part.total, dtype="<f4") for part in parts], axis=0)
-    vectors = np.concatenate([_vectors_of(part) for part in parts]).reshape(-1, len(total))
-    chosen = max_min(vectors, k, total / np.float32(max(count, 1)))
-    return Sample(parts[0].start, count, tuple(lines[index] for index in chosen))
+def vectors_of(part: WindowPart) -> NDArray[np.float32]:
+    """The vectors of a part's lines, (lines, dim)."""
+    return np.frombuffer(part.vectors, dtype="<f2").astype(np.float32).reshape(-1, len(part.total) // 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connectors.days import DAY
 from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
@@ -54,8 +55,19 @@ def window(
     start: int, *, partition: int = 0, count: int = 5, opened: int = 7, model: str = "m1"
 ) -> WindowPart:
     texts = ("one \x00", "zwei \u00e4\U0001f600")
+    weights, templates = (count - 1, 1), ("t1", "t2")
     return WindowPart(
-        start, partition, count, BINARY[:16], ((1, 0), (1, 1)), texts, BINARY[:16], opened, model
+        start,
+        partition,
+        count,
+        BINARY[:16],
+        ((1, 0), (1, 1)),
+        texts,
+        BINARY[:16],
+        opened,
+        model,
+        weights,
+        templates,
     )
 
 
@@ -85,6 +97,7 @@ def full_step(expected: int | None, end: int) -> Changes:
         merges=[Merge("t2", "t1", NOW, "the same words")],
         seen=0,
         taught=b"\x00taught",
+        days={0: {"words": 30, "unknown": 2}, int(NOW // DAY): {"lines:m1": 7, "score:3": 7}},
         heard=BEGINNING,
         windows=[window(60)],
         snapshot=BINARY + str(end).encode(),
@@ -95,6 +108,7 @@ def full_step(expected: int | None, end: int) -> Changes:
     inside.anomalies = [anomaly(end - 2, index=5)]
     inside.windows = [window(60, count=4)]
     inside.templates, inside.seen = [template("t1", count=4, minutes=((MINUTE, 4),))], 0
+    inside.days = {int(NOW // DAY): {"lines:m1": 4}}
     inside.snapshot = b"api" + str(end).encode()
     return changes
 

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from connectors.decisions import BEGINNING, Lessons
+from connectors.formats.json_bytes import KEY, mixed
 from stream_processors.detection import counting
 from stream_processors.detection.detectors.counts import Counts
 
@@ -66,6 +67,28 @@ def add_counts(
     return len(keys)
 
 
+@njit(cache=True, nogil=True)
+def summed(
+    keys: NDArray[np.uint64], times: NDArray[np.float32], secret: NDArray[np.uint64]
+) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """Each of the keys once, and how many times it was counted. secret: ``json_bytes.KEY``, which chooses places."""
+    room = 16
+    while room < 2 * len(keys):
+        room *= 2
+    mask, count = np.uint64(room - 1), 0
+    places = np.full(room, -1, dtype=np.int32)
+    found, sums = np.empty(len(keys), dtype=np.uint64), np.zeros(len(keys))
+    for row in range(len(keys)):
+        at = mixed(secret[0], keys[row], secret) & mask
+        while places[at] >= 0 and found[places[at]] != keys[row]:
+            at = (at + np.uint64(1)) & mask
+        if places[at] < 0:
+            places[at], found[count] = count, keys[row]
+            count += 1
+        sums[places[at]] += times[row]
+    return found[:count].copy(), sums[:count].copy()
+
+
 class SharedCounts:
     """What is told of some counts, and what is heard. It keeps which keys lines counted until it is told."""
 
@@ -79,15 +102,15 @@ class SharedCounts:
     def note(self, keys: NDArray[np.uint64], times: NDArray | int) -> None:
         """Keys were counted so many times each; negative for what is taken back."""
         self._keys.append(keys)
-        self._times.append(np.broadcast_to(np.float32(times), keys.shape))
+        self._times.append(np.full(len(keys), times, dtype=np.float32))
 
     def taught(self) -> Taught:
         """What was noted since the last call, the keys that are known least where there are too many."""
         lines, counted = self.lines, np.empty(0, dtype=COUNTED)
         if self._keys:
-            keys, of = np.unique(np.concatenate(self._keys), return_inverse=True)
-            times = np.bincount(of.reshape(-1), np.concatenate(self._times), minlength=len(keys))
+            keys, times = summed(np.concatenate(self._keys), np.concatenate(self._times), KEY)
             rows = np.flatnonzero(times > 0)
+            rows = rows[np.argsort(keys[rows])]
             if len(rows) > MOST_KEYS:
                 known = self._counts.of(keys[rows])
                 rows = rows[np.argsort(known, kind="stable")[:MOST_KEYS]]

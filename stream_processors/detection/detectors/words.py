@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import log
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from connectors.formats.rows import ragged
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.counting import count_in
 from stream_processors.detection.detectors.counts import Counts, lines_counted
@@ -88,11 +90,10 @@ class Words:
                 found,
             )
         counts.lines += len(seen)
-        rows, lines = np.unique(batch.templates, return_counts=True)
-        starts, words, own = batch.rows.word_starts, batch.rows.words, batch.word_starts
-        for row, times in zip(rows.tolist(), lines.tolist(), strict=True):
-            self._shared.note(words[starts[row] : starts[row + 1]], times)
-        self._shared.note(batch.words[own[0] : own[-1]], 1)
+        rows, _, _, lines = batch.distinct
+        starts, words = ragged(batch.rows.word_starts, rows.astype(np.int64))
+        self._shared.note(batch.rows.words[words], np.repeat(lines, np.diff(starts)))
+        self._shared.note(batch.words[batch.word_starts[0] : batch.word_starts[-1]], 1)
         self._shared.lines += len(seen)
         return Surprises(found, np.full(len(seen), NO_CAUSE))
 
@@ -119,11 +120,13 @@ class Words:
 
     def explain(self, seen: Seen, place: int) -> Reason:
         """Its rarest words, and in how many lines they were."""
-        words = sorted(_words(seen.batch, place))
-        hashes = hash_texts([text for _, text in words])
-        counts = np.maximum(self._counts.of(hashes) - 1, 0)
-        order = np.lexsort((np.arange(len(words)), counts))[:2].tolist()
-        rarest = {words[at][1]: round(counts[at]) for at in order}
+        known = _words(seen.batch, place)
+        words, counts = (
+            list(known),
+            np.maximum(self._counts.of(np.array([*known.values()], np.uint64)) - 1, 0),
+        )
+        order = np.argsort(counts, kind="stable")[:2].tolist()
+        rarest = {words[at]: round(counts[at]) for at in order}
         total, lines = lines_counted(self._counts.lines), self._counts.lines
         score = float(np.mean([log((total + 2) / (counts[at] + 1)) for at in order])) if order else 0.0
         said = " and ".join(
@@ -140,17 +143,22 @@ class Words:
         self._counts.restore(state)
 
 
-def _words(batch: LineBatch, place: int) -> set[tuple[int, str]]:
-    """The distinct words of a line, as ``wording`` finds them, with where they stand."""
-    shape = batch.rows.shapes[batch.templates[place]]
+def _words(batch: LineBatch, place: int) -> dict[str, int]:
+    """The distinct words of a line with their hashes, in the order in which they stand: its template's, its values'."""
     parts = range(int(batch.starts[place]), int(batch.starts[place + 1]))
-    texts = [PLACEHOLDER.sub(" ", shape)]
-    texts += [
-        batch.buffer[batch.begins[p] : batch.ends[p]].tobytes().decode("utf-8", "surrogatepass")
-        for p in parts
+    values = [batch.buffer[batch.begins[p] : batch.ends[p]].tobytes() for p in parts]
+    own = hashed_words(b" ".join(values).decode("utf-8", "surrogatepass"))
+    return _template_words(batch.rows.shapes[batch.templates[place]]) | own
+
+
+@lru_cache(maxsize=1_024)
+def _template_words(shape: str) -> dict[str, int]:
+    return hashed_words(PLACEHOLDER.sub(" ", shape))
+
+
+def hashed_words(text: str) -> dict[str, int]:
+    """The distinct words of a text, as ``wording`` finds them, and their hashes."""
+    words = [
+        word for word in dict.fromkeys(_WORD.findall(text)) if sum(map(str.isdigit, word)) <= MOST_DIGITS
     ]
-    found: dict[str, int] = {}
-    for at, word in enumerate(word for text in texts for word in _WORD.findall(text)):
-        if sum(map(str.isdigit, word)) <= MOST_DIGITS:
-            found.setdefault(word, at)
-    return {(at, word) for word, at in found.items()}
+    return dict(zip(words, hash_texts(words).tolist(), strict=True))

@@ -75,8 +75,8 @@ def test_equal_scores_pass_together_while_they_are_few():
 def test_the_share_of_a_score_counts_what_is_as_high():
     scores = random_scores(5_000)
     quantile = of(scores)
-    assert quantile.share(2.0) == 1 / 5_000
-    assert quantile.share(0.999) == (scores >= np.float32(0.999)).sum() / 5_000
+    assert quantile.shares(np.array([2.0])) == 1 / 5_000
+    assert quantile.shares(np.array([0.999])) == (scores >= np.float32(0.999)).sum() / 5_000
 
 
 def test_a_negative_tolerance_is_refused():

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.findings import WindowPart
+from stream_processors.detection.merging import merge
 from stream_processors.detection.selection import max_min
+from stream_processors.detection.table import Entry, Rows, TemplateTable
 from stream_processors.detection.windows import (
     NEW_WINDOWS,
     OPEN_WINDOWS,
+    SPARE,
     TEXT_CHARACTERS,
     WindowSampler,
-    merge,
 )
 from tests.fakes import batch_with, unit
 
@@ -29,6 +31,31 @@ def vectors_of(rows: int, *, seed: int = 0) -> np.ndarray:
 def add(sampler, times, vectors, texts, places) -> list[WindowPart]:
     """The parts that changed with lines of vectors of their own."""
     return sampler.add(batch_with(vectors, times, texts, places), texts.__getitem__)
+
+
+@dataclass
+class OfRows:
+    """What a sampler needs of a batch."""
+
+    rows: Rows
+    templates: np.ndarray
+    offsets: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.times, self.indexes = np.zeros(len(self)), np.zeros(len(self), dtype=np.int32)
+
+    def __len__(self) -> int:
+        return len(self.templates)
+
+
+def batch_of_rows(vectors: np.ndarray, rows: np.ndarray, first: int):
+    """A batch of lines of templates whose ids are the numbers of their vectors."""
+    table = TemplateTable(vectors.shape[1], limit=10**6)
+    keys = rows.astype(np.uint64)
+    made, templates = table.place(keys, lambda n: Entry(int(keys[n]), "", int(keys[n]), ""))
+    places = np.unique(templates)
+    table.fill(made, places, vectors[made.templates[places].astype(int)], np.zeros(len(places), dtype=bool))
+    return OfRows(made, templates, np.arange(first, first + len(rows)))
 
 
 class Kept:
@@ -94,20 +121,21 @@ def test_counts_and_centre_are_exact_over_batches():
     np.testing.assert_allclose(np.frombuffer(part.total, "<f4"), vectors.sum(axis=0), atol=1e-4)
 
 
-def test_a_window_keeps_k_candidates_however_many_lines_pass():
+def test_a_window_keeps_as_many_candidates_however_many_lines_pass():
     sampler = Kept(seconds=1_000, k=4)
     for first in range(0, 400, 100):
         sampler.add(*range(100), first=first)
         part = sampler.part(0)
-        assert len(part.places) == len(part.texts) == 4
-        assert len(part.vectors) == 4 * DIM * 2
+        assert len(part.places) == len(part.texts) == len(part.weights) == len(part.templates) == 4 * SPARE
+        assert len(part.vectors) == 4 * SPARE * DIM * 2
+        assert sum(part.weights) == part.count == first + 100
 
 
 def test_one_batch_is_cut_to_the_max_min_choice():
     vectors = vectors_of(30)
     sampler = Kept(seconds=1_000, k=5)
     sampler.add(*range(30), vectors=vectors)
-    assert [offset for offset, _ in sampler.part(0).places] == max_min(vectors, 5)
+    assert [offset for offset, _ in sampler.part(0).places] == max_min(vectors, 5 * SPARE)
 
 
 def test_texts_stay_with_their_offsets_and_are_cut():
@@ -151,17 +179,17 @@ def test_of_windows_touched_together_those_of_most_lines_stay_open():
     assert (sampler.part(60).count, sampler.part(300).count) == (10, 10)
 
 
-@pytest.mark.parametrize("batch", [1, 50, 500])
-def test_a_hundredth_of_lines_from_the_future_and_the_past_costs_the_others_nothing(batch):
+@pytest.mark.parametrize(("batch", "lines"), [(1, 2_000), (50, 10_000), (500, 10_000)])
+def test_a_hundredth_of_lines_from_the_future_and_the_past_costs_the_others_nothing(batch, lines):
     rng = np.random.default_rng(4)
-    times = np.arange(10_000) / 20  # twenty lines a second: 1,200 a window
-    stray = rng.random(10_000) < 0.01
+    times = np.arange(lines) / 20  # twenty lines a second: 1,200 a window
+    stray = rng.random(lines) < 0.01
     times[stray] += rng.choice([-86_400, 3_600, 1e9], stray.sum()) + rng.integers(0, 600, stray.sum())
     sampler = Kept(seconds=60, k=3)
-    for start in range(0, 10_000, batch):
+    for start in range(0, lines, batch):
         sampler.add(*times[start : start + batch])
-    assert sampler.lines == 10_000
-    for start in range(0, 480, 60):
+    assert sampler.lines == lines
+    for start in range(0, lines // 20 - 20, 60):
         assert sampler.count(start) == (times // 60 * 60 == start).sum()
     assert len(sampler.parts) <= 9 + stray.sum() + OPEN_WINDOWS, "about a part a window, and one a stray line"
 
@@ -309,6 +337,67 @@ def test_a_merge_of_the_parts_of_one_partition_is_the_whole_window():
         sampler.add(*[start] * 7)
     sample = merge([part for key, part in sampler.parts.items() if key[0] == 0], 4)
     assert (sample.start, sample.count, len(sample.lines)) == (0, 14, 4)
+
+
+def test_a_sampled_line_stands_for_the_lines_nearest_to_it_whatever_batch_they_came_in():
+    axes = np.eye(3, dtype=np.float32)
+    near = unit(axes + np.array([0.1, 0.0, 0.02], dtype=np.float32))
+    parts = []
+    for partition, rounds in enumerate((3, 1)):
+        sampler = WindowSampler(3, k=3, partition=partition)
+        for at in range(rounds):
+            vectors, texts = np.concatenate([axes, near, near[:1]]), list("abcdefg")
+            parts = [part for part in parts if part.partition != partition]
+            places = [(7 * at + n, 0) for n in range(7)]
+            parts += add(sampler, [0.0] * 7, vectors, texts, places)
+    sample = merge(parts, 3)
+    found = {text: stands for (*_, text), stands in zip(sample.lines, sample.stands_for, strict=True)}
+    assert {"adg".find(text[0]) >= 0: count for text, count in found.items()} == {True: 12, False: 8}
+    assert sum(sample.stands_for) == sample.count == 28
+
+
+def test_lines_that_come_after_their_window_was_closed_are_told_as_late():
+    sampler = Kept(seconds=60)
+    for start in (0, 60, 120, 180, 240):
+        sampler.add(*[start] * 7)
+    sampler.add(0, 0)
+    assert merge([part for key, part in sampler.parts.items() if key[0] == 0], 4).late == 2
+    assert merge([part for key, part in sampler.parts.items() if key[0] == 60], 4).late == 0
+    assert merge([replace(sampler.part(0), partition=at) for at in range(3)], 4).late == 0, (
+        "each is its first"
+    )
+
+
+def test_parts_of_earlier_versions_are_merged_and_say_nothing_of_what_they_stand_for():
+    sampler = Kept(seconds=60)
+    sampler.add(0, 0, 0)
+    old = replace(sampler.part(0), weights=(), templates=())
+    sample = merge([old], 3)
+    assert (len(sample.lines), sample.stands_for, sample.templates) == (3, (0, 0, 0), ("", "", ""))
+    sampler.sampler.restore([old])
+    assert sampler.sampler._open[0].count == 3, "nor does one go on with them in place of what it has"
+
+
+@pytest.mark.parametrize("k", [10, 30])
+def test_sixteen_partitions_come_within_a_twentieth_of_one_window_of_all_lines(k):
+    """Lines of 300 kinds, most of them seldom, of unequal distances, in batches."""
+    rng = np.random.default_rng(k)
+    kinds = unit(rng.normal(size=(300, 16)) + 2 * np.repeat(rng.normal(size=(20, 16)), 15, axis=0))
+    of = np.minimum(rng.zipf(1.4, 20_000) - 1, 299)
+    partitions = rng.integers(0, 16, len(of))
+    seen = np.unique(of)
+    best = smallest_distance(kinds[seen[max_min(kinds[seen], k, kinds[of].mean(axis=0))]])
+    latest = {}
+    for partition in range(16):
+        sampler = WindowSampler(16, seconds=10**6, k=k, partition=partition)
+        mine = of[partitions == partition]
+        for begin in range(0, len(mine), 250):
+            batch = batch_of_rows(kinds, mine[begin : begin + 250], begin)
+            (latest[partition],) = sampler.add(batch, str)
+    sample = merge(list(latest.values()), k)
+    chosen = kinds[[int(template, 16) for template in sample.templates]]
+    assert (len(chosen), sample.count, sum(sample.stands_for)) == (k, 20_000, 20_000)
+    assert smallest_distance(chosen) >= 0.95 * best
 
 
 def test_a_merge_of_nothing_is_refused():
