@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import KEY, hashed, is_word
+from connectors.kernels import helper, kernel
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ class Split(NamedTuple):
         return tuple([data[edges[at] : edges[at + 1]].tobytes() for at in range(0, len(edges), 2)])
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _split(
     data: Array, first: int, end: int, name: Array, records: Array, lists: Array, groups: Array
 ) -> tuple[int, int, int]:
@@ -125,7 +125,7 @@ def _split(
     return found, filled, parts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_all(
     data: Array,
     begins: Array,

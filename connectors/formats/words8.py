@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from connectors.kernels import helper
 
 _ONES, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _QUOTES, _SLASHES = _ONES * np.uint64(34), _ONES * np.uint64(92)
@@ -33,7 +35,7 @@ eight: Any = intrinsic(_eight)
 """``eight(data, at)``: the eight bytes of a uint8 array (n,) from a place on as uint64; all must be there."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def plain_until(data: NDArray[np.uint8], at: int, end: int) -> int:
     """Where the first quote, backslash, control character or byte beyond ASCII is, from a place on; else ``end``."""
     while at + 8 <= end:

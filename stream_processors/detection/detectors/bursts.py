@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import exp, log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
 from stream_processors.detection.counting import place_of
 from stream_processors.detection.detectors.entities import kept
@@ -74,7 +74,7 @@ CLOCK = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True)
+@helper
 def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     """The time of the next line by the clock, (1,) CLOCK: seconds, or lines while time stands still."""
     state = clock[0]
@@ -94,7 +94,7 @@ def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     return state.time if state.timed else state.lines * (WINDOW / WINDOW_LINES)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def burst(now: float, mean: float) -> float:
     """How surprising a count far above its mean is, in nats: the deviance of a negative binomial distribution."""
     if now <= 2.0 * mean + 1.0:
@@ -102,7 +102,7 @@ def burst(now: float, mean: float) -> float:
     return now * log(now / mean) - (now + 1.0 / SPREAD) * log((1.0 + SPREAD * now) / (1.0 + SPREAD * mean))
 
 
-@njit(cache=True, nogil=True)
+@helper
 def count_key(
     counts: NDArray,
     hours: NDArray,
@@ -151,7 +151,7 @@ def count_key(
     return burst(found[0], found[1]), new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
@@ -200,7 +200,7 @@ def count_lines(
                 details[line, 0], details[line, 1] = found[0], found[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def untaught(counts: NDArray, key: np.uint64) -> None:
     """Takes one line of a key from what is usual."""
     place = place_of(counts, key)
