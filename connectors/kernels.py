@@ -9,6 +9,7 @@ division by zero is no exception but what the hardware makes of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numba
@@ -64,8 +65,12 @@ if tuple(map(int, numba.__version__.split(".")[:2])) <= NEWEST:
 else:
     _OF_HELPERS = {}
 
-kernel: Any = _njit(cache=True, nogil=True, **_OPTIONS)
-"""Compiles what Python calls, and keeps it on disk."""
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compiles what Python calls, and keeps it on disk where any folder can be written."""
+    with suppress(RuntimeError):
+        return _njit(cache=True, nogil=True, **_OPTIONS)(function)
+    return _njit(nogil=True, **_OPTIONS)(function)
 
 
 def part(function: Callable[..., Any]) -> Any:
