@@ -65,9 +65,14 @@ if tuple(map(int, numba.__version__.split(".")[:2])) <= NEWEST:
 else:
     _OF_HELPERS = {}
 
+plain: tuple[str, ...] = ()
+"""Beginnings of the names of modules whose kernels are not compiled: for who compiles the others only."""
+
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compiles what Python calls, and keeps it on disk where any folder can be written."""
+    if function.__module__.startswith(plain):
+        return function
     with suppress(RuntimeError):
         return _njit(cache=True, nogil=True, **_OPTIONS)(function)
     return _njit(nogil=True, **_OPTIONS)(function)

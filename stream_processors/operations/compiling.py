@@ -23,7 +23,7 @@ from pathlib import Path
 SENTENCE = "compiling for this machine, which takes up to a minute, once; later starts find it on disk"
 NOWHERE = "no folder to keep compiled code in: each start compiles anew; set NUMBA_CACHE_DIR to one"
 FOLDER = "NUMBA_CACHE_DIR"
-PARTS = ("detection", "templates", "lines")
+PARTS = ("templates", "kinds", "batches", "lines")
 """What is compiled side by side (``detection.rehearsal``), the longest first."""
 MOST_DAYS = 30
 """Folders of other states of the code are removed when they have been of no use so long."""

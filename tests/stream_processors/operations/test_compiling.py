@@ -103,7 +103,7 @@ def test_all_parts_are_compiled_once_by_processes_of_their_own(started):
     told = []
     compile_ahead(told.append)
     compile_ahead(told.append)
-    assert sorted(started) == ["detection", "lines", "templates"]
+    assert sorted(started) == ["batches", "kinds", "lines", "templates"]
     assert told == [SENTENCE]
 
 
@@ -112,7 +112,7 @@ def test_what_failed_is_tried_again_by_the_next_start(started, monkeypatch):
     monkeypatch.setattr(Ended, "ends", 1)
     compile_ahead(lambda sentence: None)
     compile_ahead(lambda sentence: None)
-    assert len(started) == 6
+    assert len(started) == 8
 
 
 def test_code_that_is_compiled_is_told_of_once_and_code_at_hand_is_not():
