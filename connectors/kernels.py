@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numba
 from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.typing.templates import infer_global
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _njit: Any = numba.njit
 _OPTIONS: Any = {"error_model": "numpy", "no_cfunc_wrapper": True}
@@ -69,21 +68,27 @@ plain: tuple[str, ...] = ()
 """Beginnings of the names of modules whose kernels are not compiled: for who compiles the others only."""
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compiles what Python calls, and keeps it on disk where any folder can be written."""
+def kernel(function: Any = None, *, inline: bool = False) -> Any:
+    """Compiles what Python calls, and keeps it on disk where any folder can be written.
+
+    inline: whether it is to be copied wherever other kernels call it.
+    """
+    if function is None:
+        return partial(kernel, inline=inline)
     if function.__module__.startswith(plain):
         return function
     with suppress(RuntimeError):
-        return _njit(cache=True, nogil=True, **_OPTIONS)(function)
-    return _njit(nogil=True, **_OPTIONS)(function)
+        return _njit(cache=True, nogil=True, forceinline=inline, **_OPTIONS)(function)
+    return _njit(nogil=True, forceinline=inline, **_OPTIONS)(function)
 
 
-def part(function: Callable[..., Any]) -> Any:
+def part(function: Callable[..., Any], *, inline: bool = False) -> Any:
     """A helper as numba's own object, which Python must not call.
 
     To numba a literal 20 has a type of its own, and each type of an argument is compiled anew; here it is any number.
     """
-    dispatcher = _njit(_nrt=False, no_cpython_wrapper=True, **_OPTIONS, **_OF_HELPERS)(function)
+    options = {"_nrt": False, "no_cpython_wrapper": True, "forceinline": inline, **_OPTIONS, **_OF_HELPERS}
+    dispatcher = _njit(**options)(function)
     ask = dispatcher.get_call_template
     dispatcher.get_call_template = lambda args, kws: ask(tuple(map(types.unliteral, args)), kws)
     return dispatcher
@@ -92,8 +97,13 @@ def part(function: Callable[..., Any]) -> Any:
 _parts: list[Any] = []
 
 
-def helper(function: Function) -> Function:
-    """For what only compiled code calls, and which makes no arrays; what Python calls is the function as it stands."""
-    _parts.append(part(function))  # a type refers weakly to it
+def helper(function: Any = None, *, inline: bool = False) -> Any:
+    """For what only compiled code calls, and which makes no arrays; what Python calls is the function as it stands.
+
+    inline: whether it is to be copied wherever it is called.
+    """
+    if function is None:
+        return partial(helper, inline=inline)
+    _parts.append(part(function, inline=inline))  # a type refers weakly to it
     infer_global(function, types.Dispatcher(_parts[-1]))
     return function

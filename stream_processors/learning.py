@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
+from connectors.records import Message
 from stream_processors.detection.batch import Matching
 from stream_processors.detection.embedding import Embedder
+from stream_processors.detection.naming import WHOLE_TOPIC
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.seed import seed_of
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import TOPIC, Sources
 from stream_processors.scan import read_steps
 
+SOURCE = "learned"
+
+
+class Learned(NamedTuple):
+    """What a source begins with, and how much it was learned from."""
+
+    seed: bytes
+    lines: int
+    templates: int
+
 
 def learn(
-    values: Iterable[bytes],
+    values: Iterable[bytes | Message],
     encoder: Embedder,
     settings: DetectionSettings,
     *,
     model: str = "",
     reading: ReadingSettings | None = None,
     matching: Matching | None = None,
-) -> tuple[bytes, int, int]:
-    """A seed of the lines of messages, how many lines they were, and how many templates.
+    by_source: bool = False,
+) -> dict[str, Learned]:
+    """Seeds of the lines of messages by the name of their source inside the topic; "" is all of them as one.
 
     model: identity of the encoder's model. reading: how messages are read, matching: what knows their templates.
+    by_source: whether the sources inside the topic (``stream.source``) are told apart.
     """
-    source = "learned"
-    sources, store = Sources(source, 0, encoder.dim, settings, model=model), MemoryStore()
-    pipeline = Pipeline(encoder, matching)
+    reading = reading or ReadingSettings()
+    by = reading.source if by_source else WHOLE_TOPIC
+    store, pipeline = MemoryStore(), Pipeline(encoder, matching)
+    sources = Sources(SOURCE, 0, encoder.dim, settings, model=model, by=by, most=reading.max_sources)
     applied: int | None = None
     for step in read_steps(values, reading):
-        changes = Changes(source, 0, expected=applied, end=step.end)
+        changes = Changes(SOURCE, 0, expected=applied, end=step.end)
         pipeline.process(step.lines, sources, changes, step.failed)
-        changes.anomalies, changes.windows = [], []
+        for findings in (changes, *changes.parts.values()):
+            findings.anomalies, findings.windows = [], []
         sources.decided(store.apply(changes))
         applied = changes.end
-    sources.finish(Changes(source, 0, expected=applied, end=applied or 0))
-    stats = store.stats(source)
-    seed = seed_of(sources.detector(TOPIC), store.stored(source, 0, 0).known)
-    return seed, stats.lines, stats.templates
+    sources.finish(Changes(SOURCE, 0, expected=applied, end=applied or 0))
+    learned = {}
+    for name in sources.names:
+        source = f"{SOURCE}/{name}" if name != TOPIC else SOURCE
+        seed = seed_of(sources.detector(name), store.stored(source, 0, 0).known)
+        learned[name] = Learned(seed, store.stats(source).lines, store.stats(source).templates)
+    return learned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -73,21 +74,26 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def read_steps(
-    values: Iterable[bytes], settings: ReadingSettings | None = None, *, few: int = FEW
+    values: Iterable[bytes | Message], settings: ReadingSettings | None = None, *, few: int = FEW
 ) -> Iterator[Step]:
     """Messages as steps of lines; a message's offset is its number from 0, and a line's timestamp is its own time.
 
-    A line without a time gets that of the line before it, 0 at the beginning. few: as for ``LineReader``.
+    values: with a time where they are messages of a topic. A line without any time gets that of the line before it, 0
+    at the beginning. few: as for ``LineReader``.
     """
     reader, latest, end = LineReader(settings, few=few), 0.0, 0
     for part in chain(batched(values, BATCH_LINES), [[]]):
-        reader.add((Message(end + number, 0.0, value) for number, value in enumerate(part)), end + len(part))
+        reader.add((_numbered(value, number) for number, value in enumerate(part, end)), end + len(part))
         end += len(part)
         if not part:
             reader.close()
         while (step := reader.step(BATCH_LINES)) is not None:
             latest = _carry(step.lines, latest)
             yield step
+
+
+def _numbered(value: bytes | Message, number: int) -> Message:
+    return replace(value, offset=number) if isinstance(value, Message) else Message(number, 0.0, value)
 
 
 def _carry(lines: Sequence[Line], latest: float) -> float:

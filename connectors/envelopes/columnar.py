@@ -15,18 +15,20 @@ import orjson
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer, Lines, Octets, Places, Spans, spans_of
-from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Inner, Undecodable
+from connectors.envelopes.envelope import MAX_MESSAGE_BYTES, Undecodable
 from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_batch import Records
+from connectors.envelopes.otlp_messages import split_protobuf
+from connectors.envelopes.otlp_proto import OtlpProto
 from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
-from connectors.envelopes.split import BEGINS
-from connectors.envelopes.unread import Unread
+from connectors.envelopes.split import BEGINS, Split, split
+from connectors.envelopes.texts import Rest, read_texts, text_of
 from connectors.formats.clock import clock_of
 from connectors.formats.recorded import rows_of
-from connectors.formats.rows import Layout, Rows, shifted, taken
-from connectors.formats.text_scan import scan_texts
+from connectors.formats.rows import Layout, Rows, shifted
+from connectors.formats.tables import may_be_header
 from connectors.records import Record
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ MOST_LEVELS = 3
 """Envelopes in one another that are undone here."""
 LONGEST = 65_536
 """Bytes of a message that is read here."""
-HASH = 35
+PROTOBUF = b"\n"
+"""What OTLP's Protobuf begins with."""
 
 
 class Scanned(NamedTuple):
@@ -65,16 +68,6 @@ class Scanned(NamedTuple):
         return len(self.messages)
 
 
-class Rest(NamedTuple):
-    """What is left to the plain way, and what came of it."""
-
-    lines: list[tuple[int, int, Unread]]
-    """With message and index."""
-    records: dict[tuple[int, int], Record]
-    """By message and index."""
-    failed: dict[tuple[int, int], Exception]
-
-
 class ColumnarReader:
     """Reads for one reader."""
 
@@ -83,8 +76,9 @@ class ColumnarReader:
         self._longest = min(LONGEST, max_text)
         self._signs = Signs.of(*reader.signs)
         self._objects = Objects(reader.candidates, self._clock)
-        first = next(iter(reader.candidates({"resourceLogs": []})), None)
-        self._split = Records(first) if type(first) is OtlpJson else None
+        self._records = Records(OtlpJson())
+        self._splits = type(next(iter(reader.candidates({"resourceLogs": []})), None)) is OtlpJson
+        self._transcodes = type(next(iter(reader.candidates_of_bytes(PROTOBUF)), None)) is OtlpProto
 
     def scan(self, values: Sequence[bytes | None]) -> Scanned | None:
         """The lines of messages; None where a line waits for its continuation, which takes more than this.
@@ -95,14 +89,20 @@ class ColumnarReader:
         kept = [b"" if value is None else value for value in values]
         sizes = np.fromiter(map(len, kept), np.int64, len(kept))
         for place in np.flatnonzero(sizes > self._longest).tolist():
-            if not kept[place].startswith(BEGINS) or sizes[place] > MAX_MESSAGE_BYTES:
+            if not kept[place].startswith((BEGINS, PROTOBUF)) or sizes[place] > MAX_MESSAGE_BYTES:
                 kept[place], sizes[place] = b"", 0
         lines, rest, buffer = Lines(len(values)), Rest([], {}, {}), Buffer(kept)
         alone = spans_of(sizes, np.arange(len(values)))
         kinds = self._kinds(buffer, alone, outermost=True)
+        if not self._splits:
+            kinds[kinds == SEVERAL] = OBJECT
         texts = self._sorted(buffer, alone, kinds, lines, 0)
-        left = np.flatnonzero(kinds == SEVERAL)
-        texts += self._several(buffer, left, alone.begins[left], alone.ends[left], lines, rest)
+        if len(left := np.flatnonzero(kinds == SEVERAL)):
+            found = split(buffer.array, alone.begins[left], alone.ends[left])
+            texts += self._several(buffer, left, found, lines, rest)
+        if self._transcodes and len(left := alone.beginning_with(buffer, PROTOBUF[0])):
+            found = split_protobuf(buffer, alone.begins[left], alone.ends[left])
+            texts += self._several(buffer, left, found, lines, rest)
         whole = np.zeros(len(values), np.bool_)
         whole[lines.messages[~lines.known]] = True
         rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
@@ -116,8 +116,8 @@ class ColumnarReader:
                 return None
             rest.lines.extend((message, index, one) for index, one in enumerate(unread))
         lines.drop(whole)
-        for spans in texts:
-            self._texts(buffer, spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])), lines, rest)
+        texts = [spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])) for spans in texts]
+        self._texts(buffer, texts, lines, rest)
         self._parse(buffer, lines, rest)
         messages, indexes, rows = lines.in_order()
         return Scanned(
@@ -132,16 +132,12 @@ class ColumnarReader:
             len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
         )
 
-    def _several(
-        self, buffer: Buffer, those: Places, begins: Places, ends: Places, lines: Lines, rest: Rest
-    ) -> list[Spans]:
-        """Undoes messages that hold many objects, if they are such; gives the lines of text.
+    def _several(self, buffer: Buffer, those: Places, found: Split, lines: Lines, rest: Rest) -> list[Spans]:
+        """Undoes messages that hold many objects; gives the lines of text.
 
-        those: their numbers. begins, ends: where they are.
+        those: their numbers. found: what is in them.
         """
-        if self._split is None or not len(those):
-            return []
-        held = self._split.of(buffer.array, begins, ends)
+        held = self._records.of(buffer.array, found)
         lines.known[those[held.good]] = True  # as long as all of their records are
         if not len(held.spans):
             return []
@@ -149,7 +145,7 @@ class ColumnarReader:
         numbers = lines.add(messages, held.indexes)
         none = np.full(len(numbers), -1, np.int64)
         objects = Spans(begins, ends, numbers, none, np.full(len(numbers), np.nan))
-        holders = self._split.holders
+        holders = self._records.holders
         inner = self._objects.undo(buffer, objects, lines, Holders(holders, held.holders))
         texts = [] if inner is None else self._sorted(buffer, inner, self._kinds(buffer, inner), lines, 1)
         for place in np.flatnonzero(~lines.known[numbers]).tolist():
@@ -177,44 +173,25 @@ class ColumnarReader:
         texts = np.flatnonzero(kinds == LINE)
         lines.known[spans.lines[texts]] = True
         found = [spans.take(texts)] if len(texts) else []
-        objects = np.flatnonzero((kinds == OBJECT) | ((kinds == SEVERAL) & (self._split is None)))
+        objects = np.flatnonzero(kinds == OBJECT)
         if len(objects) and depth <= MOST_LEVELS:
             inner = self._objects.undo(buffer, spans.take(objects), lines)
             if inner is not None:
                 found += self._sorted(buffer, inner, self._kinds(buffer, inner), lines, depth + 1)
         return found
 
-    def _texts(self, buffer: Buffer, spans: Spans, lines: Lines, rest: Rest) -> None:
-        """Reads lines of text, the plain way where it must be."""
-        data = buffer.array[: buffer.used]
-        rows, more = scan_texts(data, spans.begins, spans.ends, self._objects.plans.layouts, self._clock)
-        buffer.add(more)
-        known = (rows.layouts >= 0) & ~self._objects.adds_columns(spans.arounds)
-        known &= not (data[spans.begins] == HASH).any()
-        if streams := self._reader.headers.streams:
-            named = [around.inner.stream in streams for around in self._objects.arounds]
-            known &= ~np.array([*named, "" in streams])[spans.arounds]
-        some = np.flatnonzero(known)
-        own = taken(rows, some)
-        own = own._replace(
-            times=np.where(np.isnan(own.times), spans.times[some], own.times),
-            severities=self._objects.severities(own.severities, spans.arounds[some]),
-        )
-        lines.take(spans.lines[some], own)
-        for place in np.flatnonzero(~known).tolist():
-            number = int(spans.lines[place])
-            unread = self._unread(text_of(buffer, spans, place), spans, place)
-            rest.lines.append((int(lines.messages[number]), int(lines.indexes[number]), unread))
-
-    def _unread(self, line: str, spans: Spans, place: int) -> Unread:
-        """A line of text as the plain way has it, the shipper's word aside."""
-        if spans.arounds[place] < 0:
-            return Unread(line, None, "")
-        around, time = self._objects.arounds[spans.arounds[place]], float(spans.times[place])
-        said = around.inner
-        stated = None if np.isnan(time) else time
-        inner = Inner(line, stated, said.severity, said.columns, stream=said.stream)
-        return Unread(line, inner, around.names)
+    def _texts(self, buffer: Buffer, texts: list[Spans], lines: Lines, rest: Rest) -> None:
+        """Reads lines of text, all the plain way where one may say what the columns of others are."""
+        streams = self._reader.headers.streams
+        read = [read_texts(buffer, spans, self._objects, self._clock, streams) for spans in texts]
+        for part in read:
+            part.leave(~part.known, buffer, lines, self._objects, rest)
+        if any(isinstance(unread.line, str) and may_be_header(unread.line) for *_, unread in rest.lines):
+            for part in read:
+                part.leave(part.known, buffer, lines, self._objects, rest)
+        else:
+            for part in read:
+                part.take(lines, self._objects)
 
     def _parse(self, buffer: Buffer, lines: Lines, rest: Rest) -> None:
         """Reads what is left, in order: a line may name the columns of those behind it."""
@@ -260,8 +237,3 @@ class ColumnarReader:
             return record
 
         return record_of
-
-
-def text_of(buffer: Buffer, spans: Spans, place: int) -> str:
-    """One of the spans as text."""
-    return buffer.array[spans.begins[place] : spans.ends[place]].tobytes().decode()

@@ -129,6 +129,10 @@ class Reader:
         """The envelopes that an object may have, the first to be asked first."""
         return self._envelopes.candidates(tuple(event))
 
+    def candidates_of_bytes(self, first: bytes) -> tuple[BytesEnvelope, ...]:
+        """The envelopes that bytes may have which begin with one, the first to be asked first."""
+        return self._envelopes.candidates_of_bytes(first)
+
     def undo(self, envelope: Undoes, event: dict[str, Any]) -> list[Unread]:
         """The lines of an object in an outermost envelope. Raises as ``unwrap`` does, and ValueError."""
         lines: list[Unread] = []

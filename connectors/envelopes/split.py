@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import KEY, hashed, is_word
+from connectors.formats.words8 import plain_until
 from connectors.kernels import helper, kernel
 
 Array = NDArray[Any]
@@ -24,7 +25,7 @@ _SIGNS = (
 _GROUP, _LIST, _RECORD = 3, 6, 7
 """How deep in brackets the three are."""
 SHORTEST_RECORD = 8
-"""Bytes: a message has no more than one record for so many."""
+"""Bytes: where there are more records, lists or groups than one for so many, messages are left as they are."""
 
 
 class Split(NamedTuple):
@@ -66,7 +67,10 @@ def _split(
         if byte == 34:
             begin = at + 1
             at = begin
-            while at < end and data[at] != 34:
+            while True:
+                at = plain_until(data, at, end)
+                if at >= end or data[at] == 34:
+                    break
                 at += 2 if data[at] == 92 else 1
             if depth == 2 or (in_list and depth == _LIST):
                 return -1, 0, 0
@@ -81,6 +85,8 @@ def _split(
                 for place in range(len(name)):
                     same = same and data[begin + place] == name[place]
                 if same:
+                    if filled >= len(lists):
+                        return -1, 0, 0
                     in_list = True
                     comma = True
                     depth += 1
@@ -89,7 +95,7 @@ def _split(
                     lists[filled, 2] = parts
         elif byte == 123 or byte == 91:
             if depth == 2 or (in_list and depth == _LIST):
-                if byte == 91 or not comma:
+                if byte == 91 or not comma or parts >= len(groups) or found >= len(records):
                     return -1, 0, 0
                 if depth == 2:
                     groups[parts, 0] = at

@@ -170,6 +170,10 @@ class Unwrapper:
                 return all(envelope.unwrap(text) is None for envelope in self._texts)
         return True
 
+    def candidates_of_bytes(self, first: bytes) -> tuple[BytesEnvelope, ...]:
+        """The envelopes that bytes may be which begin with this one."""
+        return tuple(envelope for envelope in self._bytes if first in firsts_of(envelope))
+
     def candidates(self, shape: tuple[str, ...]) -> tuple[ObjectEnvelope, ...]:
         """The envelopes that an object with these names may be, remembered for the next one."""
         if (known := self._shapes.get(shape)) is not None:

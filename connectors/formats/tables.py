@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.formats import cisco, ltsv, vpcflow, w3c, winxml, zeek
+from connectors.formats.ansi import without_escapes
 from connectors.formats.clock import UTC, Clock
 from connectors.formats.headers import HeaderLines
 from connectors.records import Record
@@ -11,6 +12,12 @@ BEGIN_HEADERS = frozenset("#abcdefghijklmnopqrstuv")
 """What a line begins with that may say what the columns of others are."""
 BEGIN_PAYLOADS = frozenset("%<")
 """What one of these formats begins with inside a syslog message, unless it has tabs."""
+
+
+def may_be_header(line: str) -> bool:
+    """Whether a line as it came may say what the columns of others are."""
+    line = without_escapes(line)
+    return line[:1] == "#" or vpcflow.names_of(line) is not None
 
 
 def note_header(line: str, headers: HeaderLines, stream: str) -> bool:

@@ -61,15 +61,20 @@ _UNSHOWN = frozenset(
 )
 
 
+def names_of(line: str) -> tuple[str, ...] | None:
+    """The columns that a line names, if it does nothing else."""
+    if line.partition(" ")[0] not in _NAMES:
+        return None
+    names = tuple(line.split(" "))
+    return names if len(names) >= MIN_NAMES and _NAMES.issuperset(names) else None
+
+
 def note_header(line: str, headers: HeaderLines, stream: str) -> bool:
     """Whether the line names columns, and nothing else; they are remembered."""
-    if line.partition(" ")[0] not in _NAMES:
-        return False
-    names = tuple(line.split(" "))
-    if len(names) < MIN_NAMES or not _NAMES.issuperset(names):
-        return False
-    headers.name(stream, "vpcflow", names)
-    return True
+    names = names_of(line)
+    if names is not None:
+        headers.name(stream, "vpcflow", names)
+    return names is not None
 
 
 def parse_vpcflow(line: str, headers: HeaderLines | None, stream: str) -> Record | None:

@@ -35,16 +35,39 @@ eight: Any = intrinsic(_eight)
 """``eight(data, at)``: the eight bytes of a uint8 array (n,) from a place on as uint64; all must be there."""
 
 
+def _put_eight(typing_context: Any, data: Any, at: Any, word: Any) -> Any:
+    signature = types.void(data, at, types.uint64)
+
+    def store(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        pointer = builder.gep(array.data, [place])
+        builder.store(arguments[2], builder.bitcast(pointer, ir.IntType(64).as_pointer())).align = 1
+        return context.get_dummy_value()
+
+    return signature, store
+
+
+put_eight: Any = intrinsic(_put_eight)
+"""``put_eight(data, at, word)``: puts eight bytes in a uint8 array (n,), which must have room for all."""
+
+
+@helper
+def marked(word: np.uint64) -> np.uint64:
+    """Which of eight bytes are quotes, backslashes, control characters or beyond ASCII: the highest bit of each is set.
+    Right up to the first such byte; none is set where there is none.
+    """
+    quotes, slashes = word ^ _QUOTES, word ^ _SLASHES
+    found = (quotes - _ONES) & ~quotes | (slashes - _ONES) & ~slashes | (word - _BLANKS) & ~word | word
+    return found & _HIGH  # a borrow makes wrong ones above the lowest only
+
+
 @helper
 def plain_until(data: NDArray[np.uint8], at: int, end: int) -> int:
     """Where the first quote, backslash, control character or byte beyond ASCII is, from a place on; else ``end``."""
     while at + 8 <= end:
-        word = eight(data, at)
-        quotes, slashes = word ^ _QUOTES, word ^ _SLASHES
-        found = (quotes - _ONES) & ~quotes | (slashes - _ONES) & ~slashes | (word - _BLANKS) & ~word | word
-        found &= _HIGH
+        found = marked(eight(data, at))
         if found != np.uint64(0):
-            # The lowest mark is right; a borrow makes wrong ones above it only.
             while found & np.uint64(0xFF) == np.uint64(0):
                 found >>= np.uint64(8)
                 at += 1

@@ -16,7 +16,7 @@ HIGHEST = 10.0
 """The score that counts as a risk of 100."""
 OWN = (
     *("alert", "why", "revision", "pattern", "share", "among", "threshold"),
-    *("kinds", "reasons", "first", "last", "model"),
+    *("kinds", "reasons", "entities", "first", "last", "model"),
 )
 
 
@@ -27,7 +27,8 @@ def ecs(source: str, told: Told) -> dict[str, Any]:
     related: dict[str, list[str]] = {}
     for entity in alert.entities:
         kind, _, value = entity.partition("=")
-        related.setdefault(RELATED[kind], []).append(value)
+        if kind in RELATED:
+            related.setdefault(RELATED[kind], []).append(value)
     event: dict[str, Any] = {
         "@timestamp": iso(best.timestamp or alert.last_seen),
         "ecs": {"version": VERSION},
@@ -36,7 +37,7 @@ def ecs(source: str, told: Told) -> dict[str, Any]:
             "kind": "alert",
             "id": told.key(source),
             "category": ["intrusion_detection"],
-            "type": ["info"],
+            "type": ["end" if alert.why == "over" else "info"],
             "action": f"alert-{alert.why}",
             "module": "secencoder",
             "dataset": "secencoder.alert",

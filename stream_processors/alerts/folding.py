@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from connectors.alerts import BURST_SECONDS, AlertChange
+from connectors.alerts import BURST_SECONDS, Alert, AlertChange, folded
 from connectors.findings import Anomaly, Changes, Findings
 
 
@@ -12,7 +12,9 @@ def fold(changes: Changes) -> None:
     """Folds what a step flagged: of the topic itself and of each source inside it."""
     findings: Findings
     for findings in (changes, *changes.parts.values()):
-        findings.alerts = folded_lines(findings.anomalies)
+        over = [AlertChange(one.pattern, 0, (), one, one, one) for one in findings.returned]
+        found = [*folded_lines(findings.anomalies), *over]
+        findings.alerts = sorted(found, key=lambda change: change.first.timestamp)
 
 
 def folded_lines(anomalies: Iterable[Anomaly]) -> list[AlertChange]:
@@ -23,6 +25,16 @@ def folded_lines(anomalies: Iterable[Anomaly]) -> list[AlertChange]:
         groups.setdefault(place, []).append(anomaly)
     changes = [_change(pattern, lines) for (pattern, _), lines in groups.items()]
     return sorted(changes, key=lambda change: change.first.timestamp)
+
+
+def whole(anomalies: Iterable[Anomaly]) -> list[Alert]:
+    """One alert a pattern, of all lines that there are, the most unusual first: for an input that has ended."""
+    groups: dict[str, list[Anomaly]] = {}
+    for anomaly in anomalies:
+        groups.setdefault(anomaly.pattern, []).append(anomaly)
+    changes = [_change(pattern, lines) for pattern, lines in groups.items()]
+    alerts = [folded(None, change, change.first.timestamp, change.last.timestamp)[0] for change in changes]
+    return sorted(alerts, key=lambda alert: alert.best.score, reverse=True)
 
 
 def _change(pattern: str, lines: Sequence[Anomaly]) -> AlertChange:

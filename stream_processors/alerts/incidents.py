@@ -34,12 +34,14 @@ class Incident:
 def incidents(alerts: Iterable[Alert], *, gap: float = GAP_SECONDS) -> list[Incident]:
     """Every alert in one incident, the latest first.
 
-    By address, then user, then host: of all groups of two alerts or more that share one and have no gap in time the
-    largest is an incident, then the largest of what is left. An alert that is in none is an incident of its own.
+    By what the user's own columns name (``detection.entities``), then by address, user and host: of all groups of two
+    alerts or more that share one and have no gap in time the largest is an incident, then the largest of what is left.
+    An alert that is in none is an incident of its own.
     """
     left = {(alert.pattern, alert.episode): alert for alert in alerts}
     found = []
-    for kind in ORDER:
+    kinds = (entity.partition("=")[0] + "=" for alert in left.values() for entity in alert.entities)
+    for kind in (*(kind for kind in dict.fromkeys(kinds) if kind not in ORDER), *ORDER):
         while groups := [group for group in _groups(left.values(), kind, gap) if len(group[1]) > 1]:
             entity, members = max(groups, key=lambda group: (len(group[1]), group[0]))
             found.append(_incident(entity, members))

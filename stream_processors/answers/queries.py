@@ -39,10 +39,15 @@ def of_one_model(parts: Sequence[WindowPart], newest: str) -> list[WindowPart]:
     return [part for part in filled if (part.model, len(part.total)) == (last.model, len(last.total))]
 
 
-def patterns(store: Store, source: str, *, limit: int | None = None) -> tuple[list[Pattern], int]:
-    """Patterns, the most lines first, each with what its templates have in common; and how many there are in all."""
+def patterns(
+    store: Store, source: str, *, limit: int | None = None, only: str | None = None
+) -> tuple[list[Pattern], int]:
+    """Patterns, the most lines first, each with what its templates have in common; and how many there are in all.
+
+    only: the id of one that alone is wanted.
+    """
     templates = store.templates(source)
-    found = patterns_of(templates)
+    found = [pattern for pattern in patterns_of(templates) if only in (None, pattern.id)]
     return readable(found[:limit], templates), len(found)
 
 

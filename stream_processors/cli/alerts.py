@@ -28,22 +28,29 @@ def alert_json(alert: Alert, verdict: Verdict | None, explanation: Explanation |
     return found
 
 
-def show_alerts(alerts: Sequence[Alert], verdicts: Mapping[str, Verdict], explanations: Explanations) -> None:
-    """Alerts, the latest first; with their explanations one below the other."""
+def show_alerts(
+    alerts: Sequence[Alert], verdicts: Mapping[str, Verdict], explanations: Explanations, *, of: int = 0
+) -> None:
+    """Alerts as they come; with their explanations one below the other. of: how many there are in all, if known."""
     if explanations:
         for alert in alerts:
             show_explained(explanations[alert.id])
         return
     rows = [
         (
-            *(alert.id, f"{alert.best.score:.1f}", f"{alert.count:,}", ", ".join(alert.kinds)),
+            *(
+                alert.id,
+                f"{alert.best.score:.1f}",
+                f"{alert.count:,}",
+                ", ".join(alert.kinds) + " (over)" * (alert.why == "over"),
+            ),
             *(clock(alert.first_seen), clock(alert.last_seen)),
             *(verdicts[alert.pattern].mark if alert.pattern in verdicts else "", alert.best.text),
         )
         for alert in alerts
     ]
     columns = ["alert", "score", "lines", "kinds", "first (UTC)", "last (UTC)", "marked", "most unusual line"]
-    show_table("Alerts", columns, rows)
+    show_table(f"Alerts ({len(rows)} of {of:,})" if of > len(rows) else "Alerts", columns, rows)
 
 
 def show_explained(explanation: Explanation) -> None:

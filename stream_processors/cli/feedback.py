@@ -10,12 +10,11 @@ import click
 from connectors.alerts import Mark, Verdict
 from stream_processors.cli import report
 from stream_processors.cli.options import json_option, settings_options
-from stream_processors.cli.question import Moment, Question
+from stream_processors.cli.question import Moment, Question, pattern_of, source_option
 from stream_processors.settings import SettingsError
 
 MOST_TEMPLATES = 256
 """Templates of a pattern that a verdict names."""
-source_option = click.option("--source", help="Topic, or topic/NAME; needed when several have lines.")
 
 
 @click.group()
@@ -76,8 +75,3 @@ def list_marks(as_json: bool, **options: Any) -> None:
         for v in found
     ]
     report.show_table("Marked patterns", ["pattern", "mark", "at (UTC)", "until (UTC)", "note"], rows)
-
-
-def pattern_of(alert: str) -> str:
-    """The pattern of an alert's id, or the pattern itself."""
-    return alert.partition(".")[0].lower()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connectors.findings import Merge, Pattern, SlotSummary, Template
 from connectors.patterns import HOURS
+from stream_processors.answers.quoting import told_slot
 from stream_processors.cli.report import clock, show_table
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -67,10 +68,3 @@ def with_slots(text: str, slots: Sequence[SlotSummary]) -> str:
     """A template's text, and after it examples of what stood in its slots, with the range of numbers."""
     told = [told_slot(slot) for slot in slots]
     return f"{text}  [{'; '.join(told)}]" if told else text
-
-
-def told_slot(slot: SlotSummary) -> str:
-    """One slot: its name and type, the range of its numbers, and examples."""
-    spread = slot.least is not None and slot.most is not None and slot.least < slot.most
-    span = f" {slot.least:g} to {slot.most:g}:" if spread else ""
-    return f"{slot.slot} <{slot.type}>{span} {', '.join(slot.examples)}".rstrip()

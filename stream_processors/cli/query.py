@@ -10,7 +10,9 @@ import click
 from stream_processors.assembly import make_encoder, make_reading
 from stream_processors.cli import kinds, report
 from stream_processors.cli.query_alerts import alerts, anomalies, incidents
-from stream_processors.cli.question import Question, query_options
+from stream_processors.cli.query_digest import digest
+from stream_processors.cli.query_drift import drift
+from stream_processors.cli.question import Question, pattern_option, query_options
 
 if TYPE_CHECKING:
     from stream_processors.answers.queries import PartitionLag
@@ -24,22 +26,27 @@ def query() -> None:
 query.add_command(anomalies)
 query.add_command(alerts)
 query.add_command(incidents)
+query.add_command(digest)
+query.add_command(drift)
 
 
 @query.command()
+@pattern_option
 @query_options
-def templates(limit: int, as_json: bool, **options: Any) -> None:
+def templates(pattern: str | None, limit: int, as_json: bool, **options: Any) -> None:
     """Lines that differ in their parameters alone, with counts: of a day by minute, with --json as numbers."""
     question = Question(**options)
     question.warn()
-    found = question.store.templates(question.source)
+    found, only = question.store.templates(question.source), question.today(pattern)
+    found = [one for one in found if only in (None, one.pattern)]
     report.print_json(found[:limit]) if as_json else kinds.show_templates(found[:limit], len(found))
 
 
 @query.command()
 @click.option("--merges", is_flag=True, help="How patterns became one, latest first, instead.")
+@pattern_option
 @query_options
-def patterns(merges: bool, limit: int, as_json: bool, **options: Any) -> None:
+def patterns(merges: bool, pattern: str | None, limit: int, as_json: bool, **options: Any) -> None:
     """The kinds of lines: templates that say the same, with counts."""
     from stream_processors.answers.queries import patterns as find_patterns
 
@@ -49,7 +56,8 @@ def patterns(merges: bool, limit: int, as_json: bool, **options: Any) -> None:
         record = question.store.merges(question.source)
         report.print_json(record[:limit]) if as_json else kinds.show_merges(record[:limit], len(record))
         return
-    found, total = find_patterns(question.store, question.source, limit=limit)
+    only = question.today(pattern)
+    found, total = find_patterns(question.store, question.source, limit=limit, only=only)
     report.print_json(found) if as_json else kinds.show_patterns(found, total)
 
 

@@ -9,7 +9,7 @@ import click
 
 from connectors.alerts import Alert, Verdict
 from stream_processors.cli import report
-from stream_processors.cli.question import Question, query_options, since_option
+from stream_processors.cli.question import Question, pattern_option, query_options, since_option
 
 MOST = 10_000
 """Alerts or flagged lines that are looked at."""
@@ -20,16 +20,25 @@ explain_option = click.option("--explain", is_flag=True, help="Say why.")
 @click.option("--by", type=click.Choice(["score", "time"]), default="score", help="Order.")
 @explain_option
 @since_option
+@pattern_option
 @query_options
 def anomalies(
-    by: Any, explain: bool, since: float, skip: int, limit: int, as_json: bool, **options: Any
+    by: Any,
+    explain: bool,
+    since: float,
+    skip: int,
+    pattern: str | None,
+    limit: int,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """The most unusual lines, each by itself. While a source is warming up, it says so, with --json on stderr."""
     question = Question(**options)
-    source = question.source
+    source, only = question.source, question.today(pattern)
     note = report.warming_up(question.store.stats(source))
-    found = question.store.anomalies(source, order=by, limit=MOST if since else skip + limit)
-    found = [one for one in found if one.timestamp >= since or not since][skip : skip + limit]
+    found = question.store.anomalies(source, order=by, limit=MOST if since or only else skip + limit)
+    found = [one for one in found if one.timestamp >= since or not since]
+    found = [one for one in found if only in (None, one.pattern)][skip : skip + limit]
     if as_json:
         if note:
             click.echo(f"secencoder: {note}", err=True)
@@ -41,14 +50,28 @@ def anomalies(
 @click.command()
 @explain_option
 @since_option
+@pattern_option
 @query_options
-def alerts(explain: bool, since: float, skip: int, limit: int, as_json: bool, **options: Any) -> None:
+def alerts(
+    explain: bool,
+    since: float,
+    skip: int,
+    pattern: str | None,
+    limit: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Unusual lines, one alert for each pattern, the latest first; what was marked says so."""
     from stream_processors.cli.alerts import alert_json, show_alerts
 
     question = Question(**options)
     note_warmup(question, as_json)
-    found = question.store.alerts(question.source, since=since, skip=skip, limit=limit)
+    if pattern:
+        only = question.today(pattern) or pattern
+        one = question.store.alert(question.source, pattern) or question.store.alert(question.source, only)
+        found = [one] if one else []
+    else:
+        found = question.store.alerts(question.source, since=since, skip=skip, limit=limit)
     verdicts = question.store.feedback(question.source).verdicts
     why = explanations(question, found, verdicts) if explain else {}
     if as_json:

@@ -18,13 +18,28 @@ from stream_processors.settings import Settings, SettingsError
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
+source_option = click.option(
+    "--source", help="Topic, or topic/NAME of a source inside one; needed when several have lines."
+)
+
+
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--source``, ``--limit`` and the settings' options."""
-    source = click.option(
-        "--source", help="Topic, or topic/NAME of a source inside one; needed when several have lines."
-    )
     limit = click.option("--limit", default=20, type=click.IntRange(1), help="Most answers.")
-    return source(limit(json_option(settings_options(command))))
+    return source_option(limit(json_option(settings_options(command))))
+
+
+def pattern_of(alert: str) -> str:
+    """The pattern of an alert's id, or the pattern itself."""
+    return alert.partition(".")[0].lower()
+
+
+pattern_option = click.option(
+    "--pattern",
+    metavar="ID",
+    callback=lambda _context, _option, value: value and pattern_of(value),
+    help="Only this one; an alert's id will do.",
+)
 
 
 class Question:
@@ -58,6 +73,20 @@ class Question:
                 f"{self.settings.redis.env!r} (setting redis.env); has a worker run?"
             )
         raise SettingsError(f"--source is needed: the store has {', '.join(busy or known)}")
+
+    @property
+    def sources(self) -> list[str]:
+        """The source that was named, or each that has lines. Raises SettingsError when there is none."""
+        if self._source is not None:
+            return [self.source]
+        return [name for name in self.store.sources() if self.store.stats(name).lines] or [self.source]
+
+    def today(self, pattern: str | None) -> str | None:
+        """What a pattern became part of, or the pattern itself."""
+        into = {merge.pattern: merge.into for merge in self.store.merges(self.source)} if pattern else {}
+        while pattern in into:
+            pattern = into.pop(pattern)
+        return pattern
 
     def warn(self) -> None:
         """Says on stderr that the source is still warming up, when it is."""

@@ -15,7 +15,10 @@ from stream_processors.cli.options import json_option, settings_from, settings_o
 
 @click.command()
 @click.argument("file")
-@click.option("--top", default=5, type=click.IntRange(1), help="Most unusual lines to show.")
+@click.option("--top", default=5, type=click.IntRange(1), help="Most unusual alerts, or lines, to show.")
+@click.option(
+    "--lines", "by_line", is_flag=True, help="Show each flagged line by itself, not folded into alerts."
+)
 @click.option("--sample", default=10, type=click.IntRange(1), help="Most diverse lines to show.")
 @click.option("--patterns", default=10, type=click.IntRange(0), help="Most frequent patterns to show.")
 @click.option(
@@ -29,6 +32,7 @@ from stream_processors.cli.options import json_option, settings_from, settings_o
 def scan(
     file: str,
     top: int,
+    by_line: bool,
     sample: int,
     patterns: int,
     scores_file: Path | None,
@@ -39,6 +43,9 @@ def scan(
 ) -> None:
     """What a worker would say of FILE (or stdin for -), without any broker.
 
+    Flagged lines of one pattern are one alert, with their number, the first and the last one and the reasons of the
+    most unusual one. --json has both, alerts and lines.
+
     A score is higher the more unusual a line is. A line of FILE that holds several has the highest score of them, one
     that goes on with a line before it has that one's, one that only names columns has 0, and one that could not be
     processed has NaN.
@@ -48,8 +55,11 @@ def scan(
     import numpy as np
 
     from connectors.memory import MemoryStore
+    from stream_processors.alerts.explaining import explain
+    from stream_processors.alerts.folding import whole
     from stream_processors.answers.queries import patterns as find_patterns
     from stream_processors.answers.queries import samples
+    from stream_processors.cli.alerts import alert_json, show_alerts
     from stream_processors.operations.compiling import compile_ahead, told_of_compiling
     from stream_processors.scan import LineScores
     from stream_processors.scan import scan as scan_lines
@@ -91,9 +101,11 @@ def scan(
         with scores_file.open("wb") as target:
             np.save(target, scores.scores, allow_pickle=False)
     stats, seconds = store.stats(source), monotonic() - started
-    found = store.anomalies(source, limit=top)
+    lines = store.anomalies(source, limit=stats.lines)
+    alerts, found, templates = whole(lines), lines[:top], store.templates(source)
+    why = {alert.id: explain(alert, templates, stats) for alert in alerts[:top]}
     kinds_found, pattern_count = find_patterns(store, source, limit=patterns)
-    whole = samples(store, source, k=sample)
+    diverse = samples(store, source, k=sample)
     if as_json:
         report.print_json(
             {
@@ -104,10 +116,12 @@ def scan(
                 "failed": len(failed),
                 "parse_errors": stats.parse_errors,
                 "cut": stats.cut,
+                "alert_count": len(alerts),
+                "alerts": [alert_json(alert, None, why[alert.id]) for alert in alerts[:top]],
                 "anomalies": found,
                 "pattern_count": pattern_count,
                 "patterns": kinds_found,
-                "sample": whole[0] if whole else None,
+                "sample": diverse[0] if diverse else None,
             }
         )
         return
@@ -115,10 +129,14 @@ def scan(
         f"{stats.lines:,} lines in {seconds:.1f} s ({stats.lines / max(seconds, 1e-9):,.0f} lines/s), "
         f"{pattern_count} patterns, {stats.parse_errors} parse errors, {stats.cut} lines cut\n"
     )
-    report.show_anomalies(found)
-    report.show_anomalies(found, note="Why:", explain=True)
-    report.say("")
+    if by_line:
+        report.show_anomalies(found)
+        report.show_anomalies(found, note="Why:", explain=True)
+        report.say("")
+    else:
+        show_alerts(alerts[:top], {}, {}, of=len(alerts))
+        show_alerts(alerts[:top], {}, why)
     if patterns:
         kinds.show_patterns(kinds_found, pattern_count)
-    for one in whole:
+    for one in diverse:
         report.show_sample(one)

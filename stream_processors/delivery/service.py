@@ -86,7 +86,7 @@ class StreamService(Service):
         self.health = Health(
             settings.health,
             self.reasons,
-            {"model": self.has_loaded, "store": self.store_answers, "group": self.has_joined},
+            {"store": self.store_answers, "group": self.has_joined},
         )
         self.troubles = Troubles(blame=self.watchdog.blame)
         self.handler = Handler(
@@ -183,10 +183,6 @@ class StreamService(Service):
     async def store_answers(self) -> bool:
         """Whether the store answers at all."""
         await asyncio.to_thread(self.store.sources)
-        return True
-
-    async def has_loaded(self) -> bool:
-        """Whether the model is there: it was loaded before the service was made."""
         return True
 
     @Service.task

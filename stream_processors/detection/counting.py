@@ -42,7 +42,7 @@ ENTRY = np.dtype([("key", "<u8"), ("seen", "<i8"), ("count", "<f4"), ("line", "<
 """line: of its group, at which the count was right."""
 
 
-@helper
+@helper(inline=True)
 def place_of(table: NDArray, key: np.uint64) -> int:
     """The place of a key, or a free one for it; ``-1 - base`` of the set that is full without it."""
     ways = np.uint64(WAYS)
@@ -57,7 +57,7 @@ def place_of(table: NDArray, key: np.uint64) -> int:
     return -1 - base
 
 
-@kernel
+@kernel(inline=True)
 def faded(count: float, lines: int) -> float:
     """What a count is worth so many lines later; for the usual few, to some millionths, without an exponential."""
     age = lines * (1.0 / MEMORY_LINES)
@@ -100,7 +100,7 @@ def group_of(groups: NDArray, taken: NDArray[np.int64], key: np.uint64, now: int
     return place
 
 
-@helper
+@helper(inline=True)
 def count_in(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, line: int, now: int) -> float:
     """What a value has counted before this line of its group; then counts it in."""
     place = place_of(entries, key)

@@ -17,7 +17,7 @@ _FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(33)
 
 
-@helper
+@helper(inline=True)
 def scrambled(value: np.uint64) -> np.uint64:
     """A one-to-one function whose every bit depends on all bits of the value."""
     value = (value ^ (value >> _HALF)) * _FIRST
@@ -25,14 +25,14 @@ def scrambled(value: np.uint64) -> np.uint64:
     return value ^ (value >> _HALF)
 
 
-@kernel
+@kernel(inline=True)
 def joint(left: np.uint64, right: np.uint64) -> np.uint64:
     """The hash of a pair of hashes, in this order; never 0."""
     found = scrambled(left * _GOLDEN + right)
     return found if found != np.uint64(0) else FIRST_BASIS
 
 
-@helper
+@helper(inline=True)
 def next_byte(value: np.uint64, byte: np.uint8) -> np.uint64:
     """The unfinished hash with one more byte; ``scrambled`` finishes it, ``FIRST_BASIS`` is that of nothing."""
     return (value ^ np.uint64(byte)) * _PRIME

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import Anomaly
+from stream_processors.detection.daily import DayCounts
 from stream_processors.detection.detectors.ensemble import Ensemble, Judged
 from stream_processors.detection.detectors.kind import Seen
 from stream_processors.detection.feedback import Marks, Verdicts
@@ -27,36 +28,45 @@ def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDAr
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    told: takes the scores of new lines, those of the warm-up when it is over.
+    days, told: take the scores of new lines, those of the warm-up when it is over. names: of columns, who a line is
+    about.
     """
 
     def __init__(
-        self, ensemble: Ensemble, policy: AlertPolicy, clock: WarmupClock, told: ScoreSink = unheard
+        self,
+        ensemble: Ensemble,
+        policy: AlertPolicy,
+        clock: WarmupClock,
+        days: DayCounts,
+        told: ScoreSink = unheard,
+        names: Sequence[str] = (),
     ) -> None:
+        self._names = names
         self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
-        self.combination = ensemble.combination
+        self.combination, self._days = ensemble.combination, days
         self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
     def score(self, seen: Seen, now: float) -> list[Anomaly]:
         """Takes new lines; returns those to flag, and those that waited when the warm-up is over."""
         found = []
         for part in self.ensemble.parts(seen):
-            found += self._score(self.ensemble.observe(part), now)
+            ready = self.combination.ready
+            found += self._score(self.ensemble.observe(part), ready, now)
         return found
 
-    def _score(self, judged: Judged, now: float) -> list[Anomaly]:
+    def _score(self, judged: Judged, ready: bool, now: float) -> list[Anomaly]:
         lines = judged.seen.batch
-        if not self.combination.ready:
+        if not ready:
             self._wait(judged, unscored_from=int(lines.offsets[0]))
             self.clock.see(len(lines), now)
-            self.combination.observe(judged.rows)
             return self.tick(now)
         late = self._score_waiting()  # of a warm-up that ended while relearning
-        scores = self.combination.observe(judged.rows)
+        scores = judged.scores
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
+        self._days.scored(lines.times, scores)
         flagged = self.policy.flag(
-            lambda place: shown(lines.line(place), lines.parameters(place)),
+            lambda place: shown(lines.line(place), lines.parameters(place), self._names),
             judged.pattern,
             lambda place: self.ensemble.reasons(judged, place),
             scores,
@@ -72,14 +82,13 @@ class LineScoring:
     def relearn(self, seen: Seen, *, unscored_from: int) -> None:
         """Takes lines of which those before the offset ``unscored_from`` were scored before, and flags none."""
         for part in self.ensemble.parts(seen):
-            judged = self.ensemble.observe(part)
             ready = self.combination.ready
+            judged = self.ensemble.observe(part)
             if not ready:
                 self._wait(judged, unscored_from)
                 self.clock.see(len(part), 0.0)
-            scores = self.combination.observe(judged.rows)
             if ready:
-                verdict = self.policy.judge(scores, part.batch.times, self._marks(part))
+                verdict = self.policy.judge(judged.scores, part.batch.times, self._marks(part))
                 self.ensemble.doubt(part, verdict.places)
             if self.combination.ready and not self.waiting.unscored:
                 self._score_waiting()
@@ -124,7 +133,7 @@ class LineScoring:
         known = (lines.offsets < unscored_from).tolist()
         self.waiting.lines += [
             Waiting(
-                shown(lines.line(place), lines.parameters(place)),
+                shown(lines.line(place), lines.parameters(place), self._names),
                 judged.rows[place],
                 judged.pattern(place),
                 known=known[place],
@@ -148,6 +157,7 @@ class LineScoring:
             np.array([line.index for line in new], dtype=np.int32),
             scores[kept],
         )
+        self._days.scored(times[kept], scores[kept])
         return self.policy.flag(
             lambda row: waiting[row].line,
             lambda row: waiting[row].pattern,

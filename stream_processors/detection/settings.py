@@ -28,6 +28,11 @@ class DetectionSettings(BaseModel):
         le=315_360_000,
         description="Seconds from its first line after which a warm-up ends with fewer",
     )
+    entities: list[str] = Field(
+        [],
+        max_length=100,
+        description="Columns that say who or what a line is about, e.g. user, session; else they are found",
+    )
     window_seconds: int = Field(60, ge=1, description="Length of a tumbling window")
     window_lines: int = Field(10, ge=1, le=1_000, description="Most diverse lines kept of a window")
 

@@ -134,6 +134,11 @@ class Sources:
         self._seeds = {name: seed for name, seed in seeds.items() if name not in refused}
         return [f"{f'{self._topic}/{name}' if name else self._topic}: {why}" for name, why in refused.items()]
 
+    @property
+    def names(self) -> list[str]:
+        """Sources that have a detector."""
+        return [*self._detectors]
+
     def detector(self, name: str) -> PartitionDetector:
         """The detector of a source that has had lines."""
         return self._detectors[name]

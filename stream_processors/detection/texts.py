@@ -29,10 +29,10 @@ class Shown:
     """Who and where."""
 
 
-def shown(line: Line, parameters: Sequence[Parameter] = ()) -> Shown:
-    """What an alert would say of a line. parameters: what varies in its text."""
+def shown(line: Line, parameters: Sequence[Parameter] = (), names: Sequence[str] = ()) -> Shown:
+    """What an alert would say of a line. parameters: what varies in its text. names: of columns, who it is about."""
     record, text = line.record, display_text(line)
-    entities = entities_of(record, parameters)
+    entities = entities_of(record, parameters, names)
     return Shown(line.offset, line.index, line.timestamp, text, record.format, line.cut, entities)
 
 

@@ -132,8 +132,23 @@ def test_scan_reads_stdin_and_gzip_as_it_reads_a_file(secencoder, log_file, tmp_
 def test_scan_shows_tables_to_people(secencoder, log_file):
     outcome = secencoder("scan", log_file, *FAST)
     assert outcome.code == 0
-    for title in ("Most unusual lines", "Patterns", "What to read of the whole input"):
+    for title in ("Alerts", "Patterns", "What to read of the whole input"):
         assert title in outcome.out
+    assert "Most unusual lines" not in outcome.out
+    assert "Most unusual lines" in secencoder("scan", log_file, "--lines", *FAST).out
+
+
+def test_scan_folds_lines_of_a_pattern_into_one_alert(secencoder):
+    lines = [*LINES[:-1] * 3, *["RANSOM note dropped !!!"] * 4, *LINES[:-1]]
+    options = ["--json", "--top", 3, "--set", "detection.alert_budget=top 5 %", *FAST]
+    found = secencoder("scan", "-", *options, stdin="\n".join(lines).encode()).json
+    (ransom,) = [alert for alert in found["alerts"] if "RANSOM" in alert["best"]["text"]]
+    assert ransom["count"] > 1
+    assert ransom["first"]["offset"] < ransom["last"]["offset"]
+    assert ransom["explanation"]["sentences"]
+    scores = [alert["best"]["score"] for alert in found["alerts"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) <= min(3, found["alert_count"])
 
 
 def test_scan_makes_control_characters_of_a_log_harmless(secencoder):

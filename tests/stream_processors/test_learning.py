@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+
+from connectors.envelopes import ReadingSettings
 from connectors.findings import Changes
 from connectors.memory import MemoryStore
 from stream_processors.detection.settings import DetectionSettings
@@ -28,7 +31,7 @@ def flagged(embedder, sources: Sources, texts: list[str]) -> Changes:
 
 
 def test_a_partition_that_begins_with_a_seed_is_warm_and_knows_what_is_normal(embedder):
-    seed, lines, templates = learn((text.encode() for text in NORMAL), TrigramEmbedder(), SETTINGS)
+    seed, lines, templates = learn((text.encode() for text in NORMAL), TrigramEmbedder(), SETTINGS)[""]
     assert (lines, templates) == (500, 5)
     store = MemoryStore()
     store.plant("logs", seed)
@@ -43,7 +46,7 @@ def test_a_partition_that_begins_with_a_seed_is_warm_and_knows_what_is_normal(em
 
 
 def test_a_memory_of_its_own_counts_more_than_a_seed(embedder):
-    seed, _, _ = learn((text.encode() for text in NORMAL), TrigramEmbedder(), SETTINGS)
+    seed, _, _ = learn((text.encode() for text in NORMAL), TrigramEmbedder(), SETTINGS)[""]
     own, _ = of(embedder, {})
     changes = flagged(embedder, own, [ODD] * 30)
     own.snapshot(30, changes)
@@ -54,8 +57,21 @@ def test_a_memory_of_its_own_counts_more_than_a_seed(embedder):
     assert flagged(embedder, restored, [ODD] * 5).warming_up == 35
 
 
+def test_each_source_inside_a_topic_learns_its_own_lines():
+    values = [
+        json.dumps({"team": f"t{n % 2}", "msg": f"{text} of t{n % 2}"}).encode()
+        for n, text in enumerate(NORMAL)
+    ]
+    reading = ReadingSettings(source="team")
+    learned = learn(values, TrigramEmbedder(), SETTINGS, reading=reading, by_source=True)
+    assert {name: found.lines for name, found in learned.items()} == {"t0": 250, "t1": 250}
+    assert [*learn(values, TrigramEmbedder(), SETTINGS, reading=reading)] == [""]
+    sources = Sources("logs", 0, 64, SETTINGS, by="team")
+    assert sources.plant({name: found.seed for name, found in learned.items()}) == []
+
+
 def test_a_seed_of_another_model_is_told_and_left(embedder):
-    seed, _, _ = learn((text.encode() for text in NORMAL), TrigramEmbedder(), SETTINGS, model="m1")
+    seed, _, _ = learn((text.encode() for text in NORMAL), TrigramEmbedder(), SETTINGS, model="m1")[""]
     sources, refused = of(embedder, {"": seed, "api": b"nonsense"}, model="m2")
     assert refused[0] == "logs: it is of another model: m1"
     assert refused[1].startswith("logs/api: ")

@@ -1,8 +1,16 @@
-"""Counts of what comes now and of what usually does, by a clock of the lines' own. Compiled."""
+"""Counts of what comes now and of what usually does, by a clock of the lines' own. Compiled.
+
+How far a count is above its mean is its excess. Lines of one burst say the same thing many times, so they are no
+sample: what is counted is times, from when a template or value begins to come until it comes half as often again, or
+LONG enough without an excess. The surprise of an excess is -log of the share of times that reached it, of all
+templates, or all values, of the source, and no more than the excess itself. So a source whose templates burst every
+hour is not surprised, and what still goes on has not become usual.
+"""
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, log2
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,32 +18,35 @@ from numpy.typing import NDArray
 from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
 from stream_processors.detection.counting import place_of
+from stream_processors.detection.detectors.clock import HISTORY, WINDOW, tick
 from stream_processors.detection.detectors.entities import kept
 from stream_processors.detection.detectors.kind import NO_CAUSE
 from stream_processors.detection.hashing import joint
 
-WINDOW = 60.0
-"""Seconds in which a line fades to 1/e from what is now."""
-HISTORY = 1_440 * WINDOW
-"""And from what is usual: a day."""
 SETTLED = 10 * WINDOW
 """Seconds of lines before the first score."""
-WINDOW_LINES = 500
-"""Of a source whose lines have no time, or all the same, so many lines are a window."""
 SPREAD = 1.0
 """Counts spread more than chance has it: of a mean m the variance is m (1 + SPREAD m)."""
 SELDOM = 1.0
 """What nothing is known of comes once in a HISTORY."""
 FEW_NEW, NEW = 0.05, 20.0
 """A slot is watched while at most this share of its lines, and so many more, have a new value."""
-LATE, LATE_LINES = 3_600.0, 64
-"""The clock goes back when so many lines in a row are so many seconds late: one before was wrong."""
 PEAK = 0.3
 """Of the highest burst before, the part that is expected at any time."""
 DAILY, DAY = 0.7, 86_400
 """What is left a day later of the highest count at this hour."""
 VALUE = 0.5
 """What a value's burst is worth beside a template's: a line has many values."""
+UNTIMED = 0.7
+"""And what any is worth by places alone."""
+LEVELS, OCTAVE = 64, 4
+"""Levels that an excess is told apart by, and how many of them it takes for 1 + excess to double."""
+TIMES = 5_000.0
+"""Times that are remembered, up to twice as many."""
+LONG = 10 * WINDOW
+"""Seconds after which what keeps coming as usual begins a further time."""
+PRIOR, EXCESS = 10.0, 10.0
+"""As if so many times had been before, a share of 1 / (1 + x) of which exceeded the mean by x EXCESS nats."""
 WATCHED = np.ones(256, dtype=np.bool_)
 """By type of part: columns, and parameters that may name something that is few."""
 WATCHED[[1 + TYPES.index(name) for name in ("num", "hex", "mac", "uuid", "time")]] = False
@@ -50,62 +61,48 @@ COUNT = np.dtype(
         ("usual", "<f4"),
         ("high", "<f4"),
         ("peak", "<f4"),
+        ("begin", "<f8"),
+        ("level", "<i8"),
     ],
     align=True,
 )
-"""Lines with a template or value, faded by WINDOW and by HISTORY, the most in this burst and in those before; ``seen``
-is by lines, ``time`` by the clock."""
+"""Lines with a template or value, faded by WINDOW and by HISTORY, the most in this burst and in those before, when this
+time began and the level that it has reached; ``seen`` is by lines, ``time`` and ``begin`` by the clock."""
 SLOT = np.dtype([("key", "<u8"), ("seen", "<i8"), ("lines", "<f4"), ("new", "<f4")], align=True)
 """A slot: lines, and those with a value that was new."""
 HOUR = np.dtype(
     [("key", "<u8"), ("seen", "<i8"), ("day", "<i8"), ("today", "<f4"), ("before", "<f4")], align=True
 )
 """The highest count of a template or value at an hour, today and on days before."""
-CLOCK = np.dtype(
-    [
-        ("first", "<f8"),  # when the first line was
-        ("time", "<f8"),  # when the last one was, in seconds
-        ("begin", "<f8"),  # since when all is counted, by the clock
-        ("late", "<i8"),
-        ("lines", "<i8"),
-        ("timed", "<i8"),  # whether time goes on
-    ],
-    align=True,
-)
 
 
-@helper
-def tick(clock: NDArray, time: float, counts: NDArray) -> float:
-    """The time of the next line by the clock, (1,) CLOCK: seconds, or lines while time stands still."""
-    state = clock[0]
-    if np.isnan(time):
-        time = state.time
-    if state.lines == 0:
-        state.first = state.time = time
-    state.lines += 1
-    state.late = state.late + 1 if time < state.time - LATE else 0
-    if state.late >= LATE_LINES:
-        state.time, state.first = time, min(state.first, time)
-    state.time = max(state.time, time)
-    if state.timed == 0 and state.time - state.first >= WINDOW:
-        state.timed, state.begin = 1, state.first
-        for place in range(len(counts)):
-            counts[place].key = np.uint64(0)
-    return state.time if state.timed else state.lines * (WINDOW / WINDOW_LINES)
-
-
-@helper
-def burst(now: float, mean: float) -> float:
-    """How surprising a count far above its mean is, in nats: the deviance of a negative binomial distribution."""
+@helper(inline=True)
+def excess_of(now: float, mean: float) -> float:
+    """How far a count is above its mean, in nats: the deviance of a negative binomial distribution."""
     if now <= 2.0 * mean + 1.0:
         return 0.0
     return now * log(now / mean) - (now + 1.0 / SPREAD) * log((1.0 + SPREAD * now) / (1.0 + SPREAD * mean))
 
 
-@helper
+@helper(inline=True)
+def surprise(excess: float, count: Any, reached: NDArray[np.float64]) -> float:
+    """-log of the share of times that reached an excess, this one aside, which counts in.
+
+    reached: times that reached each level or more, float64 (LEVELS,).
+    """
+    level = min(LEVELS - 1, int(OCTAVE * log2(1.0 + excess)))
+    for higher in range(count.level + 1, level + 1):
+        reached[higher] += 1.0
+    count.level = max(count.level, level)
+    others = max(0.0, reached[level] - 1.0) + PRIOR / (1.0 + excess / EXCESS)
+    return max(0.0, -log(others / (reached[0] + PRIOR)))
+
+
+@helper(inline=True)
 def count_key(
     counts: NDArray,
     hours: NDArray,
+    reached: NDArray[np.float64],
     key: np.uint64,
     time: float,
     span: float,
@@ -129,6 +126,11 @@ def count_key(
         count.peak *= fading
         if count.now < 0.5 * count.high:  # that burst is over
             count.peak, count.high = max(count.peak, count.high), 0.0
+    if count.high == 0.0 or (count.level == 0 and time - count.begin >= LONG):
+        count.begin, count.level = time, 0
+        reached[0] += 1.0
+        if reached[0] > 2.0 * TIMES:
+            reached *= 0.5
     # What is in the window is no history yet.
     history = (max(0.0, count.usual - count.now) + SELDOM) / (HISTORY * (1.0 - exp(-span / HISTORY)))
     count.now += 1.0
@@ -137,18 +139,25 @@ def count_key(
     count.high = max(count.high, count.now)
     found[0], found[1] = count.now, max(history * WINDOW, PEAK * count.peak)
     if found[0] > 2.0 * found[1] + 3.0:
-        day, hour = int(time // DAY), int(time % DAY // 3_600)
-        at = joint(key, np.uint64(hour))
-        peak = hours[kept(hours, at, line)]
-        if peak.key != at:
-            peak.key, peak.day, peak.today, peak.before = at, day, 0.0, 0.0
-        if peak.day != day:
-            peak.before = max(peak.before * DAILY, peak.today)
-            peak.day, peak.today = day, 0.0
-        peak.seen = line
-        peak.today = max(peak.today, found[0])
-        found[1] = max(found[1], peak.before)
-    return burst(found[0], found[1]), new
+        found[1] = max(found[1], highest_before(hours, key, time, line, found[0]))
+    excess = excess_of(found[0], found[1])
+    return min(excess, surprise(excess, count, reached)) if excess > 0.0 else 0.0, new
+
+
+@helper
+def highest_before(hours: NDArray, key: np.uint64, time: float, line: int, now: float) -> float:
+    """The highest count of a key at this hour of earlier days; notes today's."""
+    day, hour = int(time // DAY), int(time % DAY // 3_600)
+    at = joint(key, np.uint64(hour))
+    peak = hours[kept(hours, at, line)]
+    if peak.key != at:
+        peak.key, peak.day, peak.today, peak.before = at, day, 0.0, 0.0
+    if peak.day != day:
+        peak.before = max(peak.before * DAILY, peak.today)
+        peak.day, peak.today = day, 0.0
+    peak.seen = line
+    peak.today = max(peak.today, now)
+    return float(peak.before)
 
 
 @kernel
@@ -161,24 +170,28 @@ def count_lines(
     templates: NDArray[np.uint64],
     patterns: NDArray[np.uint64],
     tables: tuple[NDArray, NDArray, NDArray, NDArray],
+    reached: NDArray[np.float64],
     scores: NDArray[np.float32],
     causes: NDArray[np.int64],
     details: NDArray[np.float64],
 ) -> None:
-    """Scores lines and counts them in. details: (lines, 2) lines in the last window, and those expected."""
+    """Scores lines and counts them in.
+
+    reached: by templates and by values, (2, LEVELS). details: (lines, 2) lines in the last window, and those expected.
+    """
     counts, slots, hours, clock = tables
     found = np.zeros(2)
     for line in range(len(times)):
         time = tick(clock, times[line], counts)
         seen, span = clock[0].lines, max(time - clock[0].begin, WINDOW)
-        settled = time - clock[0].begin >= SETTLED
+        settled, worth = time - clock[0].begin >= SETTLED, 1.0 if clock[0].timed else UNTIMED
         for part in range(starts[line] - 2, starts[line + 1]):
             cause = NO_CAUSE
             if part < starts[line]:
                 key = templates[line] if part == starts[line] - 2 else patterns[line]
                 if part == starts[line] - 1 and key == templates[line]:
                     continue
-                surprise, _ = count_key(counts, hours, key, time, span, seen, found)
+                score, _ = count_key(counts, hours, reached[0], key, time, span, seen, found)
             elif not WATCHED[types[part]]:
                 continue
             else:
@@ -190,13 +203,13 @@ def count_lines(
                 slot.lines += 1.0
                 if slot.new > FEW_NEW * slot.lines + NEW:
                     continue
-                surprise, new = count_key(
-                    counts, hours, joint(keys[part], values[part]), time, span, seen, found
+                score, new = count_key(
+                    counts, hours, reached[1], joint(keys[part], values[part]), time, span, seen, found
                 )
-                surprise *= VALUE
+                score *= VALUE
                 slot.new += new
-            if settled and surprise > scores[line]:
-                scores[line], causes[line] = surprise, cause
+            if settled and worth * score > scores[line]:
+                scores[line], causes[line] = worth * score, cause
                 details[line, 0], details[line, 1] = found[0], found[1]
 
 

@@ -1,9 +1,10 @@
 """One score of several kinds of surprise: how unusual a line is, as -log10 of the share of lines that are as much so.
 
-The scores of each kind become tails (``tails``), in nats. Tails are combined by their ``POWER`` norm: the smallest tail
-decides, what agrees with it adds a little, and a kind that has nothing to say costs nothing. A kind that often finds
-unusual what is not may count less. The severity's prior is added. So a score of 3 is what one line in a thousand has
-of the kind that finds the line most unusual.
+The scores of each kind become tails (``tails``), in nats, but count no more than the kind says itself: of scores that
+are all low the highest is no surprise. Those of a kind that are tails of its own history are taken as they are. Tails
+are combined by their ``POWER`` norm: the smallest tail decides, what agrees with it adds a little, and a kind that has
+nothing to say costs nothing. A kind that often finds unusual what is not may count less. The severity's prior is added.
+So a score of 3 is what one line in a thousand has of the kind that finds the line most unusual.
 """
 
 from __future__ import annotations
@@ -27,9 +28,17 @@ from stream_processors.detection.detectors.tails import (
     tail_of,
 )
 
+OWN = -1
+"""Stands for the quantile of a kind whose scores are tails."""
 POWER = 4.0
 """1 would be the sum (Fisher's rule), infinity the smallest tail."""
 NATS = log(10.0)
+
+
+@kernel
+def nats_of(tail: NDArray[np.float64], quantile: int, score: float) -> float:
+    """What a kind's score is worth, in nats."""
+    return score if quantile == OWN else min(score, tail_of(tail, quantile, score))
 
 
 @helper
@@ -42,7 +51,7 @@ def combined(
     """The kinds' tails and the prior as one number of nats. row: scores by kind, then the prior, (kinds + 1,)."""
     total, kinds = 0.0, len(row) - 1
     for kind in range(kinds):
-        total += (shares[kind] * tail_of(tails[kind], quantiles[kind], row[kind])) ** POWER
+        total += (shares[kind] * nats_of(tails[kind], quantiles[kind], row[kind])) ** POWER
     return total ** (1.0 / POWER) + row[kinds]
 
 
@@ -50,9 +59,10 @@ def combined(
 def renew_all(
     counts: NDArray[np.float64], weight: float, tails: NDArray[np.float64], quantiles: NDArray[np.int64]
 ) -> None:
-    """Takes the tails of all kinds from their histograms."""
+    """Takes the tails of all kinds that have none of their own from their histograms."""
     for kind in range(len(counts)):
-        quantiles[kind] = renew(counts[kind] / weight, tails[kind])
+        if quantiles[kind] != OWN:
+            quantiles[kind] = renew(counts[kind] / weight, tails[kind])
 
 
 @kernel
@@ -101,15 +111,17 @@ def observe_rows(
 class Combination:
     """Tails of some kinds and their combination, of one source in one partition.
 
-    shares: of each kind, what its nats count. warmup: lines before scores are told of.
+    shares: of each kind, what its nats count. own: places of the kinds whose scores are tails. warmup: lines before
+    scores are told of.
     """
 
-    def __init__(self, shares: Sequence[float], *, warmup: int = 512) -> None:
+    def __init__(self, shares: Sequence[float], *, own: Sequence[int] = (), warmup: int = 512) -> None:
         self._shares, self.warmup = np.array(shares, dtype=np.float64), warmup
         kinds = len(self._shares)
         self._counts = np.zeros((kinds, BINS))
         self._tails = np.tile([lower_edge(bin) for bin in range(BINS)], (kinds, 1))
         self._quantiles = np.zeros(kinds, dtype=np.int64)
+        self._quantiles[list(own)] = OWN
         self._clock = np.array([0, FIRST_UPDATE])
         self._weight, self._ended = 1.0, False
 
@@ -148,7 +160,7 @@ class Combination:
     def nats(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each kind's tail counts for one line, in nats, (kinds,)."""
         parts = zip(self._tails, self._quantiles.tolist(), row.tolist(), strict=False)
-        return self._shares * [tail_of(tail, quantile, score) for tail, quantile, score in parts]
+        return self._shares * [nats_of(tail, quantile, score) for tail, quantile, score in parts]
 
     def state(self) -> dict[str, NDArray]:
         """The histograms, and when their tails were taken."""

@@ -12,9 +12,12 @@ from connectors.findings import Reason
 from stream_processors.detection.detectors import severity
 from stream_processors.detection.detectors.combination import NATS, Combination
 from stream_processors.detection.detectors.kind import Kind, Seen
+from stream_processors.detection.detectors.risk import Risk
 
-SHARES = {"values": 0.7, "meaning": 0.7, "rate": 0.5, "sequence": 0.5}
+SHARES = {"rare": 1.15, "values": 0.7, "meaning": 0.7, "sequence": 0.8}
 """What the nats of a kind count, where it is not 1: kinds that find much of what is ordinary unusual count less."""
+OWN_TAILS = ("rate", "sequence")
+"""Kinds whose scores are tails, of bursts and of steps of entities: lines come many in one of either."""
 REASONS = 3
 """Reasons of a line at most."""
 WORTH = 0.5
@@ -31,7 +34,9 @@ class Judged:
 
     seen: Seen
     rows: NDArray[np.float32]
-    """Scores of the kinds in nats, and last what severity adds, (lines, kinds + 1)."""
+    """Scores of the kinds in nats, and last what severity and risk add, (lines, kinds + 1)."""
+    scores: NDArray[np.float64]
+    """What they come to among the lines before, (lines,)."""
 
     def pattern(self, place: int) -> str:
         """The id of the pattern of a line."""
@@ -47,7 +52,9 @@ class Ensemble:
     def __init__(self, kinds: Sequence[Kind], *, warmup: int = 512, doubts: int = 0) -> None:
         self.kinds = kinds
         shares = [SHARES.get(kind.name, 1.0) for kind in kinds]
-        self.combination = Combination(shares, warmup=warmup)
+        own = [place for place, kind in enumerate(kinds) if kind.name in OWN_TAILS]
+        self.combination = Combination(shares, own=own, warmup=warmup)
+        self.risk = Risk()
         self._doubts = doubts
         self._flagged: dict[int, int] = {}
 
@@ -59,12 +66,15 @@ class Ensemble:
         return [seen.take(np.arange(left)), seen.take(np.arange(left, len(seen)))]
 
     def observe(self, seen: Seen) -> Judged:
-        """What each kind says of each line, which it then learns."""
+        """What each kind says of each line, and what it comes to; they then learn it."""
         rows = np.empty((len(seen), len(self.kinds) + 1), dtype=np.float32)
         for place, kind in enumerate(self.kinds):
             rows[:, place] = kind.observe(seen).scores
         rows[:, -1] = severity.priors(seen.batch.severities)
-        return Judged(seen, rows)
+        scores = self.combination.observe(rows)
+        risks = self.risk.follow(seen, scores * NATS)
+        rows[:, -1] += risks
+        return Judged(seen, rows, scores + risks / NATS)
 
     def doubt(self, seen: Seen, places: NDArray[np.int64]) -> None:
         """Takes back what flagged lines have taught, (k,), unless their patterns were flagged often before.
@@ -93,8 +103,11 @@ class Ensemble:
             for kind in np.argsort(-nats, kind="stable")[:REASONS].tolist()
             if nats[kind] > 0 and nats[kind] >= WORTH * nats.max()
         ]
-        if row[-1] > 0:
-            found.append(severity.reason(int(judged.seen.batch.severities[place])))
+        if (risk := self.risk.explain(judged.seen, place)) is not None and risk.score >= WORTH * nats.max():
+            found.append(replace(risk, score=risk.score / NATS))
+            found.sort(key=lambda reason: -reason.score)
+        if (prior := severity.reason(int(judged.seen.batch.severities[place]))).score > 0:
+            found.append(prior)
         return tuple(found)
 
     def state(self) -> dict[str, NDArray]:

@@ -51,7 +51,7 @@ CHOICE = np.dtype([("key", "<u8"), ("seen", "<i8"), ("slot", "<u8"), ("lines", "
 """A template: the slot that names its entities, 0 for none, and its lines."""
 
 
-@helper
+@helper(inline=True)
 def kept(table: NDArray, key: np.uint64, now: int) -> int:
     """The place of a key, new or not; the one that was seen longest ago makes room. ``seen`` is what it was before."""
     place = place_of(table, key)
@@ -65,7 +65,7 @@ def kept(table: NDArray, key: np.uint64, now: int) -> int:
     return place
 
 
-@helper
+@helper(inline=True)
 def is_number(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
     """Whether a value is all digits."""
     place = begin
@@ -74,7 +74,7 @@ def is_number(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
     return place == end
 
 
-@helper
+@helper(inline=True)
 def may_name(buffer: NDArray[np.uint8], begin: int, end: int, kind: np.uint8) -> bool:
     """Whether a value may name a thing: no time, no short number, not empty or a sign."""
     if kind == TIME or end - begin < 2:

@@ -7,29 +7,29 @@ from numpy.typing import NDArray
 
 from stream_processors.detection.counting import moved
 from stream_processors.detection.detectors.bursts import (
-    CLOCK,
     COUNT,
     HOUR,
     HOURS,
+    LEVELS,
     PLACES,
     SLOT,
     SLOTS,
-    WINDOW_LINES,
     count_lines,
     untaught,
 )
+from stream_processors.detection.detectors.clock import CLOCK, WINDOW_LINES
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.detectors.slotcounts import shown
 from stream_processors.detection.hashing import joint
 
 
 class Rate:
-    """How much more often a template, its pattern or a value of a column with few values comes than usual, in nats.
+    """-log of the share of times that a template, its pattern or a value came as much more often than usual.
 
-    Lines count less and less over WINDOW seconds in what is now, and over HISTORY in what is usual. What is in the
-    window is no history yet; earlier bursts and counts at this hour of earlier days are. The clock is the lines' own
-    time and goes not back for a late line; while time stands still, as in lines without one, places take its part. What
-    stops coming has no line that could say so, and is left to who asks for the history of patterns.
+    A value is one of a column or parameter with few. Lines count less and less over WINDOW seconds in what is now, and
+    over HISTORY in what is usual. What is in the window is no history yet; earlier bursts and counts at this hour of
+    earlier days are. The clock is the lines' own time and goes not back for a late line; while time stands still, as in
+    lines without one, places take its part. What stops coming has no line that could say so: see ``silence``.
     """
 
     name = "rate"
@@ -44,6 +44,7 @@ class Rate:
                 ("clock", 1, CLOCK),
             )
         }
+        self._reached = np.zeros((2, LEVELS))
         self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
         self._details = np.zeros((0, 2))
 
@@ -61,6 +62,7 @@ class Rate:
             seen.templates,
             seen.patterns,
             (tables["counts"], tables["slots"], tables["hours"], tables["clock"]),
+            self._reached,
             scores,
             causes,
             details,
@@ -98,16 +100,20 @@ class Rate:
         return Reason(self.name, score, f"{what}: {now:,.0f} {unit}, usually {expected}", numbers)
 
     def state(self) -> dict[str, NDArray]:
-        """The places that are taken of each table, as bytes."""
-        return {
+        """The places that are taken of each table, as bytes, and times by the level that they reached."""
+        tables = {
             name: np.frombuffer(
                 (table if name == "clock" else table[table["key"] != 0]).tobytes(), dtype=np.uint8
             )
             for name, table in self._tables.items()
         }
+        return {**tables, "reached": self._reached}
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up a saved state. Raises ValueError when it is none."""
+        if state["reached"].shape != self._reached.shape:
+            raise ValueError(f"reached must be {self._reached.shape}, got {state['reached'].shape}")
+        self._reached = state["reached"].copy()
         for name, table in self._tables.items():
             saved = np.frombuffer(state[name].tobytes(), dtype=table.dtype)
             table[:] = np.zeros(1, dtype=table.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,7 @@ from stream_processors.detection.detectors.entities import (
     population,
 )
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
+from stream_processors.detection.detectors.named import NamedColumns, named_part
 from stream_processors.detection.detectors.slotcounts import NEW, RARITIES, rarity_of, shown, tail_and_count
 from stream_processors.detection.hashing import joint, scrambled
 
@@ -94,6 +97,7 @@ def follow_lines(
     types: NDArray[np.uint8],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     templates: NDArray[np.uint64],
+    ranks: NDArray[np.uint8],
     tables: Tables,
     scores: NDArray[np.float32],
     causes: NDArray[np.int64],
@@ -107,9 +111,11 @@ def follow_lines(
     taken = np.zeros(4, dtype=np.int64)
     for line in range(len(templates)):
         now, template = clock + line, templates[line]
-        part = entity_of(
-            line, starts, keys, values, types, spans, template, (known, slots, choices), entities, now
-        )
+        part = named_part(ranks, starts[line], starts[line + 1], spans)
+        if part < 0:
+            part = entity_of(
+                line, starts, keys, values, types, spans, template, (known, slots, choices), entities, now
+            )
         if part < 0:
             continue
         kind = population(keys[part], types[part])
@@ -189,11 +195,14 @@ class Sequence:
     rare when few had the same set of templates. The order of templates does not matter: of things that run at once it
     is chance. What an entity did stays with it, so that its later lines are surprising too: the score is the highest of
     each so far, added. An entity is forgotten when others were seen later and its place is needed.
+
+    named: columns that say what a line is about; lines without one are about what is found in them.
     """
 
     name = "sequence"
 
-    def __init__(self) -> None:
+    def __init__(self, named: Iterable[str] = ()) -> None:
+        self._named = NamedColumns(named)
         kinds = (VALUE, SLOT, CHOICE, POPULATION, ENTITY, ENTRY, ENTRY)
         self._tables = {
             name: np.zeros(size, dtype=kind) for (name, size), kind in zip(PLACES.items(), kinds, strict=True)
@@ -215,6 +224,7 @@ class Sequence:
             batch.types,
             (batch.buffer, batch.begins, batch.ends),
             seen.templates,
+            self._named.ranks(batch),
             (*self._tables.values(),),
             scores,
             causes,

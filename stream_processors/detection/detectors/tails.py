@@ -23,7 +23,7 @@ EQUAL = 0.2
 """Nats by which scores of equal lines wander as shares do: what is higher by less is a tie."""
 PRIOR_LINES, PRIOR_SCALE = 50.0, 1.0
 """The scale of the tail begins as this, as if so many lines had said so; scores are in nats."""
-MEMORY_LINES = 10_000
+MEMORY_LINES = 30_000
 GROWTH = exp(1.0 / MEMORY_LINES)
 """What a line counts more than the one before: older ones fade to 1/e in MEMORY_LINES."""
 HEAVIEST = 1e100

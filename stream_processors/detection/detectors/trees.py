@@ -159,7 +159,7 @@ def _uniform(state: NDArray[np.uint64]) -> float:
     return np.int64((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
-@helper
+@kernel
 def _draw(
     rows: NDArray[np.float32],
     state: NDArray[np.uint64],
@@ -197,7 +197,7 @@ def _split(
     return -1, np.float32(np.inf)
 
 
-@helper
+@kernel
 def _grow_tree(
     values: NDArray[np.float32],
     levels: int,

@@ -82,7 +82,7 @@ def hexadecimal(byte: int) -> int:
     return letter - 87 if 97 <= letter <= 102 else -1
 
 
-@helper
+@helper(inline=True)
 def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, np.uint64]:
     """Where the value begins that has its name before it, and the name's hash without digits; begin for none."""
     value = FIRST_BASIS
@@ -108,7 +108,7 @@ def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
     return np.int64(SIGN_OF[37]), place
 
 
-@helper
+@helper(inline=True)
 def read_value(
     buffer: NDArray[np.uint8],
     begin: int,
@@ -201,7 +201,7 @@ def part_at(
     return found
 
 
-@helper
+@helper(inline=True)
 def weight_of(often: NDArray, key: np.uint64) -> float:
     """What a value of a column counts as in this line: a familiar one is read now and then, 0 for not now."""
     one = often[np.int64(key & np.uint64(len(often) - 1))]

@@ -77,7 +77,16 @@ def test_messages_of_every_shipper_are_read_as_each_by_itself(envelope):
 
 @pytest.mark.parametrize(
     "envelope",
-    ["filebeat", "elastic_agent", "fluentbit", "docker", "otlp_json", "vector", "vector_kubernetes"],
+    [
+        "filebeat",
+        "elastic_agent",
+        "fluentbit",
+        "docker",
+        "otlp_json",
+        "otlp_proto",
+        "vector",
+        "vector_kubernetes",
+    ],
 )
 def test_json_in_the_usual_envelopes_goes_the_quick_way(envelope):
     lines = [line for line in LINES if line.line[0] == "{"]
@@ -125,7 +134,7 @@ def mutations(text: bytes) -> st.SearchStrategy[bytes]:
 
 
 SAMPLES = [line.line.encode() for line in LINES if line.line[0] == "{"][:40]
-for _envelope in ("filebeat", "fluentbit", "docker", "otlp_json"):
+for _envelope in ("filebeat", "fluentbit", "docker", "otlp_json", "otlp_proto"):
     SAMPLES += [message.value for message in islice(wrap(LINES[:40], _envelope), 20)]
 READER = Reader()
 for _ in range(3):
@@ -221,6 +230,26 @@ def test_whatever_an_envelope_holds_is_read_as_by_itself(message):
     check([filebeat(message), filebeat(message, stream="stdout")])
 
 
+@pytest.mark.parametrize("wrapped", [bytes, lambda line: filebeat(line.decode())])
+@pytest.mark.parametrize("before", [b"", b"\x1b[0m"])
+def test_a_header_line_counts_for_the_lines_behind_it_and_no_others(wrapped, before):
+    named = before + b"type region az-id traffic-path instance-id"
+    line = b"25-Nov-2026 10:00:00.123 general: info: loaded"
+    assert len(line.split()) == len(named.split())
+    other = b"2 123456789012 eni-0a1b2c3d - - - - - - - 1795600800 1795600860 - NODATA"
+    values = [wrapped(one) for one in (line, other, named, line, other)]
+    rest = values[:1] * 3
+    plain, quick = Reader(), Reader()
+    for _ in range(2):
+        quick.scan(values[:2])
+    wanted = [record for value in values + rest for record in plain.read(value)]
+    found = [quick.scan(values), quick.scan(rest)]
+    assert [as_row(part, at) for part in found for at in range(len(part))] == [
+        as_wanted(one) for one in wanted
+    ]
+    assert [record.format for record in wanted] == ["text", "vpcflow", "vpcflow", "vpcflow"] + ["vpcflow"] * 3
+
+
 def test_an_envelope_is_undone_by_what_is_in_it_not_by_what_others_had():
     first, second = filebeat("x", host={"name": "web-1"}), filebeat("x", host={"name": "web-2"})
     reader = Reader()
@@ -256,6 +285,12 @@ def otlp(*records: bytes, between: bytes = b",") -> bytes:
 def test_what_stands_between_otlp_records_matters(between):
     record = b'{"timeUnixNano":"1795600800000000000","body":{"stringValue":"x"}}'
     check([otlp(record, record, between=between), otlp(record, b""), otlp(b"", record), otlp()])
+
+
+def test_any_number_of_empty_otlp_records_and_groups_is_read():
+    groups = b'{"resourceLogs":[' + b",".join([b"{}"] * 10_000) + b"]}"
+    found = Reader().scan([otlp(*[b"{}"] * 10_000), groups])
+    assert found.messages.tolist() == [0] * 10_000
 
 
 def test_otlp_records_that_hold_several_lines_keep_their_places():

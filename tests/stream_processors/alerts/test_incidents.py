@@ -31,6 +31,16 @@ def test_alerts_of_one_address_close_in_time_are_one_incident():
     ]
 
 
+def test_what_the_user_named_puts_together_before_all_else():
+    found = grouped(
+        alert("a", "session=s1", "ip=192.0.2.7"),
+        alert("b", "ip=192.0.2.7"),
+        alert("c", "ip=192.0.2.7", at=NOW + 1),
+        alert("d", "session=s1", at=NOW + 2),
+    )
+    assert [entity for entity, _ in found] == ["session=s1", "ip=192.0.2.7"]
+
+
 def test_a_user_puts_together_what_no_address_does_and_a_host_what_is_left():
     found = grouped(
         alert("a", "user=ada", "host=web-1"),

@@ -91,3 +91,22 @@ def test_what_is_unlearned_surprises_the_next_time(kind):
             kind.unlearn(seen, np.array([0]))
     assert scores[3] > 0.9 * scores[0]
     assert scores[5] < 0.9 * scores[3]
+
+
+def test_a_named_column_is_what_a_line_is_about():
+    def line(n: int, verb: str, job: str) -> Record:
+        return columns(verb=verb, job=job, worker=f"worker-{n % 3}x", request=f"r{n * 7919 % 1009}q")
+
+    lines = [line(n, verb, f"batch-{n // 40}") for n in range(400) for verb in ("started", "done")]
+    odd = [line(900, "started", "batch-99"), *[line(901, "started", "batch-99")] * 30]
+    found, named = Sequence(), Sequence(["job"])
+    for kind in (found, named):
+        kind.observe(seen_of(lines))
+    seen = seen_of(odd)
+    named.observe(seen)
+    assert named.explain(seen, 0).numbers["job"] == "batch-99"
+    assert "job" not in found.explain(seen_of(odd), 0).numbers
+    split = Sequence(["job"])
+    for record in lines:
+        split.observe(seen_of([record]))
+    assert np.array_equal(split.observe(seen_of(odd)).scores, named._said.scores)

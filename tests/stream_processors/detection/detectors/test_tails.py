@@ -10,9 +10,9 @@ def rows_of(*kinds: np.ndarray, prior: float = 0.0) -> np.ndarray:
     return np.column_stack([*kinds, np.full(len(kinds[0]), prior)]).astype(np.float32)
 
 
-def taught(*kinds: np.ndarray, shares: tuple[float, ...] = ()) -> Combination:
+def taught(*kinds: np.ndarray, shares: tuple[float, ...] = (), own: tuple[int, ...] = ()) -> Combination:
     """A combination that has seen what kinds said."""
-    combination = Combination(shares or [1.0] * len(kinds), warmup=16)
+    combination = Combination(shares or [1.0] * len(kinds), own=own, warmup=16)
     combination.observe(rows_of(*kinds))
     return combination
 
@@ -39,15 +39,30 @@ def test_a_score_is_the_share_of_lines_that_are_as_unusual():
 def test_what_is_far_out_stays_ordered_beyond_all_that_was_seen():
     usual = taught(np.random.default_rng(0).exponential(size=5_000))
     found = [score(usual, nats) for nats in (12.0, 15.0, 20.0, 40.0)]
+    assert found[0] > 4
     assert found == sorted(found)
     assert len(set(found)) == 4
 
 
 def test_a_kind_that_seldom_speaks_is_believed_when_it_does():
-    rare, often = np.zeros(5_000), np.full(5_000, 2.0)
-    rare[::500] = 2.0
-    assert score(taught(rare), 2.0) > 2
-    assert score(taught(often), 2.0) == 0
+    rare, often = np.zeros(5_000), np.full(5_000, 9.0)
+    rare[::500] = 9.0
+    assert score(taught(rare), 9.0) > 2
+    assert score(taught(often), 9.0) == 0
+
+
+def test_a_kind_is_believed_no_more_than_it_says():
+    low = np.zeros(5_000)
+    low[::500] = 2.0
+    assert score(taught(low), 2.0) * NATS == pytest.approx(2.0)
+
+
+def test_what_is_a_tail_already_is_taken_as_it_is_however_often_it_comes():
+    flood = taught(np.full(5_000, 9.0), own=(0,))
+    assert score(flood, 9.0) * NATS == pytest.approx(9.0)
+    cut = Combination([1.0], own=(0,))
+    cut.restore(flood.state())
+    assert score(cut, 9.0) == score(flood, 9.0)
 
 
 def test_a_kind_with_nothing_to_say_costs_nothing_and_agreement_adds_a_little():
@@ -83,7 +98,7 @@ def test_scores_do_not_depend_on_how_lines_are_cut_into_batches_nor_on_a_restart
 
 def test_old_scores_fade():
     usual = taught(np.full(1_000, 8.0))
-    usual.observe(rows_of(np.random.default_rng(0).exponential(size=40_000)))
+    usual.observe(rows_of(np.random.default_rng(0).exponential(size=120_000)))
     assert score(usual, 8.0) > 2
 
 
