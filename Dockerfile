@@ -6,4 +6,6 @@ COPY connectors connectors
 COPY stream_processors stream_processors
 RUN pip install --no-cache-dir . && useradd --create-home secencoder
 USER secencoder
+# Compiled for the processor of this machine; a start on another kind compiles anew.
+RUN secencoder compile
 ENTRYPOINT ["secencoder"]

@@ -20,7 +20,7 @@ from connectors.envelopes.plugins import known_envelopes
 from stream_processors.assembly import limit_blas, make_embedder, make_matching, make_store
 from stream_processors.delivery.service import StreamService
 from stream_processors.detection.pipeline import Pipeline
-from stream_processors.operations.compiling import told_of_compiling
+from stream_processors.operations.compiling import compile_ahead, told_of_compiling
 from stream_processors.operations.logs import limit_repeats
 from stream_processors.operations.metrics import EncoderMetrics
 from stream_processors.settings import Settings
@@ -92,6 +92,7 @@ def make_app(settings: Settings) -> App:
     known_envelopes()  # a broken plug-in is said before anything starts
     encoder, store = make_embedder(settings), make_store(settings)
     pipeline = Pipeline(encoder, make_matching(settings), encoder.count_words)
+    compile_ahead(log.warning)
     with told_of_compiling(log.warning):
         pipeline.warm_up()
     app = App(

@@ -84,13 +84,24 @@ def test_no_modules_import_each_other_in_a_circle():
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("encoder_core", set()),
+        ("encoder_core", {"connectors"}),
         ("connectors", set()),
         ("trainer", {"encoder_core", "connectors"}),
     ],
 )
 def test_packages_import_only_what_lies_below_them(package, allowed):
     assert {other for one, other in arrows() if one == package} <= allowed
+
+
+def test_the_encoder_takes_only_how_functions_are_compiled_from_the_connectors():
+    others = {
+        other
+        for name, found in imports(when_loaded=False).items()
+        if room(name) == "encoder_core"
+        for other in found
+        if room(other) == "connectors"
+    }
+    assert others == {"connectors.kernels"}
 
 
 def test_the_trainer_takes_only_settings_files_records_and_formats_from_the_connectors():

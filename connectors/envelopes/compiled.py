@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer
 from connectors.formats.json_bytes import ESCAPED, KEY, REAL, TEXT, hashed, hex_digit, mixed
 from connectors.formats.json_scan import Scan
+from connectors.kernels import helper, kernel
 
 Array = NDArray[Any]
 LONGEST_REAL = 15
@@ -23,7 +23,7 @@ for _escape, _byte in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
     _SHORT[_escape] = _byte
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _contexts(
     data: Array,
     rows: Array,
@@ -70,7 +70,7 @@ def contexts(
     return found
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _unescape(data: Array, at: int, end: int, to: int, short: Array) -> int:
     """Writes a text without its escapes behind a place of the same buffer; where it ends."""
     while at < end:
@@ -104,7 +104,7 @@ def _unescape(data: Array, at: int, end: int, to: int, short: Array) -> int:
     return to
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _unescaped(
     data: Array,
     leaves: Array,
@@ -140,7 +140,7 @@ def unescaped(
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _settled(
     data: Array,
     rows: Array,
@@ -179,7 +179,7 @@ def settle(buffer: Buffer, scan: Scan, rows: NDArray[np.int64]) -> None:
         scan.ends[leaf] = buffer.used
 
 
-@njit(cache=True, nogil=True)
+@helper
 def is_odd(data: Array, begin: int, end: int) -> bool:
     """Whether Python may spell a number with a point in another way than it is."""
     at = begin + (data[begin] == 45)
@@ -197,7 +197,7 @@ def is_odd(data: Array, begin: int, end: int) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def headlines(data: Array, leaves: Array, begins: Array, ends: Array, kinds: Array, longest: int) -> Array:
     """Whether each text is its first line, without blanks around it: 1, or 0; 2 where it must be looked at closely."""
     found = np.empty(len(leaves), np.uint8)

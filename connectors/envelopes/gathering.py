@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer
 from connectors.formats.json_bytes import KEY, hashed, mixed
 from connectors.formats.numbers import Table, number_of
 from connectors.formats.times_scan import STATED, UNSURE, stamp
+from connectors.kernels import kernel
 
 Array = NDArray[Any]
 
@@ -45,7 +45,7 @@ class Plans(NamedTuple):
     """(constants + 1,)"""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gathered(
     data: Array,
     rows: Array,
@@ -202,13 +202,13 @@ def gathered(
     return Gathered(*found)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def level_key(data: Array, begin: int, end: int, level: int, key: Array) -> np.uint64:
     """What the severity of a level's value is known by."""
     return hashed(data, begin, end, mixed(key[0], np.uint64(level), key), key)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def not_utf8(data: Array, begins: Array, ends: Array) -> NDArray[np.bool_]:
     """Which spans are no UTF-8."""
     wrong = np.zeros(len(begins), np.bool_)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.envelopes.collecting import Buffer, Places
@@ -14,6 +13,7 @@ from connectors.envelopes.otlp_transcoding import ROOM, transcoded
 from connectors.envelopes.split import SHORTEST_RECORD, Split
 from connectors.formats.json_bytes import KEY, hashed
 from connectors.formats.json_writing import DIGITS, POWERS
+from connectors.kernels import kernel
 
 Array = NDArray[Any]
 
@@ -28,7 +28,7 @@ MOST_BYTES = 1 << 28
 _WORDS = np.frombuffer(b"falsetrue       ", np.uint8)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _transcode(
     data: Array,
     first: int,

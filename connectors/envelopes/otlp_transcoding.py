@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.envelopes.otlp_fields import (
@@ -34,6 +33,7 @@ from connectors.envelopes.otlp_fields import (
 )
 from connectors.formats.json_writing import write, write_number, write_real, write_text
 from connectors.formats.words8 import eight
+from connectors.kernels import helper
 
 Array = NDArray[Any]
 
@@ -41,7 +41,7 @@ ROOM = 64
 """Bytes for a field's name, a number, and what is around them."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _varint(data: Array, at: int, end: int, most: int) -> tuple[np.uint64, int]:
     """A number of at most so many bytes, and where it ends; 0 for the place when it does not."""
     value = np.uint64(0)
@@ -53,7 +53,7 @@ def _varint(data: Array, at: int, end: int, most: int) -> tuple[np.uint64, int]:
     return value, 0
 
 
-@njit(cache=True, nogil=True)
+@helper
 def transcoded(
     data: Array,
     begin: int,

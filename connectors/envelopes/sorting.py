@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.envelopes.split import BEGINS
 from connectors.formats.json_bytes import is_word
+from connectors.kernels import kernel
 
 Array = NDArray[Any]
 _SEVERAL = np.frombuffer(BEGINS, np.uint8)
@@ -48,7 +48,7 @@ class Signs(NamedTuple):
         )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _kinds(
     data: Array,
     begins: Array,

@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import KEY, hashed, is_word
 from connectors.formats.words8 import plain_until
+from connectors.kernels import helper, kernel
 
 Array = NDArray[Any]
 
@@ -50,7 +50,7 @@ class Split(NamedTuple):
         return tuple([data[edges[at] : edges[at + 1]].tobytes() for at in range(0, len(edges), 2)])
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _split(
     data: Array, first: int, end: int, name: Array, records: Array, lists: Array, groups: Array
 ) -> tuple[int, int, int]:
@@ -131,7 +131,7 @@ def _split(
     return found, filled, parts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_all(
     data: Array,
     begins: Array,

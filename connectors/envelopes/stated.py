@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import ESCAPED, INTEGER, REAL, TEXT
 from connectors.formats.times_scan import STATED, of_nanoseconds, stamp
+from connectors.kernels import helper, kernel
 
 Array = NDArray[Any]
 
@@ -22,7 +22,7 @@ _NANOSECONDS = 19
 """Digits."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _number(data: Array, begin: int, end: int) -> tuple[int, int]:
     """The digits of a number without its point, and how many are behind that; -1 for what is no such number."""
     number, behind, point = 0, 0, False
@@ -40,7 +40,7 @@ def _number(data: Array, begin: int, end: int) -> tuple[int, int]:
     return number, behind
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stated_times(
     data: Array, leaves: Array, begins: Array, ends: Array, kinds: Array, counts: Array
 ) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ import secrets
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.words8 import eight, plain_until
+from connectors.kernels import helper
 
 Array = NDArray[Any]
 
@@ -24,7 +24,7 @@ KEY = np.array([secrets.randbits(64) | 1 for _ in range(3)], dtype=np.uint64)
 """What hashes are keyed by: a start and two odd factors."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def mixed(state: np.uint64, word: np.uint64, key: Array) -> np.uint64:
     """A keyed hash's next state."""
     state = (state ^ word) * key[1]
@@ -33,7 +33,7 @@ def mixed(state: np.uint64, word: np.uint64, key: Array) -> np.uint64:
     return state ^ (state >> np.uint64(29))
 
 
-@njit(cache=True, nogil=True)
+@helper
 def hashed(data: Array, begin: int, end: int, state: np.uint64, key: Array) -> np.uint64:
     """The state after so many bytes; their number is part of it."""
     at = begin
@@ -47,7 +47,7 @@ def hashed(data: Array, begin: int, end: int, state: np.uint64, key: Array) -> n
     return mixed(state, word ^ (np.uint64(end - begin) << np.uint64(56)), key)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def text_end(data: Array, at: int, end: int, short: Array) -> tuple[int, bool, bool]:
     """Where a text ends that begins at a place, whether it has escapes, and bytes beyond ASCII; -1 for none."""
     escaped = False
@@ -85,7 +85,7 @@ def text_end(data: Array, at: int, end: int, short: Array) -> tuple[int, bool, b
     return -1, escaped, wide
 
 
-@njit(cache=True, nogil=True)
+@helper
 def hex_digit(byte: int) -> int:
     """What a hexadecimal digit stands for; -1 for any other byte."""
     if 48 <= byte <= 57:
@@ -95,7 +95,7 @@ def hex_digit(byte: int) -> int:
     return byte - 55 if 65 <= byte <= 70 else -1
 
 
-@njit(cache=True, nogil=True)
+@helper
 def number_end(data: Array, at: int, end: int) -> tuple[int, int]:
     """Where a number ends and which kind it is; -1 for what is none or takes more care."""
     begin = at
@@ -122,7 +122,7 @@ def number_end(data: Array, at: int, end: int) -> tuple[int, int]:
     return at, INTEGER
 
 
-@njit(cache=True, nogil=True)
+@helper
 def is_word(data: Array, at: int, end: int, word: Array) -> bool:
     """Whether a word, (n,) bytes, is at a place."""
     if at + len(word) > end:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import (
@@ -30,6 +29,7 @@ from connectors.formats.json_bytes import (
     number_end,
     text_end,
 )
+from connectors.kernels import helper, kernel
 
 MOST_LEAVES = 200
 """Objects with more have no shape."""
@@ -60,7 +60,7 @@ _FALSE = np.frombuffer(b"false", np.uint8)
 _NULL = np.frombuffer(b"null", np.uint8)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _scan_one(
     data: Array,
     begin: int,
@@ -172,7 +172,7 @@ def _scan_one(
     return state | np.uint64(1), wide, leaves
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scan(
     data: Array,
     begins: Array,

@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.words8 import eight, marked, put_eight
+from connectors.kernels import helper
 
 Array = NDArray[Any]
 
@@ -20,7 +20,7 @@ LEAST_TOO_LARGE = 1e15
 """Every number of fewer digits is another double."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def write(data: Array, to: int, source: Array, begin: int, end: int) -> int:
     """Writes bytes, and up to seven behind them that are to be written over; where they end."""
     for place in range(0, end - begin, 8):
@@ -28,7 +28,7 @@ def write(data: Array, to: int, source: Array, begin: int, end: int) -> int:
     return to + end - begin
 
 
-@njit(cache=True, nogil=True)
+@helper
 def write_text(data: Array, to: int, at: int, end: int, digits: Array) -> int:
     """Writes text with the escapes that JSON needs; where it ends."""
     while at < end:
@@ -61,7 +61,7 @@ def write_text(data: Array, to: int, at: int, end: int, digits: Array) -> int:
     return to
 
 
-@njit(cache=True, nogil=True)
+@helper
 def write_number(data: Array, to: int, number: np.uint64, digits: Array) -> int:
     """Writes a number; where it ends."""
     ten = np.uint64(10)
@@ -76,7 +76,7 @@ def write_number(data: Array, to: int, number: np.uint64, digits: Array) -> int:
     return to + many
 
 
-@njit(cache=True, nogil=True)
+@helper
 def write_real(data: Array, to: int, value: float, powers: Array, digits: Array) -> int:
     """Writes a number that has at most fifteen digits, as Python spells it where that has no exponent; where it ends, 0
     for any other number.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper, kernel
 
 FIRST_ROOM = 1_024
 Table = tuple[NDArray[np.uint64], NDArray[np.int64]]
 """Keys, 0 where there is none, and their numbers; (room,) each, room a power of two and at least half of it free."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def number_of(key: np.uint64, keys: NDArray[np.uint64], numbers: NDArray[np.int64]) -> int:
     """The number of a key in a table, -1 when it is not there."""
     if key == np.uint64(0):
@@ -27,7 +28,7 @@ def number_of(key: np.uint64, keys: NDArray[np.uint64], numbers: NDArray[np.int6
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _numbers_of(
     wanted: NDArray[np.uint64], keys: NDArray[np.uint64], numbers: NDArray[np.int64], found: NDArray[np.int64]
 ) -> None:
@@ -35,7 +36,7 @@ def _numbers_of(
         found[place] = number_of(wanted[place], keys, numbers)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put(
     more: NDArray[np.uint64],
     of_them: NDArray[np.int64],

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper
 
 Array = NDArray[Any]
 
@@ -23,7 +24,7 @@ _FIRST_EXACT, _LAST_EXACT = 1 << 30, 1 << 31
 """Seconds between which a double has 22 bits for fractions."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def digits_at(data: Array, at: int, count: int) -> int:
     """The number that so many digits make; -1 where there are others than digits."""
     number = 0
@@ -35,7 +36,7 @@ def digits_at(data: Array, at: int, count: int) -> int:
     return number
 
 
-@njit(cache=True, nogil=True)
+@helper
 def minute_seconds(year: int, month: int, day: int, hour: int, minute: int) -> float:
     """Seconds since the epoch of a minute in UTC; nan when the calendar has no such one."""
     if year < 1900 or year > 9998 or month < 1 or month > 12 or day < 1:
@@ -53,7 +54,7 @@ def minute_seconds(year: int, month: int, day: int, hour: int, minute: int) -> f
     return float(days * 86_400 + hour * 3_600 + minute * 60)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def of_nanoseconds(number: int) -> float:
     """A number of nanoseconds as seconds, the double that is nearest; nan for one that is not from 2004 to 2038."""
     whole = number // _BILLION
@@ -67,7 +68,7 @@ def of_nanoseconds(number: int) -> float:
     return float(whole) + float(part) / 4_194_304.0
 
 
-@njit(cache=True, nogil=True)
+@helper
 def stamp(data: Array, begin: int, end: int, is_utc: bool) -> tuple[int, float]:
     """What a text states, UNSURE, STATED or NONE, and its time, in seconds since the epoch.
 
@@ -83,7 +84,7 @@ def stamp(data: Array, begin: int, end: int, is_utc: bool) -> tuple[int, float]:
     return _epoch(data, begin, end)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _iso(data: Array, begin: int, end: int, is_utc: bool) -> tuple[int, float]:
     """``2026-11-25T10:00:00.123Z``, with a blank for T, a comma, an offset or no zone."""
     if end - begin < 19 or data[begin + 7] != 45 or data[begin + 13] != 58 or data[begin + 16] != 58:
@@ -129,7 +130,7 @@ def _iso(data: Array, begin: int, end: int, is_utc: bool) -> tuple[int, float]:
     return STATED, seconds + zone if data[at] == 45 else seconds - zone
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _epoch(data: Array, begin: int, end: int) -> tuple[int, float]:
     """Ten, 13, 16 or 19 digits, and a fraction behind a point."""
     at, number = begin, 0

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from connectors.kernels import helper
 
 _ONES, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _QUOTES, _SLASHES = _ONES * np.uint64(34), _ONES * np.uint64(92)
@@ -50,7 +52,7 @@ put_eight: Any = intrinsic(_put_eight)
 """``put_eight(data, at, word)``: puts eight bytes in a uint8 array (n,), which must have room for all."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def marked(word: np.uint64) -> np.uint64:
     """Which of eight bytes are quotes, backslashes, control characters or beyond ASCII: the highest bit of each is set.
     Right up to the first such byte; none is set where there is none.
@@ -60,7 +62,7 @@ def marked(word: np.uint64) -> np.uint64:
     return found & _HIGH  # a borrow makes wrong ones above the lowest only
 
 
-@njit(cache=True, nogil=True)
+@helper
 def plain_until(data: NDArray[np.uint8], at: int, end: int) -> int:
     """Where the first quote, backslash, control character or byte beyond ASCII is, from a place on; else ``end``."""
     while at + 8 <= end:

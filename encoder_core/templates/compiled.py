@@ -15,16 +15,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.kernels import kernel, part
 from encoder_core.templates import bytewise, context, places, plain, rules, scan, shapes, times, words
 
-_njit: Any = numba.njit
 Octets = NDArray[np.uint8]
 Places = NDArray[np.int64]
 
 LONGEST_PLACEHOLDER = 36
 """Bytes of a placeholder with its brackets, and a space."""
-_INNER = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-"""Options of functions that Python never calls and that allocate nothing."""
 _MODULES = (bytewise, times, shapes, places, context, words, scan)
 """Those whose functions are compiled, each after those that it calls."""
 _FIRST, _SECOND, _THIRD, _FOURTH = (np.uint64(factor) for factor in plain.FACTORS)
@@ -42,7 +40,7 @@ def _compiled_functions() -> dict[str, Any]:
                 names[name] = functions[name]
         for name, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__:
-                names[name] = functions[name] = _njit(**_INNER)(_with_names(value, names))
+                names[name] = functions[name] = part(_with_names(value, names))
     return functions
 
 
@@ -71,7 +69,7 @@ _SPACE = rules.SPACE
 _29, _32 = np.uint64(29), np.uint64(32)
 
 
-@_njit(**_INNER)
+@part
 def _put(out: NDArray[np.uint8], length: int, byte: int, pending: bool) -> int:
     """Append a byte, after a space if one is pending and something stands before; the new length."""
     if pending and length > 0:
@@ -81,7 +79,7 @@ def _put(out: NDArray[np.uint8], length: int, byte: int, pending: bool) -> int:
     return length + 1
 
 
-@_njit(**_INNER)
+@part
 def _rendered(
     data: NDArray[np.uint8],
     begin: int,
@@ -119,7 +117,7 @@ def _rendered(
     return length
 
 
-@_njit(**_INNER)
+@part
 def _hashed(words: NDArray[np.uint64], out: NDArray[np.uint8], length: int, salt: np.uint64) -> np.uint64:
     """``plain.hashed`` of the first ``length`` bytes of ``out``, whose eights are ``words``."""
     stop = (length + 7) // 8
@@ -138,7 +136,7 @@ def _hashed(words: NDArray[np.uint64], out: NDArray[np.uint8], length: int, salt
 def _kernels(fingerprint: int) -> tuple[Any, Any]:
     """The outermost functions. The assertions keep the fingerprint in their closures, and so in the caches' keys."""
 
-    @_njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
+    @kernel
     def scan_lines(
         data: Octets,
         line_begins: Places,
@@ -162,7 +160,7 @@ def _kernels(fingerprint: int) -> tuple[Any, Any]:
             starts[line] = count
         return line
 
-    @_njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
+    @kernel
     def hash_lines(
         data: Octets,
         line_begins: Places,

@@ -24,6 +24,9 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    from stream_processors.operations.compiling import choose_folder
+
+    choose_folder()  # before anything imports numba
     from stream_processors.cli.errors import exit_code_and_line
 
     try:

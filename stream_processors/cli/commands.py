@@ -7,6 +7,7 @@ import importlib
 import click
 
 COMMANDS = {
+    "compile": "stream_processors.cli.compile:compile",
     "demo": "stream_processors.cli.demo:demo",
     "embed": "stream_processors.cli.files:embed",
     "feedback": "stream_processors.cli.feedback:feedback",

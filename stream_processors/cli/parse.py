@@ -81,7 +81,7 @@ def parse(
     is one JSON object on a line of its own, which has its template, parameters and pattern as well.
     """
     from stream_processors.cli.seen import SeenTemplates
-    from stream_processors.operations.compiling import told_of_compiling
+    from stream_processors.operations.compiling import compile_ahead, told_of_compiling
 
     if envelope:
         assignments = (*assignments, f"stream.envelope={envelope}")
@@ -94,6 +94,7 @@ def parse(
             show_lines(counts.counted(steps()), with_shipper=shipper)
             click.echo(counts.summary(), err=True)
             return
+        compile_ahead(report.remark)
         seen = SeenTemplates(make_templates(settings))
         with told_of_compiling(report.remark):
             for step in counts.counted(steps()):

@@ -60,12 +60,13 @@ def scan(
     from stream_processors.answers.queries import patterns as find_patterns
     from stream_processors.answers.queries import samples
     from stream_processors.cli.alerts import alert_json, show_alerts
-    from stream_processors.operations.compiling import told_of_compiling
+    from stream_processors.operations.compiling import compile_ahead, told_of_compiling
     from stream_processors.scan import LineScores
     from stream_processors.scan import scan as scan_lines
 
     settings = settings_from(config, assignments, **shortcuts)
     detection = settings.detection.model_copy(update={"window_lines": sample})
+    compile_ahead(report.remark)
     limit_blas()
     encoder, matching = make_embedder(settings), make_matching(settings)
     store, source, scores = MemoryStore(), "stdin" if file == "-" else Path(file).name, LineScores()

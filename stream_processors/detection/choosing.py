@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import hashed, is_word, mixed
+from connectors.kernels import helper, kernel
 from encoder_core.templates.columns import LONGEST_TEXT
 from encoder_core.templates.kinds import LONGEST
 
@@ -28,7 +28,7 @@ _LONGEST_CODE = 7
 _AUDIT = np.frombuffer(b"audit(", np.uint8)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _is_text(data: Array, begin: int, end: int) -> int:
     """``columns.is_text`` of a span; UNSURE where letters beyond ASCII may make it one."""
     before, wide = False, False
@@ -44,7 +44,7 @@ def _is_text(data: Array, begin: int, end: int) -> int:
     return UNSURE if wide else NO
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _is_silent(data: Array, begin: int, end: int, made_of: int) -> bool:
     """Whether a value tells no kind for sure."""
     if begin == end:
@@ -63,7 +63,7 @@ def _is_silent(data: Array, begin: int, end: int, made_of: int) -> bool:
     return not (97 <= (first | 32) <= 122 or first == 95)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _same(data: Array, begin: int, end: int, other: int, other_end: int) -> bool:
     """Whether two spans hold the same."""
     if end - begin != other_end - other:
@@ -76,7 +76,7 @@ def _same(data: Array, begin: int, end: int, other: int, other_end: int) -> bool
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def variants_of(
     data: Array, starts: Array, begins: Array, ends: Array, audits: Array, facilities: Array, key: Array
 ) -> tuple[Array, Array]:
@@ -96,7 +96,7 @@ def variants_of(
     return audit, facility
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def choice_keys(
     data: Array,
     rows: tuple[Array, Array, Array, Array, Array],
@@ -138,7 +138,7 @@ def choice_keys(
     return found, unsure
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _blank(data: Array, at: int, end: int) -> int:
     """Bytes of the blank at a place, as ``str.isspace`` has it; 0 for none."""
     byte = data[at]
@@ -158,7 +158,7 @@ def _blank(data: Array, at: int, end: int) -> int:
     return 3 if byte == 0xE3 and second == 0x80 and third == 0x80 else 0
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _first_line(data: Array, begin: int, end: int, brief: bool) -> tuple[int, int]:
     """``columns.first_line`` of a span, or ``first_clause``."""
     if end - begin > LONGEST_TEXT:
@@ -196,7 +196,7 @@ def _first_line(data: Array, begin: int, end: int, brief: bool) -> tuple[int, in
     return begin, last
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def texts_of(
     data: Array,
     rows: tuple[Array, Array, Array, Array, Array],
@@ -235,7 +235,7 @@ def texts_of(
     return first, found_begins[:count].copy(), found_ends[:count].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def whole_keys(choice_of: Array, starts: Array, ids: Array, key: Array) -> Array:
     """What the template of each line is known by: a hash of its choice and the templates of its texts; 0 for a line of
     a format that is text.

@@ -7,12 +7,12 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.json_bytes import KEY, hashed, mixed
 from connectors.formats.numbers import Numbers
 from connectors.formats.rows import Layout, Rows
+from connectors.kernels import kernel
 from connectors.records import LOGGER, SERVICE
 from encoder_core.templates.batch import decoded
 from stream_processors.detection.hashing import hash_texts
@@ -101,7 +101,7 @@ def _arrays(rows: Sequence[tuple[np.uint64, NDArray[np.int64], NDArray[np.uint64
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _keys(
     buffer: Array, starts: Array, begins: Array, ends: Array, layouts: Array, services: Array, key: Array
 ) -> NDArray[np.uint64]:

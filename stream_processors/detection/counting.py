@@ -13,8 +13,9 @@ from math import exp
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper, kernel
 
 MEMORY_LINES = 10_000
 FADE = 1 - 1 / MEMORY_LINES
@@ -41,7 +42,7 @@ ENTRY = np.dtype([("key", "<u8"), ("seen", "<i8"), ("count", "<f4"), ("line", "<
 """line: of its group, at which the count was right."""
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def place_of(table: NDArray, key: np.uint64) -> int:
     """The place of a key, or a free one for it; ``-1 - base`` of the set that is full without it."""
     ways = np.uint64(WAYS)
@@ -56,14 +57,14 @@ def place_of(table: NDArray, key: np.uint64) -> int:
     return -1 - base
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@kernel(inline=True)
 def faded(count: float, lines: int) -> float:
     """What a count is worth so many lines later; for the usual few, to some millionths, without an exponential."""
     age = lines * (1.0 / MEMORY_LINES)
     return count * (1.0 - age + 0.5 * age * age if age < 0.02 else exp(-age))
 
 
-@njit(cache=True, nogil=True)
+@helper
 def least_entry(entries: NDArray, base: int, now: int) -> int:
     """The place of a full set whose count, by the source's lines, has faded most."""
     found, least = base, np.inf
@@ -74,7 +75,7 @@ def least_entry(entries: NDArray, base: int, now: int) -> int:
     return found
 
 
-@njit(cache=True, nogil=True)
+@helper
 def least_group(groups: NDArray, base: int, now: int) -> int:
     """The place of a full set whose group, by the source's lines, has faded most."""
     found, least = base, np.inf
@@ -85,7 +86,7 @@ def least_group(groups: NDArray, base: int, now: int) -> int:
     return found
 
 
-@njit(cache=True, nogil=True)
+@helper
 def group_of(groups: NDArray, taken: NDArray[np.int64], key: np.uint64, now: int) -> int:
     """The place of a group, which is new and empty when it had none."""
     place = place_of(groups, key)
@@ -99,7 +100,7 @@ def group_of(groups: NDArray, taken: NDArray[np.int64], key: np.uint64, now: int
     return place
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def count_in(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, line: int, now: int) -> float:
     """What a value has counted before this line of its group; then counts it in."""
     place = place_of(entries, key)
@@ -115,7 +116,7 @@ def count_in(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, line: i
     return before
 
 
-@njit(cache=True, nogil=True)
+@helper
 def next_line(group: Any, fresh: int) -> None:
     """Counts a line of a group, of which so many values were new."""
     group.total = (group.total + 1.0) * FADE
@@ -123,7 +124,7 @@ def next_line(group: Any, fresh: int) -> None:
     group.lines += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moved(old: NDArray, new: NDArray) -> None:
     """Puts all that has a key into a larger table of the same kind."""
     for place in range(len(old)):

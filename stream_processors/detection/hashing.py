@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper, kernel
 
 FIRST_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(33)
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def scrambled(value: np.uint64) -> np.uint64:
     """A one-to-one function whose every bit depends on all bits of the value."""
     value = (value ^ (value >> _HALF)) * _FIRST
@@ -24,20 +25,20 @@ def scrambled(value: np.uint64) -> np.uint64:
     return value ^ (value >> _HALF)
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@kernel(inline=True)
 def joint(left: np.uint64, right: np.uint64) -> np.uint64:
     """The hash of a pair of hashes, in this order; never 0."""
     found = scrambled(left * _GOLDEN + right)
     return found if found != np.uint64(0) else FIRST_BASIS
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def next_byte(value: np.uint64, byte: np.uint8) -> np.uint64:
     """The unfinished hash with one more byte; ``scrambled`` finishes it, ``FIRST_BASIS`` is that of nothing."""
     return (value ^ np.uint64(byte)) * _PRIME
 
 
-@njit(cache=True, nogil=True)
+@helper
 def hash_bytes(buffer: NDArray[np.uint8], begin: int, end: int) -> np.uint64:
     """The hash of a span of bytes."""
     value = FIRST_BASIS
@@ -46,7 +47,7 @@ def hash_bytes(buffer: NDArray[np.uint8], begin: int, end: int) -> np.uint64:
     return scrambled(value)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_spans(
     buffer: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.uint64]:

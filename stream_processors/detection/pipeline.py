@@ -114,14 +114,21 @@ class Pipeline:
 
         What is broken is left to the first lines of a topic to find.
         """
+        with suppress(Exception):
+            self.rehearse()
+
+    def rehearse(self, *, batches: bool = False) -> None:
+        """Takes lines the whole way that are forgotten again. batches: only until they are arrays."""
         settings = DetectionSettings(warmup=16)
         values = [(KNOWN_GOOD % chr(letter)).encode() for letter in LETTERS.values()]
         values += [b'{"level":"info","user":"%d","msg":"cache ready"}' % at for at in range(2 * FEW)]
         reader = LineReader()
         reader.add([Message(at, float(at), value) for at, value in enumerate(2 * values)], 2 * len(values))
-        with suppress(Exception):
-            detector = Sources("", 0, self._encoder.dim, settings)
-            while (step := reader.step(len(values))) is not None:
+        detector = Sources("", 0, self._encoder.dim, settings)
+        while (step := reader.step(len(values))) is not None:
+            if batches:
+                self.batch(step.lines)
+            else:
                 self.process(step.lines, detector, Changes("", 0, expected=None, end=step.end))
 
     def probe(self, detector: Sources | None = None) -> None:

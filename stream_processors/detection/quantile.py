@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import kernel
 
 BLOCKS = 16
 """Blocks of lines that are remembered, the one being filled included."""
@@ -85,7 +86,7 @@ class TailQuantile:
         self._counts = state["counts"].tolist()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def passing(
     scores: NDArray[np.float32], tolerance: np.float32, most: float, ties: float
 ) -> np.float32:  # pragma: no cover - compiled

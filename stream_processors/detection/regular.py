@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.counting import WAYS, place_of
 
 PLACES = 2_048
@@ -48,14 +48,14 @@ FOUND = np.dtype(
 """line: at which it was found. elapsed: 0 for one that came again."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def due_at(one: Any) -> float:
     """When a regular template is silent if no line of it comes."""
     least = max(MISSED * one.mean, LEAST_SECONDS)
     return one.seen + max(least, LONGER * one.longest)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def is_regular(one: Any) -> bool:
     """Whether a template comes regularly."""
     return (
@@ -63,7 +63,7 @@ def is_regular(one: Any) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@helper
 def pass_gap(table: NDArray, clock: NDArray, gap: float) -> None:
     """Lets a stretch without a line of the source count for a regular template as one of its intervals at most."""
     for place in range(len(table)):
@@ -73,7 +73,7 @@ def pass_gap(table: NDArray, clock: NDArray, gap: float) -> None:
     clock[0].due = clock[0].now  # to be looked at again
 
 
-@njit(cache=True, nogil=True)
+@helper
 def look(table: NDArray, clock: NDArray, line: int, found: NDArray, count: int) -> int:
     """Notes a template that is silent now, if there is one; returns how many are noted."""
     now, due, place_found = clock[0].now, np.inf, -1
@@ -99,7 +99,7 @@ def look(table: NDArray, clock: NDArray, line: int, found: NDArray, count: int) 
     return count + 1
 
 
-@njit(cache=True, nogil=True)
+@helper
 def place_for(table: NDArray, key: np.uint64) -> int:
     """The place of a template, new or not."""
     place = place_of(table, key)
@@ -112,7 +112,7 @@ def place_for(table: NDArray, key: np.uint64) -> int:
     return place
 
 
-@njit(cache=True, nogil=True)
+@helper
 def come(one: Any, key: np.uint64, now: float) -> bool:
     """Takes a line of a template; returns whether it was silent, and told so."""
     if one.key != key:
@@ -132,7 +132,7 @@ def come(one: Any, key: np.uint64, now: float) -> bool:
     return told
 
 
-@njit(cache=True, nogil=True)
+@helper
 def pass_time(table: NDArray, clock: NDArray, time: float) -> None:
     """Moves the clock to the time of a line; never back."""
     gap = time - clock[0].now
@@ -145,7 +145,7 @@ def pass_time(table: NDArray, clock: NDArray, time: float) -> None:
             pass_gap(table, clock, gap)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow(
     templates: NDArray[np.uint64], times: NDArray[np.float64], table: NDArray, clock: NDArray, found: NDArray
 ) -> int:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.rows import Rows
+from connectors.kernels import kernel
 from stream_processors.detection.columns import Counted
 from stream_processors.detection.hashing import joint
 from stream_processors.detection.matches import Matches
@@ -40,7 +40,7 @@ class Spans(NamedTuple):
     """Where it ends, (n,): where it begins for a line without."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(
     rows: tuple[Array, Array, Array],
     number_of: Array,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.hashing import FIRST_BASIS, joined_bytes, next_byte, scrambled
 
 MOST_DIGITS = 2
@@ -16,7 +16,7 @@ MOST_WORDS = 256
 """Words of one text that are looked at."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _is_part(byte: int) -> bool:
     """Whether a byte is part of a word: letters, digits, all beyond ASCII, and ``_ . -``."""
     return (
@@ -24,7 +24,7 @@ def _is_part(byte: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _words_of_span(
     buffer: NDArray[np.uint8], begin: int, end: int, found: NDArray[np.uint64], count: int
 ) -> int:
@@ -52,7 +52,7 @@ def _words_of_span(
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def words_of_spans(
     buffer: NDArray[np.uint8],
     begins: NDArray[np.int64],
@@ -70,7 +70,8 @@ def words_of_spans(
         at = own[line]
         if at + MOST_WORDS > len(words):
             larger = np.empty(2 * len(words) + MOST_WORDS, dtype=np.uint64)
-            larger[:at] = words[:at]
+            for place in range(at):
+                larger[place] = words[place]
             words = larger
         count = 0
         for span in range(starts[line], starts[line + 1]):

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from connectors.formats.compiled.alphabet import DIGIT, NAME, TOKEN, helper, run_of
+from connectors.formats.compiled.alphabet import DIGIT, NAME, TOKEN, run_of
 from connectors.formats.compiled.found import ACCESS, ACCESS_ODD, BIT, CODE, SEVERITY, add
 from connectors.formats.compiled.moments import SLASH, day_first_time, zone_at
 from connectors.formats.json_bytes import Array
+from connectors.kernels import helper
 from connectors.records import ERROR, INFO, WARN
 
 _REMOTE, _USER, _METHOD, _PATH, _QUERY, _PROTOCOL, _STATUS, _, _, _, _ = BIT

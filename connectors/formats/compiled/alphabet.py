@@ -7,25 +7,15 @@ from __future__ import annotations
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from connectors.formats import json_bytes, words8
 from connectors.formats.clock import MONTHS, ZONE_NAMES
 from connectors.formats.json_bytes import Array
 from connectors.formats.severity import LETTERS, LEVELS
 from connectors.formats.starts import FIRST_THREE
-
-_OPTIONS: Any = {"_nrt": False, "error_model": "numpy"}
-_INNER: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
-helper = njit(**_INNER)
-"""Compiles what only other compiled code calls, and that allocates nothing. To numba a literal is a type of its own,
-and each type of an argument is compiled anew: so constants that are passed are numpy's."""
-kernel = njit(cache=True, nogil=True, **_OPTIONS)
-"""Compiles what Python calls, and keeps it on disk. numba looks at that one function to tell whether what it kept is
-old, so it must have ``fingerprint`` in its closure."""
+from connectors.kernels import helper
 
 DIGIT, UPPER, LOWER, WORD, HOST, PROGRAM, LOGGER, THREAD, TOKEN, NAME, FIRST_NAME, COLUMN_NAMES = (
     np.int64(1 << bit) for bit in range(12)

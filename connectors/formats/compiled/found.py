@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from connectors.formats.compiled.alphabet import helper
 from connectors.formats.json_bytes import Array
 from connectors.formats.syslog import FACILITIES, SEVERITIES
+from connectors.kernels import helper
 from connectors.records import HOST, LEVEL, LOGGER, PID, SERVICE, THREAD
 
 CODE, MINUTE, NUMBER, DIGITS, OFFSET, SEVERITY, TEXT_BEGIN, TEXT_END, WIDTH = range(9)

@@ -16,7 +16,6 @@ from connectors.formats.compiled.alphabet import (
     THREAD,
     UPPER,
     WORD,
-    helper,
     level_of,
     run_of,
 )
@@ -34,6 +33,7 @@ from connectors.formats.compiled.payloads import is_text
 from connectors.formats.json_bytes import Array
 from connectors.formats.layouts import NO_NAMES
 from connectors.formats.syslog import NO_HOSTS
+from connectors.kernels import helper
 
 _HOSTS_NEVER = np.array([int.from_bytes(word.encode(), "big") for word in NO_HOSTS], np.uint64)
 """Levels that are never read as a host behind syslog's time."""

@@ -7,17 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.formats.compiled.access import read_access
-from connectors.formats.compiled.alphabet import (
-    CLASS,
-    COLUMN_NAMES,
-    DIGIT,
-    LOWER,
-    UPPER,
-    fingerprint,
-    helper,
-    kernel,
-    run_of,
-)
+from connectors.formats.compiled.alphabet import CLASS, COLUMN_NAMES, DIGIT, LOWER, UPPER, fingerprint, run_of
 from connectors.formats.compiled.found import (
     CODE,
     DIGITS,
@@ -33,6 +23,7 @@ from connectors.formats.compiled.pairs import read_pairs
 from connectors.formats.compiled.payloads import has_no_header, is_printable, is_text
 from connectors.formats.compiled.syslog import read_syslog
 from connectors.formats.json_bytes import Array
+from connectors.kernels import helper, kernel
 
 SHORTEST = 24
 """Bytes of a line that may have a header; the readers look that far without asking."""

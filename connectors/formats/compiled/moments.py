@@ -16,13 +16,13 @@ from connectors.formats.compiled.alphabet import (
     IS_ZONE,
     LOWER,
     UPPER,
-    helper,
     run_of,
     triple_of,
     two_digits,
 )
 from connectors.formats.compiled.found import DIGITS, MINUTE, NUMBER, OFFSET
 from connectors.formats.json_bytes import Array
+from connectors.kernels import helper
 
 SLASH, DASH = np.int64(47), np.int64(45)
 

@@ -6,16 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.formats.compiled.alphabet import (
-    CLASS,
-    DIGIT,
-    NOT_SURE,
-    fingerprint,
-    helper,
-    kernel,
-    level_of,
-    run_of,
-)
+from connectors.formats.compiled.alphabet import CLASS, DIGIT, NOT_SURE, fingerprint, level_of, run_of
 from connectors.formats.compiled.found import (
     CODE,
     DIGITS,
@@ -30,6 +21,7 @@ from connectors.formats.compiled.found import (
 from connectors.formats.compiled.moments import iso_time
 from connectors.formats.json_bytes import Array, hex_digit
 from connectors.formats.pair_shapes import FIRST_MESSAGE, HEXED, LEVEL, TIME
+from connectors.kernels import helper, kernel
 
 _EARLIEST, _LATEST = 946_684_800, 4_102_444_800
 _LONGEST = 19

@@ -17,7 +17,6 @@ from connectors.formats.compiled.alphabet import (
     FIRST_NAME,
     NAME,
     WORD,
-    helper,
     run_of,
     triple_of,
 )
@@ -34,6 +33,7 @@ from connectors.formats.compiled.found import (
     TEXT_BEGIN,
 )
 from connectors.formats.json_bytes import Array, hashed, is_word, mixed
+from connectors.kernels import helper
 
 MOST_PAIRS, LEAST_PAIRS, LEAST_AUDIT = 100, 3, 2
 LONGEST_STAMP = 15

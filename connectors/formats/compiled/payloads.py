@@ -14,7 +14,6 @@ from connectors.formats.compiled.alphabet import (
     NOT_SURE,
     UPPER,
     WORD,
-    helper,
     is_upper_here,
     level_of,
     run_of,
@@ -22,6 +21,7 @@ from connectors.formats.compiled.alphabet import (
 )
 from connectors.formats.compiled.found import SEVERITY
 from connectors.formats.json_bytes import Array
+from connectors.kernels import helper
 
 HEADER_WITHIN = 160
 """Bytes in which the header of a network's device ends."""

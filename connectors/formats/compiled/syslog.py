@@ -15,7 +15,6 @@ from connectors.formats.compiled.alphabet import (
     PROGRAM,
     UPPER,
     WORD,
-    helper,
     level_of,
     run_of,
 )
@@ -36,6 +35,7 @@ from connectors.formats.compiled.moments import iso_time, may_be_zone, syslog_ti
 from connectors.formats.compiled.payloads import after_uptime, has_no_header, is_text
 from connectors.formats.json_bytes import Array
 from connectors.formats.severity import SYSLOG
+from connectors.kernels import helper
 
 _NUMBERS = np.array(SYSLOG, np.int64)
 _HOST, _SERVICE, _PID, _FACILITY, _SEVERITY, _MESSAGE_ID = BIT[:6]

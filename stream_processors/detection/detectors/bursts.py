@@ -13,9 +13,9 @@ from math import exp, log, log2
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
 from stream_processors.detection.counting import place_of
 from stream_processors.detection.detectors.clock import HISTORY, WINDOW, tick
@@ -76,7 +76,7 @@ HOUR = np.dtype(
 """The highest count of a template or value at an hour, today and on days before."""
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def excess_of(now: float, mean: float) -> float:
     """How far a count is above its mean, in nats: the deviance of a negative binomial distribution."""
     if now <= 2.0 * mean + 1.0:
@@ -84,7 +84,7 @@ def excess_of(now: float, mean: float) -> float:
     return now * log(now / mean) - (now + 1.0 / SPREAD) * log((1.0 + SPREAD * now) / (1.0 + SPREAD * mean))
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def surprise(excess: float, count: Any, reached: NDArray[np.float64]) -> float:
     """-log of the share of times that reached an excess, this one aside, which counts in.
 
@@ -98,7 +98,7 @@ def surprise(excess: float, count: Any, reached: NDArray[np.float64]) -> float:
     return max(0.0, -log(others / (reached[0] + PRIOR)))
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def count_key(
     counts: NDArray,
     hours: NDArray,
@@ -144,7 +144,7 @@ def count_key(
     return min(excess, surprise(excess, count, reached)) if excess > 0.0 else 0.0, new
 
 
-@njit(cache=True, nogil=True)
+@helper
 def highest_before(hours: NDArray, key: np.uint64, time: float, line: int, now: float) -> float:
     """The highest count of a key at this hour of earlier days; notes today's."""
     day, hour = int(time // DAY), int(time % DAY // 3_600)
@@ -160,7 +160,7 @@ def highest_before(hours: NDArray, key: np.uint64, time: float, line: int, now: 
     return float(peak.before)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
@@ -213,7 +213,7 @@ def count_lines(
                 details[line, 0], details[line, 1] = found[0], found[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def untaught(counts: NDArray, key: np.uint64) -> None:
     """Takes one line of a key from what is usual."""
     place = place_of(counts, key)

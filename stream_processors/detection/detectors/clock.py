@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper
 
 WINDOW = 60.0
 """Seconds in which a line fades to 1/e from what is now."""
@@ -27,7 +28,7 @@ CLOCK = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def tick(clock: NDArray, time: float, counts: NDArray) -> float:
     """The time of the next line by the clock, (1,) CLOCK: seconds, or lines while time stands still."""
     state = clock[0]

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from math import log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.detectors.tails import (
     BINS,
     FIRST_UPDATE,
@@ -35,13 +35,13 @@ POWER = 4.0
 NATS = log(10.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nats_of(tail: NDArray[np.float64], quantile: int, score: float) -> float:
     """What a kind's score is worth, in nats."""
     return score if quantile == OWN else min(score, tail_of(tail, quantile, score))
 
 
-@njit(cache=True, nogil=True)
+@helper
 def combined(
     row: NDArray[np.float32],
     shares: NDArray[np.float64],
@@ -55,7 +55,7 @@ def combined(
     return total ** (1.0 / POWER) + row[kinds]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def renew_all(
     counts: NDArray[np.float64], weight: float, tails: NDArray[np.float64], quantiles: NDArray[np.int64]
 ) -> None:
@@ -65,7 +65,7 @@ def renew_all(
             quantiles[kind] = renew(counts[kind] / weight, tails[kind])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def score_rows(
     rows: NDArray[np.float32],
     shares: NDArray[np.float64],
@@ -78,7 +78,7 @@ def score_rows(
         found[line] = combined(rows[line], shares, tails, quantiles) / NATS
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def observe_rows(
     rows: NDArray[np.float32],
     shares: NDArray[np.float64],

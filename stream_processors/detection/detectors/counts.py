@@ -5,20 +5,20 @@ from __future__ import annotations
 from math import exp
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import kernel
 from stream_processors.detection import counting
 from stream_processors.detection.counting import FULL, MEMORY_LINES
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lines_counted(lines: int) -> float:
     """What so many lines are worth when each fades: at most MEMORY_LINES."""
     return MEMORY_LINES * (1.0 - exp(-lines / MEMORY_LINES))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def untaught(entries: NDArray, keys: NDArray[np.uint64], line: int) -> None:
     """Takes one line back from the counts of keys, as they are at ``line``."""
     for key in keys:
@@ -29,7 +29,7 @@ def untaught(entries: NDArray, keys: NDArray[np.uint64], line: int) -> None:
             entry.count, entry.line = max(left, 0.0), line & 0xFFFFFFFF
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moved(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, to: np.uint64, line: int) -> None:
     """Adds what a key has counted to another one's count, as they are at ``line``."""
     place = counting.place_of(entries, key)
@@ -42,7 +42,7 @@ def moved(entries: NDArray, taken: NDArray[np.int64], key: np.uint64, to: np.uin
     entries[counting.place_of(entries, to)].count += count - 1.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def counts_of(entries: NDArray, keys: NDArray[np.uint64], line: int) -> NDArray[np.float64]:
     """What keys have counted at ``line``, float64 (keys,)."""
     found = np.zeros(len(keys))

@@ -11,9 +11,9 @@ from __future__ import annotations
 from math import log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper
 from encoder_core.templates.match import TYPES
 from stream_processors.detection.counting import WAYS, place_of
 from stream_processors.detection.hashing import joint
@@ -51,7 +51,7 @@ CHOICE = np.dtype([("key", "<u8"), ("seen", "<i8"), ("slot", "<u8"), ("lines", "
 """A template: the slot that names its entities, 0 for none, and its lines."""
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def kept(table: NDArray, key: np.uint64, now: int) -> int:
     """The place of a key, new or not; the one that was seen longest ago makes room. ``seen`` is what it was before."""
     place = place_of(table, key)
@@ -65,7 +65,7 @@ def kept(table: NDArray, key: np.uint64, now: int) -> int:
     return place
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def is_number(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
     """Whether a value is all digits."""
     place = begin
@@ -74,7 +74,7 @@ def is_number(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
     return place == end
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def may_name(buffer: NDArray[np.uint8], begin: int, end: int, kind: np.uint8) -> bool:
     """Whether a value may name a thing: no time, no short number, not empty or a sign."""
     if kind == TIME or end - begin < 2:
@@ -82,7 +82,7 @@ def may_name(buffer: NDArray[np.uint8], begin: int, end: int, kind: np.uint8) ->
     return end - begin > FEW_DIGITS or not is_number(buffer, begin, end)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def note_value(
     known: NDArray, slots: NDArray, value: np.uint64, slot: np.uint64, template: np.uint64, now: int
 ) -> None:
@@ -111,7 +111,7 @@ def note_value(
     where.seen = now
 
 
-@njit(cache=True, nogil=True)
+@helper
 def chosen(
     slots: NDArray,
     keys: NDArray[np.uint64],
@@ -136,13 +136,13 @@ def chosen(
     return best
 
 
-@njit(cache=True, nogil=True)
+@helper
 def population(key: np.uint64, kind: np.uint8) -> np.uint64:
     """What an entity is compared with: those of its column, or of its type in texts."""
     return joint(key, np.uint64(0)) if kind == 0 else joint(np.uint64(kind), np.uint64(1))
 
 
-@njit(cache=True, nogil=True)
+@helper
 def entity_of(
     line: int,
     starts: NDArray[np.int64],

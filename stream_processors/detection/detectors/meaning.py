@@ -11,9 +11,9 @@ import json
 from math import exp, log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.counting import faded
 from stream_processors.detection.detectors.counts import lines_counted
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -32,7 +32,7 @@ TEXT_CHARACTERS = 200
 """Of a template that are kept, for people."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def density_lines(
     places: NDArray[np.int32],
     begin: int,
@@ -61,7 +61,7 @@ def density_lines(
         counts[place], seen[place] = own + 1.0, now
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def faintest(counts: NDArray[np.float64], seen: NDArray[np.int64], now: int) -> int:
     """The place of the template whose lines have faded most."""
     found, least = 0, np.inf
@@ -72,7 +72,7 @@ def faintest(counts: NDArray[np.float64], seen: NDArray[np.int64], now: int) -> 
     return found
 
 
-@njit(cache=True, nogil=True)
+@helper
 def put(
     place: int, other: int, weight: float, others: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> None:
@@ -82,7 +82,7 @@ def put(
         others[place, at], weights[place, at] = other, weight
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link(
     place: int,
     known: int,

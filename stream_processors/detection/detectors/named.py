@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.entities import last_part, rank_of
 
@@ -50,7 +50,7 @@ class NamedColumns:
         self._ranks = np.concatenate([self._ranks, np.array(ranks, dtype=np.uint8)])[order]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def named_part(
     ranks: NDArray[np.uint8],
     begin: int,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import kernel
 from stream_processors.detection.counting import count_in
 from stream_processors.detection.detectors.counts import Counts, lines_counted
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -19,13 +19,13 @@ SLOW = 2.0
 TEMPLATES, PATTERNS = np.uint64(0x8D58AC26AFE12E47), np.uint64(0xB2F3D1C5A7964E81)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rarity(before: float, total: float) -> float:
     """-log of a share, before the line is counted in."""
     return log((total + 2.0) / (before * before / (before + SLOW) + 1.0))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_lines(
     begin: int,
     entries: NDArray,
@@ -47,7 +47,7 @@ def count_lines(
     return len(templates)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def joined(group: np.uint64, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Keys as they are counted in a group, uint64 (keys,)."""
     found = np.empty(len(keys), dtype=np.uint64)

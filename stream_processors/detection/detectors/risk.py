@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.counting import faded, moved
 from stream_processors.detection.detectors.entities import kept, may_name
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
@@ -46,13 +46,13 @@ FORGOTTEN = 0.05
 """Share that is left of what is not known any more."""
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def risk_of(one: Any) -> float:
     """The risk of a value, in nats."""
     return max(0.0, min(one.nats / (one.lines + LINES), (one.firsts - one.most) / (one.kinds + LINES - 1.0)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow_values(
     clock: int,
     starts: NDArray[np.int64],

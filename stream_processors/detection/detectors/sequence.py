@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.counting import ENTRY, FADE, count_in, moved, place_of
 from stream_processors.detection.detectors.entities import (
     CHOICE,
@@ -67,7 +67,7 @@ _TIMES, _SET = np.uint64(0x8EBC6AF09C88C6E3), np.uint64(0x589965CC75374CC3)
 Tables = tuple[NDArray, ...]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def surprise(
     entries: NDArray,
     taken: NDArray[np.int64],
@@ -88,7 +88,7 @@ def surprise(
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow_lines(
     clock: int,
     starts: NDArray[np.int64],
@@ -152,7 +152,7 @@ def follow_lines(
         details[line, 2], details[line, 3] = times, of[0].total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def forget(
     places: NDArray[np.int64],
     starts: NDArray[np.int64],

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.decisions import BEGINNING, Lessons
 from connectors.formats.json_bytes import KEY, mixed
+from connectors.kernels import kernel
 from stream_processors.detection import counting
 from stream_processors.detection.detectors.counts import Counts
 
@@ -49,7 +49,7 @@ class Shares(Protocol):
         """Takes what lines of other partitions added."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_counts(
     entries: NDArray,
     taken: NDArray[np.int64],
@@ -67,7 +67,7 @@ def add_counts(
     return len(keys)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def summed(
     keys: NDArray[np.uint64], times: NDArray[np.float32], secret: NDArray[np.uint64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:

@@ -12,9 +12,9 @@ from math import log, log2
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from stream_processors.detection.counting import FADE, WAYS, count_in, faded, place_of
 from stream_processors.detection.hashing import joint
 
@@ -48,7 +48,7 @@ MOST_DIGITS = 20
 _SIZES = np.uint64(0xD6E8FEB86659FD93)
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def slot_of(slots: NDArray, taken: NDArray[np.int64], key: np.uint64, now: int) -> int:
     """The place of a slot, which is new and empty when it had none; the one that faded most makes room for it."""
     place = place_of(slots, key)
@@ -67,7 +67,7 @@ def slot_of(slots: NDArray, taken: NDArray[np.int64], key: np.uint64, now: int) 
     return place
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def rarity_of(before: float, total: float) -> int:
     """The rarity of what has counted so much of a total."""
     if before < FADED:
@@ -75,7 +75,7 @@ def rarity_of(before: float, total: float) -> int:
     return 0 if 4.0 * before > total else min(int(log2((total + 1.0) / before)), NEW - 1)
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def tail_and_count(rarities: NDArray[np.float32], rarity: int, total: float) -> float:
     """-log of the share of lines that were as rare, 0 for what is common; then counts this one in."""
     share = 0.5
@@ -86,7 +86,7 @@ def tail_and_count(rarities: NDArray[np.float32], rarity: int, total: float) -> 
     return max(0.0, -log(min(1.0, share / (total + 1.0)))) if rarity >= RARE else 0.0
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def fade(slot: Any) -> None:
     """What all counts of a slot are worth FADE_EVERY lines later."""
     slot.total *= LEFT
@@ -96,7 +96,7 @@ def fade(slot: Any) -> None:
         slot.sizes[rarity] *= LEFT
 
 
-@njit(cache=True, nogil=True)
+@helper
 def size_of(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     """The size of a number in text, in parts of an octave, those below 0 apart; -1 for what is no plain number."""
     if end - begin > MOST_DIGITS:
@@ -119,7 +119,7 @@ def size_of(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     return int(SIZES_AN_OCTAVE * log2(whole * scale + 1e-3)) + 64 + 1024 * negative
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def value_surprise(
     slots: NDArray,
     entries: NDArray,
@@ -160,7 +160,7 @@ def value_surprise(
     return surprise, place
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def untaught(slots: NDArray, entries: NDArray, key: np.uint64, value: np.uint64) -> None:
     """Takes one line of a slot back."""
     place = place_of(slots, key)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from math import exp, log, log1p
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper, kernel
 
 BINS, OCTAVE = 512, 32
 """Bins of a histogram, and how many of them it takes for 1 + score to double."""
@@ -30,7 +31,7 @@ FIRST_UPDATE, UPDATE_EVERY = 16, 256
 """Lines after which the tails are first taken from the histograms, and every how many at most thereafter."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def bin_of(score: float) -> float:
     """The bin of a score, with the share of the way to the next one behind the point."""
     if not score > 0.0:  # nor a number
@@ -38,13 +39,13 @@ def bin_of(score: float) -> float:
     return min(log1p(score) * (OCTAVE / log(2.0)), BINS - 1.000001)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lower_edge(bin: int) -> float:
     """The least score of a bin."""
     return 2.0 ** (bin / OCTAVE) - 1.0
 
 
-@njit(cache=True, nogil=True)
+@helper
 def renew(counts: NDArray[np.float64], tail: NDArray[np.float64]) -> int:
     """Takes the tail of one kind from its histogram, both float64 (BINS,); gives the bin of the quantile.
 
@@ -69,7 +70,7 @@ def renew(counts: NDArray[np.float64], tail: NDArray[np.float64]) -> int:
     return quantile
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tail_of(tail: NDArray[np.float64], quantile: int, score: float) -> float:
     """-log of the share of lines that score as high, in nats; 0 for a score of 0."""
     if not score > EQUAL:

@@ -12,8 +12,9 @@ from math import ceil, log, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from connectors.kernels import helper, kernel
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
@@ -85,7 +86,7 @@ class Trees:
         return scores
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def average_path_length(rows: int) -> float:
     """c(n), the mean path length of an unsuccessful search among n rows (Liu et al., equation 1)."""
     if rows <= 1:
@@ -95,7 +96,7 @@ def average_path_length(rows: int) -> float:
     return 2.0 * (log(rows - 1.0) + EULER_GAMMA) - 2.0 * (rows - 1.0) / rows
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _score(
     rows: NDArray[np.float32], levels: int, nodes: NDArray[np.void], scores: NDArray[np.float64]
 ) -> None:
@@ -112,7 +113,7 @@ def _score(
             scores[row] = 2.0 ** (-scores[row] / trees)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _sum_together(
     rows: NDArray[np.float32],
     levels: int,
@@ -132,7 +133,7 @@ def _sum_together(
             sums[row] += nodes[tree, at[row]].length
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _sum_of_row(
     row: NDArray[np.float32], levels: int, nodes: NDArray[np.void], at: NDArray[np.int64]
 ) -> float:
@@ -148,7 +149,7 @@ def _sum_of_row(
     return total
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _uniform(state: NDArray[np.uint64]) -> float:
     """The next number in [0, 1) of splitmix64, whose state is ``state[0]``."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -158,7 +159,7 @@ def _uniform(state: NDArray[np.uint64]) -> float:
     return np.int64((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _draw(
     rows: NDArray[np.float32],
     state: NDArray[np.uint64],
@@ -172,7 +173,7 @@ def _draw(
         values[place] = rows[numbers[place]]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _split(
     values: NDArray[np.float32],
     order: NDArray[np.int64],
@@ -196,7 +197,7 @@ def _split(
     return -1, np.float32(np.inf)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow_tree(
     values: NDArray[np.float32],
     levels: int,
@@ -234,7 +235,7 @@ def _grow_tree(
         waiting, used = waiting + 2, used + 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow(
     rows: NDArray[np.float32],
     sample: int,

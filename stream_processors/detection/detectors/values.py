@@ -6,9 +6,9 @@ from math import log
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
 from stream_processors.detection import counting
 from stream_processors.detection.counting import FULL
@@ -34,13 +34,13 @@ IDENTIFYING = np.zeros(256, dtype=np.bool_)
 IDENTIFYING[[1 + TYPES.index(name) for name in ("time", "hex", "uuid")]] = True
 
 
-@njit(cache=True, nogil=True)
+@helper
 def has_few(slot: Any) -> bool:
     """Whether a slot has few values."""
     return slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
 
 
-@njit(cache=True, nogil=True)
+@helper
 def pair_surprise(
     slots: NDArray,
     entries: NDArray,
@@ -73,7 +73,7 @@ def pair_surprise(
     return best, cause
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_lines(
     begin: int,
     slots: NDArray,

@@ -7,10 +7,10 @@ from functools import lru_cache
 from math import log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from connectors.formats.rows import ragged
+from connectors.kernels import kernel
 from stream_processors.detection.batch import LineBatch
 from stream_processors.detection.counting import count_in
 from stream_processors.detection.detectors.counts import Counts, lines_counted
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.\-\u0080-\U0010ffff]+")
 Lists = tuple[NDArray[np.int64], NDArray[np.uint64]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_words(
     begin: int,
     entries: NDArray,

@@ -17,9 +17,9 @@ from __future__ import annotations
 from math import log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
 from stream_processors.detection.detectors.entities import is_number
 from stream_processors.detection.detectors.kind import NO_CAUSE
@@ -73,7 +73,7 @@ READ_AS[[32, 38, 59, 63]] = ENDS  # " ", "&", ";", "?"
 READ_AS[37] = ENDS + 1
 
 
-@njit(cache=True, nogil=True)
+@helper
 def hexadecimal(byte: int) -> int:
     """The value of a hexadecimal digit, -1 for anything else."""
     if 48 <= byte <= 57:
@@ -82,7 +82,7 @@ def hexadecimal(byte: int) -> int:
     return letter - 87 if 97 <= letter <= 102 else -1
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, np.uint64]:
     """Where the value begins that has its name before it, and the name's hash without digits; begin for none."""
     value = FIRST_BASIS
@@ -98,7 +98,7 @@ def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, n
     return begin, value
 
 
-@njit(cache=True, nogil=True)
+@helper
 def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
     """The sign of what ``%`` and two digits stand for, or of ``%`` alone, and where its last byte is."""
     if place + 2 < end:
@@ -108,7 +108,7 @@ def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
     return np.int64(SIGN_OF[37]), place
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def read_value(
     buffer: NDArray[np.uint8],
     begin: int,
@@ -164,7 +164,7 @@ def read_value(
     return (surprise - log(product)) / (count + SHORT) * total[1] / (total[1] + YOUNG), place
 
 
-@njit(cache=True, nogil=True)
+@helper
 def read_values(
     buffer: NDArray[np.uint8],
     begin: int,
@@ -189,7 +189,7 @@ def read_values(
     return best
 
 
-@njit(cache=True, nogil=True)
+@helper
 def part_at(
     span: NDArray[np.int64], first: int, last: int, begins: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> int:
@@ -201,7 +201,7 @@ def part_at(
     return found
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@helper(inline=True)
 def weight_of(often: NDArray, key: np.uint64) -> float:
     """What a value of a column counts as in this line: a familiar one is read now and then, 0 for not now."""
     one = often[np.int64(key & np.uint64(len(often) - 1))]
@@ -213,7 +213,7 @@ def weight_of(often: NDArray, key: np.uint64) -> float:
     return 0.0 if one.lines % SAMPLED else np.float64(SAMPLED)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def read_lines(
     starts: NDArray[np.int64],
     values: NDArray[np.uint64],
