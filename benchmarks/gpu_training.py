@@ -20,8 +20,7 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from trainer.cli import load_settings
-from trainer.contrast.model import WeightedEncoder, add_entries, begin_weights
-from trainer.contrast.placeholders import is_quiet, spelled
+from trainer.contrast.beginning import beginning
 from trainer.contrast.stage import read_vectors, save_model, validate
 from trainer.contrast.store import ARRAYS, NAMES, Items
 from trainer.contrast.train import Contrast
@@ -34,8 +33,8 @@ PACKED_BYTES, PIECE_BYTES = 50_000_000, 15_000_000
 DIRECTIONS = 96
 """Principal directions that the teacher's vectors keep."""
 LEVELS = 127
-BAG_SHARE = 0.15
-"""Share of the time for the steps without the layers."""
+BAG_SHARE, MASKED_SHARE = 0.15, 0.1
+"""Shares of the time for the steps without the layers, and for those of the layers alone."""
 PROBE_STEPS = 12
 """Steps of each kind by which the number of steps is chosen."""
 ON_GPU = {
@@ -98,11 +97,13 @@ def train(folder: Path, out: Path, minutes: float) -> None:
         zstandard.ZstdDecompressor().copy_stream(packed, plain)
     shutil.copyfile(folder / NAMES, scratch / NAMES)
     items = Items.load(scratch)
+    options = options.model_copy(update={"masked_steps": 0})
     bag, deep = (seconds_per_step(begin(folder, items, options, bags, scratch)) for bags in (10**6, 0))
     left = minutes * 60 * 0.93 - (time.monotonic() - began)
     bag_steps = max(1, int(left * BAG_SHARE / bag))
     steps = bag_steps + max(1, int(left * (1 - BAG_SHARE) / deep))
-    options = options.model_copy(update={"steps": steps})
+    masked = int(left * MASKED_SHARE / deep)
+    options = options.model_copy(update={"steps": steps, "masked_steps": masked})
     run = begin(folder, items, options, bag_steps, scratch)
     print(
         f"{bag_steps:,} steps of {bag:.3f} s without layers, {steps - bag_steps:,} of {deep:.3f} s",
@@ -133,15 +134,13 @@ def begin(folder: Path, items: Items, options: ContrastSettings, bag_steps: int,
     """A run at its beginning."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     torch.manual_seed(options.seed)
-    lm = load_model(folder).train()
-    add_entries(lm, spelled(tokenizer, Tokenizer.from_file(str(folder / "tokenizer-plain.json"))))
-    model = WeightedEncoder(lm)
-    begin_weights(model, is_quiet(tokenizer))
-    teacher = load_file(folder / "teacher.safetensors")
+    packed = load_file(folder / "teacher.safetensors")
+    teacher = (packed["rows"] * packed["scale"]).astype(np.float16)
+    plain = Tokenizer.from_file(str(folder / "tokenizer-plain.json"))
     return Contrast(
-        model,
+        beginning(load_model(folder).train(), tokenizer, plain, items, teacher, words=bag_steps > 0),
         items,
-        (teacher["rows"] * teacher["scale"]).astype(np.float16),
+        teacher,
         options.model_copy(update={"bag_steps": bag_steps, "steps": max(options.steps, bag_steps)}),
         scratch,
         allowed=torch.tensor(content_tokens(tokenizer)),

@@ -18,8 +18,9 @@ BURST_SECONDS = 600
 BURST_FACTOR = 10
 """So many times as many lines in such a time as when it was told last, and an alert is told again."""
 
-Why = Literal["new", "again", "kind", "rate"]
-"""Why an alert is told: its pattern has none, or has been quiet; it is unusual in another way; it comes faster."""
+Why = Literal["new", "again", "kind", "rate", "over"]
+"""Why an alert is told: its pattern has none, or has been quiet; it is unusual in another way; it comes faster; it is
+over."""
 Mark = Literal["benign", "malicious"]
 
 
@@ -29,6 +30,7 @@ class AlertChange:
 
     pattern: str
     count: int
+    """Its lines; with 0 the alert is over."""
     kinds: tuple[str, ...]
     """In what ways its lines are unusual: the strongest of each."""
     first: Anomaly
@@ -129,7 +131,7 @@ def folded(old: Alert | None, change: AlertChange, first: float, last: float) ->
     first, last: when the change's first and last line count as seen.
     """
     bucket = int(last // BURST_SECONDS)
-    if old is None or first - old.last_seen > QUIET_SECONDS:
+    if old is None or old.why == "over" or first - old.last_seen > QUIET_SECONDS:
         opened = Alert(
             pattern=change.pattern,
             episode=1 if old is None else old.episode + 1,
@@ -170,3 +172,11 @@ def folded(old: Alert | None, change: AlertChange, first: float, last: float) ->
         told_burst = max(burst, old.told_burst)
         alert = replace(alert, why=why, revision=old.revision + 1, told_burst=told_burst)
     return alert, why
+
+
+def ended(old: Alert | None, change: AlertChange, last: float) -> Alert | None:
+    """An alert that is over, to be told; None when there is none, or when it was over before."""
+    if old is None or old.why == "over":
+        return None
+    last_seen = max(old.last_seen, last)
+    return replace(old, why="over", revision=old.revision + 1, last=change.last, last_seen=last_seen)

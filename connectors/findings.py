@@ -149,8 +149,10 @@ class Findings:
     model: str = ""
     """Identity (name@version#sha) of the model that made them."""
     anomalies: list[Anomaly] = field(default_factory=list)
+    returned: list[Anomaly] = field(default_factory=list)
+    """What was silent, with the pattern of its alert, and came again: the alert is over."""
     alerts: list[AlertChange] = field(default_factory=list)
-    """The anomalies, folded by pattern."""
+    """The anomalies, folded by pattern, and what is over."""
     feedback: int = 0
     """Version of the feedback that the partition knows."""
     templates: list[Template] = field(default_factory=list)
@@ -162,6 +164,8 @@ class Findings:
     """What the step's lines taught, for the other partitions; empty for nothing."""
     heard: str = ""
     """Position in what partitions taught each other up to which this one has it; empty to be told none."""
+    days: dict[int, dict[str, int]] = field(default_factory=dict)
+    """What is counted of each day (``connectors.days``), by days since the epoch; 0 for lines without a time."""
     windows: list[WindowPart] = field(default_factory=list)
     pace: Pace | None = None
     """How fast its lines come in this partition; None where no budget asks for it."""

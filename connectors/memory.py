@@ -8,6 +8,7 @@ from dataclasses import replace
 from threading import Lock
 
 from connectors.alerts import Alert, Feedback, Told, Verdict
+from connectors.days import Day
 from connectors.decisions import Applied, SourceApplied, with_parts
 from connectors.findings import (
     Anomaly,
@@ -24,6 +25,7 @@ from connectors.findings import (
 )
 from connectors.lessons import SourceLessons
 from connectors.memory_alerts import SourceAlerts
+from connectors.memory_days import SourceDays
 from connectors.memory_templates import SourceTemplates
 from connectors.patterns import of_a_day, patterns_of
 from connectors.store import (
@@ -50,6 +52,7 @@ class MemoryStore:
         self._anomalies: dict[str, dict[tuple[int, int, int], tuple[float, Anomaly]]] = {}
         self._templates: dict[str, SourceTemplates] = {}
         self._lessons: dict[str, SourceLessons] = {}
+        self._days: dict[str, SourceDays] = {}
         self._windows: dict[str, dict[tuple[int, int, int], WindowPart]] = {}
         self._topic_ids: dict[tuple[str, int], str | None] = {}
         self._memories: dict[tuple[str, int], StoredSource] = {}
@@ -178,6 +181,7 @@ class MemoryStore:
         paces = self._paces.setdefault(source, {})
         if changes.pace is not None:
             paces[partition] = changes.pace
+        self._days.setdefault(source, SourceDays()).apply(changes.days, changes.templates, now)
         lessons = self._lessons.setdefault(source, SourceLessons())
         decided = templates.apply(changes.templates, changes.merges, changes.seen, now)
         feedback = self.feedback(source)
@@ -265,10 +269,15 @@ class MemoryStore:
         return self._alerts.get(source) or SourceAlerts()
 
     def templates(self, source: str, *, limit: int | None = None) -> list[Template]:
-        return of_a_day(self._of(source).read())[:limit]
+        days = self._days.get(source, SourceDays())
+        found = [replace(one, born=days.born(one.id)) for one in self._of(source).read()]
+        return of_a_day(found)[:limit]
 
     def merges(self, source: str) -> list[Merge]:
         return self._of(source).merges()
+
+    def days(self, source: str, last: int) -> list[Day]:
+        return self._days[source].read(last) if source in self._days else []
 
     def _of(self, source: str) -> SourceTemplates:
         return self._templates.get(source) or SourceTemplates()

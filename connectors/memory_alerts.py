@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from connectors.alerts import Alert, AlertChange, Feedback, Told, Verdict, folded
+from connectors.alerts import Alert, AlertChange, Feedback, Told, Verdict, Why, ended, folded
 from connectors.store import ranked_time
 
 
@@ -22,7 +22,13 @@ class SourceAlerts:
         """Adds what one step says. now: seconds since the epoch."""
         for change in changes:
             times = [ranked_time(line.timestamp, now) for line in (change.first, change.last)]
-            alert, why = folded(self.alerts.get(change.pattern), change, min(times), max(times))
+            old = self.alerts.get(change.pattern)
+            why: Why | None = "over"
+            if change.count == 0:
+                if (alert := ended(old, change, max(times))) is None:
+                    continue
+            else:
+                alert, why = folded(old, change, min(times), max(times))
             self.alerts[change.pattern] = alert
             if why is not None:
                 before = self.outbox[-1].position if self.outbox else 0

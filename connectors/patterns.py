@@ -6,7 +6,7 @@ Imports nothing of ours. A pattern keeps nothing of its own: it is the sum of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 EXAMPLES = 3
 """Values that are kept of a slot."""
@@ -52,6 +52,9 @@ class Template:
     minutes: tuple[tuple[int, int], ...] = ()
     """(minutes since the epoch, lines), of a day. As a change: of the step; 0 for lines without a time."""
     parameters: tuple[SlotSummary, ...] = ()
+    born: tuple[int, int] = field(default=(0, 0), compare=False)
+    """The day on which it was new, since the epoch, and its lines of that day; (0, 0) where that is not known. A change
+    has none: the store counts it."""
 
 
 @dataclass(frozen=True, slots=True)

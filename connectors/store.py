@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.alerts import NO_FEEDBACK, Alert, Feedback, Told, Verdict
+from connectors.days import Day
 from connectors.decisions import NO_NEWS, Applied, News
 from connectors.findings import Anomaly, Changes, Merge, Pattern, SourceStats, Template, WindowPart
 
@@ -216,6 +217,9 @@ class Store(Protocol):
 
     def merges(self, source: str) -> list[Merge]:
         """How patterns merged, latest first."""
+
+    def days(self, source: str, last: int) -> list[Day]:
+        """What was counted of each day, as far as it is kept, up to the day ``last`` since the epoch; in order."""
 
     def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
         """The patterns that templates form, the most lines first."""

@@ -117,6 +117,10 @@ class Cascade:
         """The bundle that the vectors are of."""
         return self.full.bundle
 
+    def count_words(self, text: str) -> tuple[int, int]:
+        """Words of a text, and those of them that the full encoder's tokenizer does not know."""
+        return self.full.count_words(text)
+
     def embed_and_flag(self, lines: Sequence[str]) -> Embedded:
         """Vectors, and which lines were cut; raises what an encoder raises, and ValueError for what is not finite."""
         vectors, cut = self.static.embed_and_flag(lines)

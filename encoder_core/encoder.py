@@ -102,6 +102,10 @@ class Encoder:
         """Length of an embedding."""
         return self.bundle.dim
 
+    def count_words(self, text: str) -> tuple[int, int]:
+        """Words of a text, and those of them that the tokenizer does not know but spells."""
+        return self._tokenizer.count_words(text)
+
     def embed(self, lines: Sequence[str]) -> Vectors:
         """Masked mean pooling of each line's last hidden states (paper section 4), centred, float32 (lines, dim)."""
         return self.embed_and_flag(lines).vectors

@@ -34,6 +34,9 @@ LONGEST_TOKEN = 32
 """Characters of the longest vocabulary entry: text past ``max_tokens`` times this can't reach the model."""
 USUAL_TOKEN = 8
 """Characters a token that few texts exceed: so much of a long text is looked at first."""
+WORD = re.compile(r"[^\W\d_]{2,}")
+KNOWN_LETTERS = 3.0
+"""Letters of a word for each of its tokens from which on the vocabulary knows its parts: ``back``, ``up``."""
 Row = NDArray[np.int64]
 
 
@@ -72,6 +75,7 @@ class Tokenizer:
         backend.no_truncation()
         self._pieces = PieceTable(backend) if splits_into_pieces(path) else None
         self._split = ascii_pieces(placeholders(json.loads(path.read_bytes())))
+        self._words, self._unknown = PieceTable(backend), backend.token_to_id("[UNK]")
         self._frame = backend.encode("").ids
         self._whole = BackendTokenizer.from_str(backend.to_str())
         self._whole.encode_special_tokens = True
@@ -97,6 +101,19 @@ class Tokenizer:
         found = [row for row in rows if row is not None]
         cut = [len(row) > self.max_tokens for row in found]
         return [shortened(row) if over else row for row, over in zip(found, cut, strict=True)], cut
+
+    def count_words(self, text: str) -> tuple[int, int]:
+        """Words of a text, of two letters or more, and those of them that the vocabulary does not know.
+
+        A byte-level vocabulary has a token for anything: a word that it does not know is spelled, in pieces of a few
+        letters or bytes that say nothing of what it means.
+        """
+        words = WORD.findall(text[: self.max_tokens * LONGEST_TOKEN])
+        return len(words), sum(map(self._spells, words))
+
+    def _spells(self, word: str) -> bool:
+        ids = self._words[f" {word}"]
+        return self._unknown in ids or (len(ids) > 1 and len(word) < KNOWN_LETTERS * len(ids))
 
     def _framed(self, text: str, pieces: PieceTable) -> Row:
         """Ids of an ASCII text with [CLS] and [SEP], at most one more than ``max_tokens``."""

@@ -91,7 +91,7 @@ def make_app(settings: Settings) -> App:
     limit_blas()
     known_envelopes()  # a broken plug-in is said before anything starts
     encoder, store = make_embedder(settings), make_store(settings)
-    pipeline = Pipeline(encoder, make_matching(settings))
+    pipeline = Pipeline(encoder, make_matching(settings), encoder.count_words)
     with told_of_compiling(log.warning):
         pipeline.warm_up()
     app = App(

@@ -124,6 +124,11 @@ class ContrastSettings(Section):
         ge=0,
         description="First steps that train the token table and the weights alone, without the layers",
     )
+    masked_steps: int = Field(
+        0,
+        ge=0,
+        description="Steps after those that train the layers alone, as a masked language model of that table",
+    )
     start_from: Path | None = Field(
         None, description="Bundle whose weights the training starts from; unset, the pretrained model"
     )

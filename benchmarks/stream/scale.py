@@ -133,6 +133,12 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def updated(text: str, computed: str) -> str:
+    """A page with what is computed in its place."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{computed.strip()}\n\n{END}{rest.split(END)[1]}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV files")
@@ -141,9 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     computed = page(options.results)
     print(computed)
     if options.write:
-        before, rest = options.write.read_text().split(BEGIN)
-        after = rest.split(END)[1]
-        options.write.write_text(f"{before}{BEGIN}\n{computed}\n{END}{after}")
+        options.write.write_text(updated(options.write.read_text(), computed))
 
 
 if __name__ == "__main__":

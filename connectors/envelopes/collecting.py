@@ -62,6 +62,11 @@ class Spans(NamedTuple):
             self.times[places],
         )
 
+    def beginning_with(self, buffer: Buffer, byte: int) -> Places:
+        """Which of them begin with a byte."""
+        some = np.flatnonzero(self.ends > self.begins)
+        return some[buffer.array[self.begins[some]] == byte]
+
 
 def spans_of(sizes: Places, lines: Places, begin: int = 0) -> Spans:
     """Values of so many bytes behind one another, around which is nothing."""

@@ -20,10 +20,10 @@ from connectors.envelopes.learned import Holders
 from connectors.envelopes.objects import Objects
 from connectors.envelopes.otlp import OtlpJson
 from connectors.envelopes.otlp_batch import Records
+from connectors.envelopes.otlp_messages import split_protobuf
 from connectors.envelopes.otlp_proto import OtlpProto
-from connectors.envelopes.otlp_transcoding import transcoded
 from connectors.envelopes.sorting import LINE, MARKED, OBJECT, PLAIN, SEVERAL, Signs, kinds_of
-from connectors.envelopes.split import BEGINS
+from connectors.envelopes.split import BEGINS, Split, split
 from connectors.envelopes.texts import Rest, read_texts, text_of
 from connectors.formats.clock import clock_of
 from connectors.formats.recorded import rows_of
@@ -96,10 +96,13 @@ class ColumnarReader:
         kinds = self._kinds(buffer, alone, outermost=True)
         if not self._splits:
             kinds[kinds == SEVERAL] = OBJECT
-        self._transcode(buffer, alone, kinds)
         texts = self._sorted(buffer, alone, kinds, lines, 0)
-        left = np.flatnonzero(kinds == SEVERAL)
-        texts += self._several(buffer, left, alone.begins[left], alone.ends[left], lines, rest)
+        if len(left := np.flatnonzero(kinds == SEVERAL)):
+            found = split(buffer.array, alone.begins[left], alone.ends[left])
+            texts += self._several(buffer, left, found, lines, rest)
+        if self._transcodes and len(left := alone.beginning_with(buffer, PROTOBUF[0])):
+            found = split_protobuf(buffer, alone.begins[left], alone.ends[left])
+            texts += self._several(buffer, left, found, lines, rest)
         whole = np.zeros(len(values), np.bool_)
         whole[lines.messages[~lines.known]] = True
         rest.lines[:] = [one for one in rest.lines if not whole[one[0]]]
@@ -129,28 +132,12 @@ class ColumnarReader:
             len(rest.lines) > len(rest.records) + sum(index >= 0 for _, index in rest.failed),
         )
 
-    def _transcode(self, buffer: Buffer, alone: Spans, kinds: NDArray[np.uint8]) -> None:
-        """Puts JSON in place of messages that are Protobuf."""
-        some = np.flatnonzero((kinds == PLAIN) & (alone.ends > alone.begins))
-        some = some[buffer.array[alone.begins[some]] == PROTOBUF[0]]
-        if not self._transcodes or not len(some):
-            return
-        spans = transcoded(buffer, alone.begins[some], alone.ends[some])
-        good = spans[:, 0] >= 0
-        some = some[good]
-        alone.begins[some], alone.ends[some] = spans[good].T
-        kinds[some] = SEVERAL
-
-    def _several(
-        self, buffer: Buffer, those: Places, begins: Places, ends: Places, lines: Lines, rest: Rest
-    ) -> list[Spans]:
+    def _several(self, buffer: Buffer, those: Places, found: Split, lines: Lines, rest: Rest) -> list[Spans]:
         """Undoes messages that hold many objects; gives the lines of text.
 
-        those: their numbers. begins, ends: where they are.
+        those: their numbers. found: what is in them.
         """
-        if not len(those):
-            return []
-        held = self._records.of(buffer.array, begins, ends)
+        held = self._records.of(buffer.array, found)
         lines.known[those[held.good]] = True  # as long as all of their records are
         if not len(held.spans):
             return []

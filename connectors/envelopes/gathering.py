@@ -168,15 +168,13 @@ def gathered(
     most = int(entries.max(initial=0))
     columns = int(plans.columns[plan_of].sum())
     starts, begins, ends = leaves
-    constants, lists = np.zeros((2, len(entries)), np.int64)
-    of_constants = np.diff(plans.constant_starts)
-    for plan in np.unique(plan_of).tolist():
-        first, last = plans.part_starts[plans.entry_starts[plan : plan + 2]]
-        some = plans.parts[first:last]
-        constants[plan] = of_constants[-some[some < 0] - 1].sum()
-        lists[plan] = len(some) > entries[plan]
+    part_starts = plans.part_starts[plans.entry_starts]
+    constant = plans.parts < 0
+    of_constants = np.zeros(len(plans.parts) + 1, np.int64)
+    of_constants[1:][constant] = np.diff(plans.constant_starts)[-plans.parts[constant] - 1]
+    constants = np.diff(np.cumsum(of_constants)[part_starts])
     room = int(constants[plan_of].sum())
-    if lists.any():  # a leaf is in one column and at most one message
+    if (np.diff(part_starts) > entries)[plan_of].any():  # a leaf is in one column and at most one message
         room += 2 * int((ends.astype(np.int64) - begins).sum()) + 2 * len(begins)
     found = (
         np.full(lines, np.nan),

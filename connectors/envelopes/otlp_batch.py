@@ -14,12 +14,16 @@ from connectors.envelopes.envelope import Inner
 from connectors.envelopes.otlp import OtlpJson, record_seconds
 from connectors.envelopes.otlp_records import NAME
 from connectors.envelopes.passing import Passing
-from connectors.envelopes.split import BEGINS, ENDS, split
+from connectors.envelopes.split import BEGINS, ENDS, Split
 from connectors.envelopes.unwrapping import MAX_LINES
 from connectors.formats.numbers import Numbers
 
 SKELETONS = 2_048
 """Groups without their records that are remembered; more, and all begin anew."""
+ONCE = 16_384
+"""Those that came once are remembered too, so many."""
+MANY = 16
+"""Records that make one worth to be learned when it comes first: what never comes again is not."""
 LONGEST_SKELETON = 8_192
 _RECORD = b'{"body":{"stringValue":"-"}}'
 _BESIDE_LINE = (("observedTimeUnixNano",), ("traceId",), ("spanId",), ("flags",), ("droppedAttributesCount",))
@@ -99,27 +103,33 @@ class Records:
     def _forget(self) -> None:
         self._skeletons = Numbers()
         self._firsts: list[int] = []
+        self._once: set[int] = set()
         self.holders: list[HeldRecords] = []
         """Of the skeletons that are known."""
 
-    def of(self, data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> Held:
-        """The records of messages, each of which is from one place to another."""
-        found = split(data, begins, ends)
-        if len(self._firsts) > SKELETONS:
+    def of(self, data: NDArray[np.uint8], found: Split) -> Held:
+        """The records of messages. found: what is in them."""
+        if len(self._firsts) > SKELETONS or len(self._once) > ONCE:
             self._forget()
+        lists, groups = found.records[:, 2], found.lists[found.records[:, 2], 2]
         skeletons = self._skeletons.find(found.keys)
         new = np.flatnonzero(skeletons < 0)
         if len(new):
-            keys, first = np.unique(found.keys[new], return_index=True)
-            before = len(self._firsts)
-            for group in new[first].tolist():
-                self._learn(found.pieces(data, group))
-            self._skeletons.add(keys.tolist(), range(before, len(self._firsts)))
+            keys, first, of = np.unique(found.keys[new], return_index=True, return_inverse=True)
+            records = np.bincount(groups, minlength=len(skeletons))[new]
+            many = np.bincount(of.reshape(-1), records) >= MANY
+            added, before = [], len(self._firsts)
+            for key, group, worth in zip(keys.tolist(), new[first].tolist(), many.tolist(), strict=True):
+                if worth or key in self._once:
+                    self._learn(found.pieces(data, group))
+                    added.append(key)
+                else:
+                    self._once.add(key)
+            self._skeletons.add(added, range(before, len(self._firsts)))
             skeletons = self._skeletons.find(found.keys)
-        firsts = np.array([*self._firsts, 0], np.int64)[skeletons]
+        firsts = np.array([*self._firsts, -1], np.int64)[skeletons]
         good = found.good
         good[found.groups[firsts < 0, 2]] = False
-        lists, groups = found.records[:, 2], found.lists[found.records[:, 2], 2]
         messages = found.groups[groups, 2]
         first_lists = np.searchsorted(found.lists[:, 2], np.arange(len(firsts)))
         good &= np.bincount(messages, minlength=len(good)) <= MAX_LINES

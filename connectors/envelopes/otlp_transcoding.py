@@ -14,12 +14,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from connectors.envelopes.collecting import Buffer, Places
 from connectors.envelopes.otlp_fields import (
     BESIDE,
     BOOL,
     COUNT,
-    FIELDS,
+    GROUP,
     HEX,
     INTEGER,
     LENGTH,
@@ -27,29 +26,19 @@ from connectors.envelopes.otlp_fields import (
     NUMBERS,
     REAL,
     RECORD,
+    SCOPED,
     TEXT,
     TIME,
     UNKNOWN,
     VALUE,
-    WIRE_TYPES,
 )
-from connectors.formats.words8 import eight, marked, put_eight
+from connectors.formats.json_writing import write, write_number, write_real, write_text
+from connectors.formats.words8 import eight
 
 Array = NDArray[Any]
 
-GREATEST_LEVELS = 24
-"""Messages in one another."""
-EXPANDS = 14
-"""A field is at most so many times as long in JSON."""
-MOST_AT_ONCE = 1 << 18
-"""Bytes for which there is made room at once."""
-MOST_BYTES = 1 << 28
-"""Of JSON that is made of messages that are read together; the others are left."""
-_ROOM = 64
+ROOM = 64
 """Bytes for a field's name, a number, and what is around them."""
-_POWERS = 10.0 ** np.arange(16)
-_WORDS = np.frombuffer(b"falsetrue       ", np.uint8)
-_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 @njit(cache=True, nogil=True)
@@ -65,90 +54,25 @@ def _varint(data: Array, at: int, end: int, most: int) -> tuple[np.uint64, int]:
 
 
 @njit(cache=True, nogil=True)
-def _write(data: Array, to: int, source: Array, begin: int, end: int) -> int:
-    """Writes bytes, and up to seven behind them that are to be written over; where they end."""
-    for place in range(0, end - begin, 8):
-        put_eight(data, to + place, eight(source, begin + place))
-    return to + end - begin
-
-
-@njit(cache=True, nogil=True)
-def _write_text(data: Array, to: int, at: int, end: int, digits: Array) -> int:
-    """Writes text with the escapes that JSON needs; where it ends."""
-    while at < end:
-        if at + 8 <= end:
-            word = eight(data, at)
-            put_eight(data, to, word)
-            found = marked(word)
-            plain = 0 if found else 8
-            while found:
-                if found & np.uint64(0xFF):
-                    break
-                found >>= np.uint64(8)
-                plain += 1
-            at += plain
-            to += plain
-            if plain == 8:
-                continue
-        byte = data[at]
-        at += 1
-        if byte < 32:
-            data[to], data[to + 1], data[to + 2], data[to + 3] = 92, 117, 48, 48
-            data[to + 4], data[to + 5] = digits[byte >> 4], digits[byte & 15]
-            to += 6
-            continue
-        if byte == 34 or byte == 92:
-            data[to] = 92
-            to += 1
-        data[to] = byte
-        to += 1
-    return to
-
-
-@njit(cache=True, nogil=True)
-def _write_number(data: Array, to: int, number: np.uint64, least: int, digits: Array) -> int:
-    """Writes a number with at least so many digits; where it ends."""
-    ten = np.uint64(10)
-    many, rest = 1, number // ten
-    while rest > np.uint64(0):
-        many += 1
-        rest //= ten
-    many = max(many, least)
-    for place in range(to + many - 1, to - 1, -1):
-        rest = number // ten
-        data[place] = digits[number - rest * ten]
-        number = rest
-    return to + many
-
-
-@njit(cache=True, nogil=True)
-def _write_real(data: Array, to: int, value: float, powers: Array, digits: Array) -> int:
-    """Writes a number of few digits with a point; 0 for any other."""
-    if value < 0:
-        data[to] = 45
-        to += 1
-        value = -value
-    for behind in range(len(powers)):
-        scaled = np.rint(value * powers[behind])
-        if not scaled < 1e15:
-            return 0
-        if scaled / powers[behind] == value:
-            whole = np.uint64(scaled)
-            unit = np.uint64(powers[behind])
-            to = _write_number(data, to, whole // unit, 1, digits)
-            data[to] = 46
-            return _write_number(data, to + 1, whole % unit, max(behind, 1), digits)
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def _transcoded(
-    data: Array, begin: int, end: int, to: int, fields: tuple[Array, ...], tables: tuple[Array, ...]
-) -> int:
-    """Writes one message as JSON behind a place of the same buffer; where it ends, 0 for what is not transcoded."""
+def transcoded(
+    data: Array,
+    begin: int,
+    end: int,
+    to: int,
+    fields: tuple[Array, ...],
+    tables: tuple[Array, ...],
+    counts: tuple[int, int, int],
+    found: tuple[Array, ...],
+) -> tuple[int, int, int, int]:
+    """Writes one message as JSON behind a place of the same buffer, and fills begin and end of its records, lists and
+    groups, list and group too. Where it ends, 0 for what is not transcoded; the counts of all three.
+    """
     kinds, messages, repeated, names, name_starts = fields
-    wire_types, powers, words, digits, levels, bits, reals = tables
-    records, depth, at = 0, 0, begin
+    wire_types, words, powers, digits, levels, bits, reals = tables
+    records, lists, groups = found
+    record, filled, group = counts
+    failed = 0, record, filled, group
+    depth, at = 0, begin
     # Of each level: message, end, number of the last field, whether its list is open, whether something was written.
     levels[0, 0], levels[0, 1], levels[0, 2], levels[0, 3], levels[0, 4] = 0, end, 0, 0, 0
     data[to] = 123
@@ -157,47 +81,57 @@ def _transcoded(
         level = levels[depth]
         if at == level[1]:
             if level[3]:
+                if level[0] == SCOPED:
+                    lists[filled, 1] = to
+                    filled += 1
                 data[to] = 93
                 to += 1
             data[to] = 125
             to += 1
+            if level[0] == RECORD:
+                records[record, 1] = to
+                record += 1
+            elif level[0] == GROUP:
+                groups[group, 1] = to
+                group += 1
             depth -= 1
             if depth < 0:
-                return to if records else 0
+                return (to, record, filled, group) if record > counts[0] else failed
             continue
         number, wire_type = data[at] >> 3, data[at] & 7
         at += 1
         if number >= NUMBERS:
-            return 0
+            return failed
         field = level[0] * NUMBERS + number
         kind, last = kinds[field], level[2]
         if kind == UNKNOWN or wire_type != wire_types[kind]:
-            return 0
+            return failed
         again = number == last and repeated[field]
         if not again and (number <= last or (level[0] == VALUE and last > 0)):
-            return 0
+            return failed
         level[2] = number
         length, value = np.int64(0), np.uint64(0)
-        if wire_type == LENGTH:
-            value, at = _varint(data, at, level[1], 5)
-            length = np.int64(value)
-        elif wire_type == 0:
-            value, at = _varint(data, at, level[1], 10)
+        if wire_type == LENGTH or wire_type == 0:
+            value, at = _varint(data, at, level[1], 5 if wire_type == LENGTH else 10)
+            length = np.int64(value) if wire_type == LENGTH else 0
         elif wire_type == 1:
             length = 8
         else:
             length = 4
         if at == 0 or length > level[1] - at:
-            return 0
+            return failed
         if wire_type == 1:
             value = eight(data, at)
         stop = at + length
-        if to + _ROOM + (0 if kind == MESSAGE else 6 * length) + 2 * depth > len(data):
-            return 0
+        if to + ROOM + (0 if kind == MESSAGE else 6 * length) + 2 * depth > len(data):
+            return failed
         if kind >= BESIDE or (value == np.uint64(0) and (kind == HEX or kind == TIME)):
             at = stop
             continue
         if level[3] and not again:
+            if level[0] == SCOPED:
+                lists[filled, 1] = to
+                filled += 1
             data[to] = 93
             to += 1
             level[3] = 0
@@ -206,21 +140,32 @@ def _transcoded(
             to += 1
         level[4] = 1
         if not again:
-            to = _write(data, to, names, name_starts[field], name_starts[field + 1])
+            to = write(data, to, names, name_starts[field], name_starts[field + 1])
             level[3] = repeated[field]
+            if messages[field] == RECORD:
+                if filled >= len(lists):
+                    return failed
+                lists[filled, 0], lists[filled, 2] = to, group
         if kind == MESSAGE:
             depth += 1
             if depth >= len(levels):
-                return 0
+                return failed
             below = levels[depth]
             below[0], below[1], below[2], below[3], below[4] = messages[field], stop, 0, 0, 0
-            records += below[0] == RECORD
+            if below[0] == RECORD:
+                if record >= len(records):
+                    return failed
+                records[record, 0], records[record, 2] = to, filled
+            elif below[0] == GROUP:
+                if group >= len(groups):
+                    return failed
+                groups[group, 0] = to
             data[to] = 123
             to += 1
             continue
         if kind == TEXT:
             data[to] = 34
-            to = _write_text(data, to + 1, at, stop, digits)
+            to = write_text(data, to + 1, at, stop, digits)
             data[to] = 34
             to += 1
         elif kind == HEX:
@@ -233,19 +178,19 @@ def _transcoded(
             to += 1
         elif kind == REAL:
             if value == np.uint64(1) << np.uint64(63):
-                return 0
+                return failed
             bits[0] = value
-            to = _write_real(data, to, reals[0], powers, digits)
+            to = write_real(data, to, reals[0], powers, digits)
             if to == 0:
-                return 0
+                return failed
         elif kind == BOOL:
             if value > np.uint64(1):
-                return 0
-            to = _write(data, to, words, 5 * np.int64(value), 5 + 4 * np.int64(value))
+                return failed
+            to = write(data, to, words, 5 * np.int64(value), 5 + 4 * np.int64(value))
         elif kind == COUNT:
             if value >> np.uint64(31) > np.uint64(0):
-                return 0
-            to = _write_number(data, to, value, 1, digits)
+                return failed
+            to = write_number(data, to, value, digits)
         else:
             data[to] = 34
             to += 1
@@ -253,45 +198,7 @@ def _transcoded(
                 data[to] = 45
                 to += 1
                 value = ~value + np.uint64(1)
-            to = _write_number(data, to, value, 1, digits)
+            to = write_number(data, to, value, digits)
             data[to] = 34
             to += 1
         at = stop
-
-
-@njit(cache=True, nogil=True)
-def _transcode(
-    data: Array,
-    begins: Array,
-    ends: Array,
-    to: int,
-    fields: tuple[Array, ...],
-    tables: tuple[Array, ...],
-    found: Array,
-) -> int:
-    for place in range(len(begins)):
-        stop = _transcoded(data, begins[place], ends[place], to, fields, tables)
-        if stop > 0:
-            found[place, 0], found[place, 1] = to, stop
-            to = stop
-    return to
-
-
-def transcoded(buffer: Buffer, begins: Places, ends: Places) -> NDArray[np.int64]:
-    """Where the JSON of each message begins and ends, (messages, 2), -1 of those that are left to the plain way."""
-    found = np.full((len(begins), 2), -1, np.int64)
-    bits = np.zeros(1, np.uint64)
-    levels = np.zeros((GREATEST_LEVELS, 5), np.int64)
-    tables = (WIRE_TYPES, _POWERS, _WORDS, _DIGITS, levels, bits, bits.view(np.float64))
-    sizes = np.cumsum(ends - begins)
-    first, used = 0, buffer.used
-    while first < len(begins) and buffer.used - used < MOST_BYTES:
-        before = sizes[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(sizes, before + MOST_AT_ONCE)))
-        data = buffer.room(EXPANDS * int(sizes[last - 1] - before) + 2 * _ROOM)
-        part = slice(first, last)
-        buffer.used = _transcode(
-            data, begins[part], ends[part], buffer.used, tuple(FIELDS), tables, found[part]
-        )
-        first = last
-    return found

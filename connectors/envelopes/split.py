@@ -24,8 +24,8 @@ _SIGNS = (
 )
 _GROUP, _LIST, _RECORD = 3, 6, 7
 """How deep in brackets the three are."""
-SHORTEST_RECORD = 3
-"""Bytes, with a comma: a message has no more than one record, or group, for so many."""
+SHORTEST_RECORD = 8
+"""Bytes: where there are more records, lists or groups than one for so many, messages are left as they are."""
 
 
 class Split(NamedTuple):
@@ -85,6 +85,8 @@ def _split(
                 for place in range(len(name)):
                     same = same and data[begin + place] == name[place]
                 if same:
+                    if filled >= len(lists):
+                        return -1, 0, 0
                     in_list = True
                     comma = True
                     depth += 1
@@ -93,7 +95,7 @@ def _split(
                     lists[filled, 2] = parts
         elif byte == 123 or byte == 91:
             if depth == 2 or (in_list and depth == _LIST):
-                if byte == 91 or not comma:
+                if byte == 91 or not comma or parts >= len(groups) or found >= len(records):
                     return -1, 0, 0
                 if depth == 2:
                     groups[parts, 0] = at

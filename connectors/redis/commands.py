@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from connectors.days import counted_days
 from connectors.findings import Anomaly, Changes, Findings, Template, WindowPart
 from connectors.redis.alerts import alert_command
 from connectors.redis.fields import anomaly_fields, flatten, waiting_fields, window_fields
@@ -14,7 +15,7 @@ from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
 """Its words, of which the second is the key, but for the commands of the script itself."""
-OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "MERGE", "TAUGHT", "RANK", "ALERT")
+OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "DAY", "MERGE", "TAUGHT", "RANK", "ALERT")
 
 
 class Commands:
@@ -52,6 +53,9 @@ class Commands:
             *self._stats_commands(findings, partition),
         ]
         commands += [template_command(template, now) for template in findings.templates]
+        commands += [
+            ["DAY", day, *flatten(counts)] for day, counts in counted_days(findings.days, now).items()
+        ]
         commands += [["MERGE", *merge_words(merge)] for merge in findings.merges]
         if findings.taught:
             commands.append(["TAUGHT", findings.taught])

@@ -95,6 +95,7 @@ def template_from(name: bytes, pattern: bytes, last_seen: float, fields: Mapping
         model=fields.get(b"model", b"").decode(),
         minutes=tuple(sorted(pair for hour in hours for pair in minutes_from(hour))),
         parameters=slots_from(fields.get(b"slots", b"")),
+        born=struct.unpack_from(">II", fields.get(b"days", bytes(8))),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from connectors.alerts import AlertChange, Verdict
+from connectors.days import DAY, counted_days
 from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
@@ -67,7 +68,7 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
             changes = probe_changes(source, end, now)
             made += [words[1] for words in commands.of(changes, now, GROUP) if words[0] not in OF_THE_SCRIPT]
             for part in (changes, *changes.parts.values()):
-                made += [keys.key(part.source, *name) for name in made_by_script(part)]
+                made += [keys.key(part.source, *name) for name in made_by_script(part, now)]
             probe.apply(changes)
         client.xdel(feed, "0-1")  # what a refused step takes back
         probe.stored(source, 0, 1)
@@ -90,6 +91,7 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
         probe.seeds(source)
         probe.patterns(source)
         probe.merges(source)
+        probe.days(source, int(now // DAY))
         for start in probe.windows(source):
             probe.window(source, start)
     finally:
@@ -98,7 +100,7 @@ def try_commands(client: Any, source: str, probe: Store, keys: Keys, now: float)
             client.delete(keys.sources)
 
 
-def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
+def made_by_script(findings: Findings, now: float) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
         ("anomalies", "by_time"),
@@ -106,6 +108,7 @@ def made_by_script(findings: Findings) -> list[tuple[object, ...]]:
         *((name,) for name in ("alerts", "outbox", "sent", "feedback", "seeds", "stats")),
         *(("alert", change.pattern) for change in findings.alerts),
         *(("template", template.id) for template in findings.templates),
+        *(("day", day) for day in counted_days(findings.days, now)),
         *(("anomalies", "by_score", bucket(anomaly.timestamp)) for anomaly in findings.anomalies),
     ]
 
@@ -137,6 +140,7 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
         seen=0,
         pace=Pace(1.0, now),
         taught=b"1",
+        days={0: {name: 1}},
         heard=BEGINNING,
         windows=[WindowPart(start, 0, 1, b"", (), (), b"")],
         snapshot=b"",
@@ -144,5 +148,6 @@ def probe_changes(source: str, end: int, now: float) -> Changes:
     part = changes.part(name)
     part.lines, part.anomalies, part.alerts = 1, changes.anomalies, changes.alerts
     part.templates, part.merges, part.seen = changes.templates, changes.merges, 0
+    part.days = changes.days
     part.snapshot, part.forget = (b"", False) if end == 1 else (None, True)
     return changes

@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from connectors.alerts import Alert, Feedback, Told
+from connectors.days import DAYS_KEPT, Day, day_from
 from connectors.decisions import News
 from connectors.findings import Anomaly, Merge, Pattern, SourceStats, Template, WindowPart, topic_of
 from connectors.patterns import of_a_day, patterns_of
@@ -201,6 +202,18 @@ class RedisReads:
             tuple(merge_from(name, merged[name]) for name in order if name in merged),
             int(position or 0),
         )
+
+    @answered
+    def days(self, source: str, last: int) -> list[Day]:
+        pipeline = self._redis.pipeline(transaction=False)
+        kept = range(last - DAYS_KEPT, last + 1)
+        for day in kept:
+            pipeline.hgetall(self.key(source, "day", day))
+        return [
+            day_from(day, {name.decode(): int(count) for name, count in counts.items()})
+            for day, counts in zip(kept, pipeline.execute(), strict=True)
+            if counts
+        ]
 
     def patterns(self, source: str, *, limit: int | None = None) -> list[Pattern]:
         return patterns_of(self.templates(source))[:limit]

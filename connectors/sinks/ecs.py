@@ -37,7 +37,7 @@ def ecs(source: str, told: Told) -> dict[str, Any]:
             "kind": "alert",
             "id": told.key(source),
             "category": ["intrusion_detection"],
-            "type": ["info"],
+            "type": ["end" if alert.why == "over" else "info"],
             "action": f"alert-{alert.why}",
             "module": "secencoder",
             "dataset": "secencoder.alert",

@@ -11,7 +11,9 @@ from connectors.alerts import Told
 from connectors.sinks.forms import PRODUCT, level, line_fields, plain, title
 
 VERSION = "1.8.0"
-CREATE, UPDATE = (1, "Create"), (2, "Update")
+ACTIVITIES = {"new": (1, "Create"), "again": (1, "Create"), "over": (3, "Close")}
+UPDATE = (2, "Update")
+NEW, RESOLVED = (1, "New"), (4, "Resolved")
 OBSERVABLES = {"host": (1, "Hostname"), "ip": (2, "IP Address"), "user": (4, "User Name")}
 OTHER = (99, "Other")
 LEARNING = (4, "Learning (ML/DL)")
@@ -19,9 +21,10 @@ LEARNING = (4, "Learning (ML/DL)")
 
 
 def ocsf(source: str, told: Told) -> dict[str, Any]:
-    """An alert as a detection finding: created when it is new or comes again, else updated."""
+    """An alert as a detection finding: created when it is new or comes again, closed when it is over, else updated."""
     alert, best = told.alert, told.alert.best
-    activity, activity_name = CREATE if alert.why in ("new", "again") else UPDATE
+    activity, activity_name = ACTIVITIES.get(alert.why, UPDATE)
+    status, status_name = RESOLVED if alert.why == "over" else NEW
     severity, caption = level(told)
     model, _, version = best.model.partition("@")
     return {
@@ -35,8 +38,8 @@ def ocsf(source: str, told: Told) -> dict[str, Any]:
         "type_name": f"Detection Finding: {activity_name}",
         "severity_id": severity,
         "severity": caption,
-        "status_id": 1,
-        "status": "New",
+        "status_id": status,
+        "status": status_name,
         "is_alert": True,
         "time": millis(alert.last_seen),
         "start_time": millis(alert.first_seen),

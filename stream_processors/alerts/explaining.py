@@ -139,6 +139,8 @@ def marked(line: Anomaly) -> str:
 def sentences(explanation: Explanation) -> list[str]:
     """The explanation in plain words, the strongest reason first."""
     said = [f"{reason.kind} ({reason.score:.1f}): {reason.text}" for reason in explanation.reasons]
+    if explanation.alert.why == "over":
+        said.append("over: it comes again")
     if explanation.among:
         share = f"{100 * explanation.share:.2g} %"
         said.append(f"as high as {share} of the last {explanation.among:,} lines of its partition")

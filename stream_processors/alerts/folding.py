@@ -12,7 +12,9 @@ def fold(changes: Changes) -> None:
     """Folds what a step flagged: of the topic itself and of each source inside it."""
     findings: Findings
     for findings in (changes, *changes.parts.values()):
-        findings.alerts = folded_lines(findings.anomalies)
+        over = [AlertChange(one.pattern, 0, (), one, one, one) for one in findings.returned]
+        found = [*folded_lines(findings.anomalies), *over]
+        findings.alerts = sorted(found, key=lambda change: change.first.timestamp)
 
 
 def folded_lines(anomalies: Iterable[Anomaly]) -> list[AlertChange]:

@@ -29,6 +29,8 @@ class Digest:
     stats: SourceStats
     patterns: int
     """Of the source in all."""
+    latest: float
+    """When the latest line came, seconds since the epoch; 0 where none did."""
     trends: Trends
     alerts: tuple[Alert, ...]
     """Those with a line in the period: marked malicious first, benign last, of each the highest score first."""
@@ -68,6 +70,7 @@ def digest(store: Store, source: str, *, since: float | None, now: float, k: int
     return Digest(
         stats=store.stats(source),
         patterns=len(found),
+        latest=max((pattern.last_seen for pattern in found), default=0.0),
         trends=period,
         alerts=tuple(sorted(alerts, key=rank)),
         verdicts=verdicts,

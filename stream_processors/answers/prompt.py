@@ -18,7 +18,7 @@ from stream_processors.answers.trends import Trend
 LEAST_TOKENS = 600
 """The smallest budget: what is always there has room in it."""
 LINE, REASON, NAME = 160, 120, 80
-"""Characters of a log line, of a reason or values, and of a name that are told at most."""
+"""Bytes of a log line, of a reason or values, and of a name that are told at most."""
 REASONS, SLOTS = 2, 3
 """Reasons of an alert, and slots of a pattern, that are told."""
 WARNING = (
@@ -85,21 +85,21 @@ def _head(digest: Digest) -> str:
     stats, period = digest.stats, digest.trends
     minutes = period.end - period.begin
     told = [
-        f"# Digest of the logs of {quoted(stats.source, NAME)}\n",
+        "# Log digest\n",
         f"{clock(period.begin * 60)} to {clock(period.end * 60)} UTC: {period.lines:,} lines"
         + (f", usually {period.lines_before * minutes / period.before:,.0f}" if period.before else "")
         + f". In all {stats.lines:,} lines, {digest.patterns:,} patterns, {stats.templates:,} templates.",
     ]
     if not period.lines:
-        latest = max((trend.pattern.last_seen for trend in period.gone), default=0.0)
-        told.append(f"No line came in this time; the latest is of {clock(latest)}.")
+        told.append(f"No line came in this time; the latest is of {clock(digest.latest)}.")
     if not period.before:
         told.append("Nothing is known of the time before, so nothing is called new, bursting or gone.")
     elif period.before < minutes:
         told.append(f"Only {period.before} minutes before it are known: what is usual is uncertain.")
     if stats.warmups:
         told.append("The source is still warming up: some lines wait to be scored.")
-    return "\n".join([*told, "", WARNING, "", ""])
+    source = f"{FENCE}text\n{QUOTE}source: {quoted(stats.source, NAME)}\n{FENCE}"
+    return "\n".join([*told, "", WARNING, "", source, "", ""])
 
 
 def _sections(digest: Digest) -> list[Section]:

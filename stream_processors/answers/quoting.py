@@ -9,18 +9,19 @@ from connectors.patterns import SlotSummary
 QUOTE = "| "
 """What stands before each line that holds text of a log."""
 FENCE = "```"
+CUT = "…"
 
 
 def quoted(text: str, most: int) -> str:
-    """The text as one line of up to ``most`` characters.
+    """The text as one line of up to ``most`` bytes of UTF-8: so many tokens at most.
 
     Control characters, and those that have no look of their own (terminal sequences, marks that turn the direction,
     tags), are spelled; a backtick, which could end a block, is ``'``.
     """
-    spelled = "".join(map(_spelled, text[:most]))
-    if len(text) <= most and len(spelled) <= most:
-        return spelled
-    return spelled[: most - 1] + "…"
+    spelled = "".join(map(_spelled, text[: most + 1])).encode()
+    if len(spelled) <= most:
+        return spelled.decode()
+    return spelled[: most - len(CUT.encode())].decode(errors="ignore") + CUT
 
 
 def _spelled(character: str) -> str:

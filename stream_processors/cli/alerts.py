@@ -38,7 +38,12 @@ def show_alerts(
         return
     rows = [
         (
-            *(alert.id, f"{alert.best.score:.1f}", f"{alert.count:,}", ", ".join(alert.kinds)),
+            *(
+                alert.id,
+                f"{alert.best.score:.1f}",
+                f"{alert.count:,}",
+                ", ".join(alert.kinds) + " (over)" * (alert.why == "over"),
+            ),
             *(clock(alert.first_seen), clock(alert.last_seen)),
             *(verdicts[alert.pattern].mark if alert.pattern in verdicts else "", alert.best.text),
         )

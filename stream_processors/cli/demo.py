@@ -152,6 +152,9 @@ def show_run(run: DemoRun, planted: dict[str, str] | None, as_json: bool) -> Non
     kinds.show_patterns(patterns[:15], pattern_count)
     for sample in whole:
         report.show_sample(sample)
+    report.say(
+        "With your own Redis, `secencoder query digest` makes one text of it all for a language model."
+    )
 
 
 def recall(flagged: list[Anomaly], planted: dict[str, str]) -> dict[str, object]:

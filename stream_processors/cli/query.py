@@ -11,6 +11,7 @@ from stream_processors.assembly import make_encoder, make_reading
 from stream_processors.cli import kinds, report
 from stream_processors.cli.query_alerts import alerts, anomalies, incidents
 from stream_processors.cli.query_digest import digest
+from stream_processors.cli.query_drift import drift
 from stream_processors.cli.question import Question, pattern_option, query_options
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ query.add_command(anomalies)
 query.add_command(alerts)
 query.add_command(incidents)
 query.add_command(digest)
+query.add_command(drift)
 
 
 @query.command()

@@ -74,6 +74,13 @@ class Question:
             )
         raise SettingsError(f"--source is needed: the store has {', '.join(busy or known)}")
 
+    @property
+    def sources(self) -> list[str]:
+        """The source that was named, or each that has lines. Raises SettingsError when there is none."""
+        if self._source is not None:
+            return [self.source]
+        return [name for name in self.store.sources() if self.store.stats(name).lines] or [self.source]
+
     def today(self, pattern: str | None) -> str | None:
         """What a pattern became part of, or the pattern itself."""
         into = {merge.pattern: merge.into for merge in self.store.merges(self.source)} if pattern else {}

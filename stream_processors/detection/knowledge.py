@@ -72,6 +72,13 @@ class Knowledge:
         decisions = self._take(self._book.add(known))
         return np.array([int(decisions.patterns[name], 16) for name in kinds.names], dtype=np.uint64)
 
+    def readable(self, template: int) -> str:
+        """A template as people read it: its pattern; empty for one that was forgotten."""
+        try:
+            return self._book.readable(self._book.pattern_of(f"{template:016x}"))
+        except KeyError:
+            return ""
+
     def changes(
         self, batch: LineBatch, kinds: Kinds, patterns: NDArray[np.uint64], findings: Findings
     ) -> None:

@@ -15,6 +15,7 @@ from connectors.decisions import News, SourceApplied
 from connectors.findings import Findings, WindowPart
 from stream_processors.detection import snapshot
 from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.daily import DayCounts
 from stream_processors.detection.detectors.characters import Characters
 from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import Kind, Seen
@@ -29,6 +30,8 @@ from stream_processors.detection.knowledge import Kinds, Knowledge
 from stream_processors.detection.policy import AlertPolicy
 from stream_processors.detection.scoring import LineScoring, ScoreSink, unheard
 from stream_processors.detection.settings import DetectionSettings
+from stream_processors.detection.silence import Silence
+from stream_processors.detection.silence import told as told_silence
 from stream_processors.detection.snapshot import Part
 from stream_processors.detection.texts import display_text
 from stream_processors.detection.waiting import Waiting, settled
@@ -66,8 +69,10 @@ class PartitionDetector:
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
+        self.silence = Silence()
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
-        self._scoring = LineScoring(ensemble, policy, clock, told, settings.entities)
+        self._days = DayCounts(model)
+        self._scoring = LineScoring(ensemble, policy, clock, self._days, told, settings.entities)
         self._parts: dict[str, Part] = {
             **{f"kind-{kind.name}": kind for kind in kinds},
             "ensemble": ensemble,
@@ -77,6 +82,7 @@ class PartitionDetector:
             "policy": policy,
             "waiting": self._scoring.waiting,
             "warmup": clock,
+            "silence": self.silence,
         }
 
     def _merge(self, pattern: int, into: int) -> None:
@@ -98,13 +104,27 @@ class PartitionDetector:
         findings.cut += int(batch.rows.cut[batch.templates].sum())
         findings.parse_errors += int(batch.broken.sum())
         if len(batch):
+            self._days.read(batch)
             kinds = Kinds(batch)
             patterns = self._known.patterns(batch, kinds)
-            findings.anomalies += self._scoring.score(seen(batch, kinds, patterns, now), now)
+            lines = seen(batch, kinds, patterns, now)
+            findings.anomalies += self._scoring.score(lines, now)
+            self._tell_silence(lines, findings)
             self._known.changes(batch, kinds, patterns, findings)
             findings.taught += self._lessons.taught()
             findings.windows += self._windows.add(batch, lambda place: display_text(batch.line(place)))
         self.describe(findings)
+
+    def _tell_silence(self, lines: Seen, findings: Findings) -> None:
+        """Adds what fell silent and what came again."""
+        for found in self.silence.follow(lines):
+            text = self._known.readable(found.template)
+            anomaly = told_silence(found, lines, text, partition=self.partition, model=self.model)
+            template, alert = (np.array([one], dtype=np.uint64) for one in (found.template, found.id))
+            if found.over:
+                findings.returned.append(anomaly)
+            elif self._scoring.verdicts.marks(template, alert, lines.now) is None:
+                findings.anomalies.append(anomaly)
 
     def relearn(self, batch: LineBatch, *, waiting_from: int | None = None) -> None:
         """Takes lines between the snapshot and the applied offset: their effects are in the store already.
@@ -116,7 +136,9 @@ class PartitionDetector:
             kinds = Kinds(batch)
             patterns = self._known.patterns(batch, kinds)
             first = int(batch.offsets[-1]) + 1 if waiting_from is None else waiting_from
-            self._scoring.relearn(seen(batch, kinds, patterns, 0.0), unscored_from=first)
+            lines = seen(batch, kinds, patterns, 0.0)
+            self._scoring.relearn(lines, unscored_from=first)
+            self.silence.follow(lines)
             self._lessons.taught()  # the others have it already
 
     def finish(self, findings: Findings) -> None:
@@ -168,6 +190,7 @@ class PartitionDetector:
     def describe(self, findings: Findings) -> None:
         """Says of which model the findings are, which lines wait, and which patterns merged."""
         self._known.tell(findings)
+        self._days.tell(findings)
         unscored = self._scoring.waiting.unscored
         findings.model = self.model
         findings.heard = self._lessons.heard

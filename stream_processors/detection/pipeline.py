@@ -18,7 +18,7 @@ from stream_processors.detection.embedding import Embedder, embed_rows
 from stream_processors.detection.reading import FEW, Failed, LineReader
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
-from stream_processors.detection.table import TemplateTable
+from stream_processors.detection.table import TemplateTable, WordCounter, no_words
 
 FEW_LINES = 8
 """Lines of one batch that may be given up at once; when more fail, the batch is tried again with fewer lines."""
@@ -40,12 +40,15 @@ class TooManyFailed(RuntimeError):  # noqa: N818
 class Pipeline:
     """Templates, vectors and detection for any number of partitions, with one encoder.
 
-    matching: what knows the templates of records, the usual one without.
+    matching: what knows the templates of records, the usual one without. count_words: what knows which words of
+    templates the encoder knows; nothing is counted without.
     """
 
-    def __init__(self, encoder: Embedder, matching: Matching | None = None) -> None:
+    def __init__(
+        self, encoder: Embedder, matching: Matching | None = None, count_words: WordCounter = no_words
+    ) -> None:
         self._encoder, self._matching = encoder, matching or Matching()
-        self.table = TemplateTable(encoder.dim)
+        self.table = TemplateTable(encoder.dim, count_words=count_words)
         self._probes = count()
 
     def process(

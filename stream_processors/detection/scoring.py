@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.findings import Anomaly
+from stream_processors.detection.daily import DayCounts
 from stream_processors.detection.detectors.ensemble import Ensemble, Judged
 from stream_processors.detection.detectors.kind import Seen
 from stream_processors.detection.feedback import Marks, Verdicts
@@ -27,7 +28,8 @@ def unheard(offsets: NDArray[np.int64], indexes: NDArray[np.int32], scores: NDAr
 class LineScoring:
     """Scores lines and flags them, each once; lines of the warm-up wait for its end.
 
-    told: takes the scores of new lines, those of the warm-up when it is over. names: of columns, who a line is about.
+    days, told: take the scores of new lines, those of the warm-up when it is over. names: of columns, who a line is
+    about.
     """
 
     def __init__(
@@ -35,12 +37,13 @@ class LineScoring:
         ensemble: Ensemble,
         policy: AlertPolicy,
         clock: WarmupClock,
+        days: DayCounts,
         told: ScoreSink = unheard,
         names: Sequence[str] = (),
     ) -> None:
         self._names = names
         self.ensemble, self.policy, self.clock, self._told = ensemble, policy, clock, told
-        self.combination = ensemble.combination
+        self.combination, self._days = ensemble.combination, days
         self.waiting, self.verdicts = WaitingLines(), Verdicts()
 
     def score(self, seen: Seen, now: float) -> list[Anomaly]:
@@ -61,6 +64,7 @@ class LineScoring:
         scores = judged.scores
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
         self._told(lines.offsets, lines.indexes, scores)
+        self._days.scored(lines.times, scores)
         flagged = self.policy.flag(
             lambda place: shown(lines.line(place), lines.parameters(place), self._names),
             judged.pattern,
@@ -153,6 +157,7 @@ class LineScoring:
             np.array([line.index for line in new], dtype=np.int32),
             scores[kept],
         )
+        self._days.scored(times[kept], scores[kept])
         return self.policy.flag(
             lambda row: waiting[row].line,
             lambda row: waiting[row].pattern,

@@ -37,10 +37,20 @@ class Entry(NamedTuple):
     """Text of its template, whose words are counted."""
 
 
+WordCounter = Callable[[str], tuple[int, int]]
+"""Counts the words of a text, and those of them that the model does not know."""
+
+
+def no_words(text: str) -> tuple[int, int]:
+    """The counter of those who do not ask which words the model knows."""
+    return 0, 0
+
+
 class Rows:
     """The rows of a table. Those that were given out stay as they are; safe to read while others are added."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, count_words: WordCounter = no_words) -> None:
+        self._count_words = count_words
         self.keys = np.zeros(FIRST_ROWS, dtype=np.uint64)
         self.templates = np.zeros(FIRST_ROWS, dtype=np.uint64)
         """Ids of the rows' templates."""
@@ -55,6 +65,8 @@ class Rows:
         """A row's words are ``words[word_starts[row]:word_starts[row + 1]]``."""
         self.words = np.zeros(8 * FIRST_ROWS, dtype=np.uint64)
         """Hashes of the distinct words of templates, without their placeholders."""
+        self.words_known = np.zeros((FIRST_ROWS, 2), dtype=np.int32)
+        """Words of templates without their placeholders, and those of them that the model does not know."""
         self.texts: list[str] = []
         self.shapes: list[str] = []
         self.places: dict[int, int] = {}
@@ -68,20 +80,22 @@ class Rows:
         row = len(self.texts)
         if row == len(self.keys):
             self._widen()
-        _, words = words_of_texts([PLACEHOLDER.sub(" ", entry.shape)])
+        plain = PLACEHOLDER.sub(" ", entry.shape)
+        _, words = words_of_texts([plain])
         begin = self.word_starts[row]
         end = begin + len(words)
         while end > len(self.words):
             self.words = np.concatenate([self.words, np.zeros_like(self.words)])
         self.words[begin:end], self.word_starts[row + 1] = words, end
         self.keys[row], self.templates[row] = entry.key, entry.template
+        self.words_known[row] = self._count_words(plain)
         self.texts.append(entry.text)
         self.shapes.append(entry.shape)
         self.places[entry.key] = row
         return row
 
     def _widen(self) -> None:
-        for name in ("keys", "templates", "vectors", "known", "cut", "used"):
+        for name in ("keys", "templates", "vectors", "known", "cut", "used", "words_known"):
             array = getattr(self, name)
             setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
         more = np.zeros(len(self.texts), dtype=np.int64)
@@ -98,13 +112,16 @@ class Rows:
 
 
 class TemplateTable:
-    """The rows of a process; safe to use from many threads. ``limit``: rows kept at most."""
+    """The rows of a process; safe to use from many threads. ``limit``: rows kept at most.
 
-    def __init__(self, dim: int, *, limit: int = ROWS) -> None:
+    count_words: asked once for the template of each row.
+    """
+
+    def __init__(self, dim: int, *, limit: int = ROWS, count_words: WordCounter = no_words) -> None:
         if limit < 2:
             raise ValueError(f"limit must be at least 2, got {limit}")
-        self.dim, self._limit = dim, limit
-        self._rows = Rows(dim)
+        self.dim, self._limit, self._count_words = dim, limit, count_words
+        self._rows = Rows(dim, count_words)
         self._lock = Lock()
 
     def place(
@@ -136,7 +153,7 @@ class TemplateTable:
 
     def _renewed(self, old: Rows) -> Rows:
         """A table with the half of the rows that was used last."""
-        rows = Rows(self.dim)
+        rows = Rows(self.dim, self._count_words)
         rows.clock = old.clock
         for place in np.sort(np.argsort(old.used[: len(old)], kind="stable")[len(old) // 2 :]).tolist():
             row = rows.add(old.entry(place))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connectors.days import DAY
 from connectors.decisions import BEGINNING
 from connectors.findings import (
     Anomaly,
@@ -96,6 +97,7 @@ def full_step(expected: int | None, end: int) -> Changes:
         merges=[Merge("t2", "t1", NOW, "the same words")],
         seen=0,
         taught=b"\x00taught",
+        days={0: {"words": 30, "unknown": 2}, int(NOW // DAY): {"lines:m1": 7, "score:3": 7}},
         heard=BEGINNING,
         windows=[window(60)],
         snapshot=BINARY + str(end).encode(),
@@ -106,6 +108,7 @@ def full_step(expected: int | None, end: int) -> Changes:
     inside.anomalies = [anomaly(end - 2, index=5)]
     inside.windows = [window(60, count=4)]
     inside.templates, inside.seen = [template("t1", count=4, minutes=((MINUTE, 4),))], 0
+    inside.days = {int(NOW // DAY): {"lines:m1": 4}}
     inside.snapshot = b"api" + str(end).encode()
     return changes
 

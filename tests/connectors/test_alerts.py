@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,20 @@ def test_a_scan_of_ten_thousand_lines_is_told_a_few_times(store):
     assert store.alerts("logs")[0].count == 10_000
 
 
+def test_an_alert_that_is_over_is_told_once_and_opened_again_by_the_next_line(store):
+    over = replace(change(line(9, at=NOW - 300)), count=0, kinds=())
+    tell(store, over)
+    assert (store.alerts("logs"), told(store)) == ([], [])
+    tell(store, change(line(0, at=NOW - 900)))
+    tell(store, over, over)
+    (alert,) = store.alerts("logs")
+    assert (alert.id, alert.why, alert.count, alert.last.offset) == ("p1.1", "over", 1, 9)
+    assert (alert.first_seen, alert.last_seen) == (NOW - 900, NOW - 300)
+    tell(store, change(line(10, at=NOW - 200)))
+    assert told(store) == [("p1", "new", 1), ("p1", "over", 1), ("p1", "again", 1)]
+    assert store.alert("logs", "p1").id == "p1.2"
+
+
 def test_entries_of_the_outbox_are_in_order_and_have_keys_of_their_own(store):
     for offset in range(12):
         tell(store, change(line(offset, pattern=f"p{offset}", at=NOW - offset)))
@@ -158,6 +174,8 @@ def test_both_stores_fold_alike(redis_store):
                 for place, kind in enumerate(kinds)
             ]
             changes.append(change(*lines))
+            if rng.random() < 0.1:
+                changes.append(replace(changes[-1], count=0, kinds=()))
         for store in (memory, redis):
             tell(store, *changes)
         clock[0] += float(rng.choice([1, 300, 5_000, 60_000, 100_000], p=[0.5, 0.3, 0.1, 0.05, 0.05]))
@@ -168,6 +186,7 @@ def test_both_stores_fold_alike(redis_store):
         "again",
         "kind",
         "rate",
+        "over",
     }
 
 

@@ -149,3 +149,11 @@ def test_placeholders_with_entries_of_their_own_are_looked_up_as_the_library_rea
     backend.add_tokens(["word"])
     backend.save(str(path))
     assert not splits_into_pieces(path)
+
+
+def test_words_of_a_language_that_the_vocabulary_does_not_have_are_spelled(tokenizer):
+    known = "Accepted password for user from host; backup of the session started"
+    assert tokenizer.count_words(known) == (11, 0)
+    assert tokenizer.count_words("Sicherung fehlgeschlagen, Grenzwert quittiert") == (4, 4)
+    assert tokenizer.count_words("\u63a5\u7d9a \u5931\u6557 session 17 x __") == (3, 2)
+    assert tokenizer.count_words("") == (0, 0)

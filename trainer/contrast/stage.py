@@ -148,8 +148,7 @@ def open_run(work: Work, vocabulary: Path, options: ContrastSettings, folder: Pa
     import torch
     from tokenizers import Tokenizer
 
-    from trainer.contrast.model import WeightedEncoder, add_entries, begin_weights
-    from trainer.contrast.placeholders import is_quiet, spelled
+    from trainer.contrast.beginning import beginning
     from trainer.contrast.store import Items
     from trainer.contrast.train import Contrast
     from trainer.pretraining.pretrain import load_model
@@ -158,13 +157,12 @@ def open_run(work: Work, vocabulary: Path, options: ContrastSettings, folder: Pa
     tokenizer = Tokenizer.from_file(str(work["items"] / "tokenizer.json"))
     torch.manual_seed(options.seed)
     lm = load_model(options.start_from or work["pretrain"]).train()
-    add_entries(lm, spelled(tokenizer, Tokenizer.from_file(str(vocabulary))))
-    model = WeightedEncoder(lm)
-    begin_weights(model, is_quiet(tokenizer))
+    items, teacher = Items.load(work["items"]), read_vectors(work["teaching"])
+    plain = Tokenizer.from_file(str(vocabulary))
     return Contrast(
-        model,
-        Items.load(work["items"]),
-        read_vectors(work["teaching"]),
+        beginning(lm, tokenizer, plain, items, teacher, words=options.bag_steps > 0),
+        items,
+        teacher,
         options,
         folder,
         allowed=torch.tensor(content_tokens(tokenizer)),
@@ -185,6 +183,7 @@ def validate(run: Contrast) -> dict[str, float]:
     """The figures of a run's model on the items that were held out."""
     import torch
 
+    from trainer.contrast.train import phases
     from trainer.contrast.validate import figures
 
     def embed(texts: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -192,7 +191,7 @@ def validate(run: Contrast) -> dict[str, float]:
         if not len(texts):
             return parts[0]
         with torch.no_grad():
-            shallow = run.progress.step <= run.settings.bag_steps
+            shallow = run.progress.step <= phases(run.settings)[-1]
             for some in np.array_split(texts, max(1, len(texts) // 512)):
                 parts.append((run.bags if shallow else run.rows)(some).cpu().numpy())
         return np.concatenate(parts)
@@ -204,11 +203,12 @@ def save_model(run: Contrast, vocabulary: Path, folder: Path) -> None:
     """Writes weights, configuration, vocabulary and pooling of a run's model, float32."""
     import shutil
 
+    from trainer.contrast.train import phases
     from trainer.export.pooling import Pooling
 
     run.model.lm.save_pretrained(folder)
     shutil.copyfile(vocabulary, folder / "tokenizer.json")
-    shallow = run.progress.step <= run.settings.bag_steps
+    shallow = run.progress.step <= phases(run.settings)[-1]
     layers = run.model.layer_weights.detach().softmax(0).cpu().numpy().copy()
     if shallow:
         layers[:] = 0

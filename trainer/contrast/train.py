@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ CURVE_STEPS = 10
 SAME_TEACHER = 0.93
 """Similarity, to the teacher, from which two texts are not pushed apart."""
 NO_DECAY = ("token_weights", "layer_weights")
+BEGIN = ("lm.deberta.embeddings.", *NO_DECAY)
+"""Parameters that a text's first states and their mean depend on."""
 LABEL = "contrast + teacher + masked tokens (nats)"
 
 
@@ -84,11 +87,10 @@ class Contrast:
         with torch.no_grad():
             for name, parameter in self.model.named_parameters() if tensors else ():
                 parameter.copy_(tensors[f"{WEIGHTS}.{name}"])
-                done = self.progress.step
-                steps = torch.tensor(
-                    float(done - (self.settings.bag_steps if done > self.settings.bag_steps else 0))
+                begun = max(
+                    (first for first in phases(self.settings) if first < self.progress.step), default=0
                 )
-                self.optimizer.state[parameter] = {"step": steps}
+                self.optimizer.state[parameter] = {"step": torch.tensor(float(self.progress.step - begun))}
                 self.optimizer.state[parameter] |= {
                     kind: tensors[f"{kind}.{name}"].to(self.device, copy=True) for kind in MOMENTS
                 }
@@ -107,16 +109,23 @@ class Contrast:
     def step(self) -> tuple[float, float, float]:
         """One step of the optimizer: loss, learning rate, norm of the gradient."""
         now, settings = self.progress, self.settings
-        shallow = now.step < settings.bag_steps
-        if now.step == settings.bag_steps:
-            self.optimizer.state.clear()  # the layers' moments begin with those of the rest
+        _, alone, whole = phases(settings)
+        shallow = now.step < alone
+        if now.step in (alone, whole):
+            self.optimizer.state.clear()  # all moments of a phase begin together
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not alone <= now.step < whole or not name.startswith(BEGIN))
         size = settings.bag_items if shallow else settings.batch_items
         batch = self.sampler.batch(now.step, size)
         texts = np.concatenate([batch.anchors, batch.positives, batch.alone])
-        vectors = self.bags(texts) if shallow else self.rows(texts)
-        loss = self.loss(batch, texts, vectors)
-        if not shallow and settings.masked_weight:
-            loss = loss + settings.masked_weight * self.masked(batch, now.step)
+        if alone <= now.step < whole:
+            loss = self.masked(batch, now.step, share=1.0)
+        else:
+            loss = self.loss(batch, texts, self.bags(texts) if shallow else self.rows(texts))
+            if not shallow and settings.masked_weight:
+                loss = loss + settings.masked_weight * self.masked(
+                    batch, now.step, share=settings.masked_share
+                )
         rate = learning_rate_at(now.step, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
@@ -124,7 +133,7 @@ class Contrast:
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm))
         if math.isfinite(norm):
             for parameter in self.model.parameters():
-                if parameter.grad is None and not shallow:
+                if parameter.grad is None and parameter.requires_grad and not shallow:
                     parameter.grad = torch.zeros_like(parameter)
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -197,11 +206,11 @@ class Contrast:
         back = np.argsort(np.concatenate(places), kind="stable")
         return torch.cat(parts)[torch.from_numpy(back).to(self.device)]
 
-    def masked(self, batch: Batch, step: int) -> Tensor:
-        """The loss of the language model on some of a batch's texts, mean in nats over the predicted tokens."""
+    def masked(self, batch: Batch, step: int, *, share: float) -> Tensor:
+        """The loss of the language model on a share of a batch's texts, mean in nats over the predicted tokens."""
         both = np.concatenate([batch.anchors, batch.positives, batch.alone])
         rng = np.random.default_rng((self.settings.seed, step, 1))
-        texts = rng.permutation(both)[: max(1, round(self.settings.masked_share * len(both)))]
+        texts = rng.permutation(both)[: max(1, round(share * len(both)))]
         texts = texts[np.argsort(self.items.starts[texts + 1] - self.items.starts[texts], kind="stable")]
         losses, predictions = torch.zeros((), device=self.device), 0
         for some in np.array_split(texts, max(1, len(texts) * 64 // self.settings.chunk_tokens)):
@@ -222,13 +231,17 @@ class Contrast:
         return losses / max(1, predictions)
 
 
+def phases(settings: ContrastSettings) -> tuple[int, int, int]:
+    """First steps of the phases: token table and weights alone, layers alone, all together."""
+    whole = settings.bag_steps + settings.masked_steps
+    return 0, settings.bag_steps, whole
+
+
 def learning_rate_at(step: int, settings: ContrastSettings) -> float:
-    """Linear warm-up, then a cosine down to a twentieth of the peak, first of the bag steps, then of the others."""
-    if step < settings.bag_steps:
-        peak, place, count = settings.bag_learning_rate, step, settings.bag_steps
-    else:
-        peak, place = settings.learning_rate, step - settings.bag_steps
-        count = settings.steps - settings.bag_steps
+    """Linear warm-up, then a cosine down to a twentieth of the peak, in each phase."""
+    begin, end = max((a, b) for a, b in pairwise((*phases(settings), settings.steps)) if a <= step)
+    peak = settings.bag_learning_rate if step < settings.bag_steps else settings.learning_rate
+    place, count = step - begin, end - begin
     warmup = max(1, round(count * settings.warmup_share))
     if place < warmup:
         return peak * (place + 1) / warmup
@@ -259,7 +272,7 @@ def train(run: Contrast) -> None:
                     f"{now.seconds:.1f}",
                 )
                 add_row(folder, row)
-            last = now.step in (settings.bag_steps, settings.steps)
+            last = now.step in (*phases(settings)[1:], settings.steps)
             if last or time.monotonic() - saved >= settings.checkpoint_minutes * 60:
                 run.save()
                 saved = time.monotonic()

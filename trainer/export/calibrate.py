@@ -31,6 +31,8 @@ def activation_ranges(
 
     rows: token ids, int64 (tokens,), of real lines. names: values inside the graph, float32 (tokens, size).
     """
+    if not names:
+        return {}
     session = with_outputs(model, names)
     batches = list(token_budget_batches([len(row) for row in rows], BATCH_TOKENS))
     share = VALUES // max(1, len(batches))

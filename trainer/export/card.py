@@ -15,6 +15,10 @@ CONTRAST_FIGURES = {
     "described": "MRR of an event by its description",
     "domain": "macro F1 of a template's domain by those of other sources",
 }
+LAYERED = "Masked language modelling went on beside it."
+LAYERLESS = """No layer has a share in the vectors yet: a vector is the mean of its tokens' rows of the table by learnt
+weights, so the order of words does not reach it, and the graph leaves the layers out. They are among the weights, but
+the table was changed under them: as a masked language model this is worse than what it started from (see below)."""
 CARD = """---
 license: {licence}
 library_name: sentence-transformers
@@ -59,9 +63,14 @@ The folder also loads with `transformers.AutoModel` and `sentence_transformers.S
 
 ## Limits
 
-Without the mean taken off, vectors point in similar directions: a cosine of 0.8 is not yet similarity then.
-Lines in natural language, and log formats unlike those of the corpus, are embedded less well (see the table).
+{limits}
 """
+LIMITS = {
+    False: """Without the mean taken off, vectors point in similar directions: a cosine of 0.8 is not yet similarity.
+Lines in natural language, and log formats unlike those of the corpus, are embedded less well (see the table).""",
+    True: """Words that neither the corpus nor the teacher knew are embedded by their pieces, which say little.
+Languages other than English are unknown to it. Values hardly count: a vector doesn't show whether one is unusual.""",
+}
 
 
 def model_card(record: dict[str, Any], config: dict[str, Any], *, test_length: int) -> str:
@@ -95,6 +104,7 @@ def model_card(record: dict[str, Any], config: dict[str, Any], *, test_length: i
         delimiters="; punctuation and white space never are" if skip else "",
         mean=WEIGHTED if training.get("contrast") else "masked mean of the last hidden states",
         contrast=contrast_section(training["contrast"]) if training.get("contrast") else "",
+        limits=LIMITS[bool(training.get("contrast"))],
         test_mask=MASK_PROBABILITY,
         test_length=test_length,
         parity_length=PARITY_LENGTH,
@@ -111,13 +121,16 @@ def contrast_section(options: dict[str, Any]) -> str:
     figures = "\n".join(
         f"| {name} | {found[key]:.3f} |" for key, name in CONTRAST_FIGURES.items() if key in found
     )
+    steps, whole = options["steps"], options["bag_steps"] + options.get("masked_steps", 0)
+    data = f"{options['data']}\n\n" if options.get("data") else ""
     return f"""
-Then it was trained by contrast{start}: {options["steps"]:,} steps, the first {options["bag_steps"]:,} of them of
+Then it was trained by contrast{start}: {steps:,} steps, {min(steps, options["bag_steps"]):,} of them of
 the token table and the weights alone, {found.get("tokens", 0):,} tokens in all, on {made["items"]:,} items: templates
 with their lines, the same in other formats and words, descriptions with their events{teacher}.
-Pairs that only a word such as failed or succeeded tells apart were pushed apart. Masked language modelling went on
-beside it. The first
+Pairs that only a word such as failed or succeeded tells apart were pushed apart. The first
 {" or ".join(map(str, sorted(options["lengths"])))} numbers of a vector can stand for the whole.
+
+{data}{LAYERLESS if steps <= whole else LAYERED}
 
 | on items held out | value |
 | --- | --- |

@@ -83,7 +83,7 @@ def bundle_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
     trained = read_manifest(work.model)
     training = pretraining_record(work, settings)
     if work.trained == "contrast":
-        training["contrast"] = contrast_record(work)
+        training["contrast"] = contrast_record(work, settings)
     metrics = [
         {name: value for name, value in row.items() if name not in MODEL_COLUMNS}
         for row in work.read_scores()
@@ -119,8 +119,11 @@ def pretraining_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
     }
 
 
-def contrast_record(work: Work) -> dict[str, Any]:
-    """What is to be said of the training by contrast, paths by their names."""
+def contrast_record(work: Work, settings: ExportSettings) -> dict[str, Any]:
+    """What is to be said of the training by contrast, paths by their names.
+
+    The sentence on the data is the pretraining's, unless that is another run's.
+    """
     trained, items = read_manifest(work.model), read_manifest(work["items"])
     options = dict(trained.settings["contrast"])
     options["texts"] = [Path(path).name for path in options["texts"]]
@@ -128,6 +131,8 @@ def contrast_record(work: Work) -> dict[str, Any]:
         options["start_from"] = bundle_name(Path(options["start_from"]))
     if options["teacher"]:
         options["teacher"] = Path(options["teacher"]).name
+    if not work["pretrain"].exists():
+        options["data"] = settings.data
     return options | {"seconds": trained.seconds, "items": items.counts, "measured": trained.counts}
 
 

@@ -20,6 +20,6 @@ def read_script(*names: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-APPLY = read_script("undo", "templates", "lessons", "alerts", "apply")
+APPLY = read_script("undo", "days", "templates", "lessons", "alerts", "apply")
 BEGIN, RESTART, CLAIM, STORED = map(read_script, ("begin", "restart", "claim", "stored"))
 MARK, ACKNOWLEDGE = map(read_script, ("mark", "acknowledge"))

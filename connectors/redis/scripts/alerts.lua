@@ -4,7 +4,9 @@
 local QUIET, BURST, FACTOR = 86400, 600, 10
 local ALERT = {
   'count', 'last_seen', 'first_seen', 'score', 'kinds', 'bucket', 'burst', 'told_burst', 'episode', 'total', 'revision',
+  'why',
 }
+local WORDS = {kinds = true, why = true}
 
 -- Kinds with those of others that they lack, and whether there were any.
 local function more_kinds(kinds, others)
@@ -30,15 +32,31 @@ local function tell(source, key, pattern, most)
   change('HSET', stats, 'told', position)
 end
 
+-- What was silent came again.
+local function end_alert(source, most, key, pattern, old, last_seen, last)
+  if not old or old.why == 'over' then
+    return
+  end
+  change('HSET', key, 'why', 'over', 'revision', whole(old.revision + 1), 'last', last)
+  if tonumber(last_seen) > old.last_seen then
+    change('HSET', key, 'last_seen', last_seen)
+  end
+  change('ZADD', source.base .. 'alerts', run('HGET', key, 'last_seen'), pattern)
+  tell(source, key, pattern, most)
+end
+
 local function add_alert(source, most, seconds, pattern, count, first_seen, last_seen, score, kinds, first, last, best)
   local key = source.base .. 'alert:' .. pattern
   local found, old = run('HMGET', key, unpack(ALERT)), {}
   for at, name in ipairs(ALERT) do
-    old[name] = name == 'kinds' and (found[at] or '') or tonumber(found[at] or 0)
+    old[name] = WORDS[name] and (found[at] or '') or tonumber(found[at] or 0)
+  end
+  if tonumber(count) == 0 then
+    return end_alert(source, most, key, pattern, found[1] and old, last_seen, last)
   end
   local bucket = math.floor(last_seen / BURST)
   local why, burst, told_burst = false, count, count
-  if not found[1] or first_seen - old.last_seen > QUIET then
+  if not found[1] or old.why == 'over' or first_seen - old.last_seen > QUIET then
     why = found[1] and 'again' or 'new'
     change('HSET', key, 'count', count, 'first_seen', first_seen, 'last_seen', last_seen, 'kinds', kinds,
       'score', score, 'first', first, 'last', last, 'best', best, 'bucket', whole(bucket),

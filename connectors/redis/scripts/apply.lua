@@ -9,7 +9,7 @@
 -- told, seconds that a window, an hour of anomalies and an alert live, what keys have before and after the name of a
 -- source, then commands, each as its number of words followed by the words. SOURCE ('' for the topic itself, up to where
 -- decisions are known there, and lessons, each '' to be told none, and the version of the feedback that is known),
--- TEMPLATE, MERGE, TAUGHT, RANK and ALERT are commands of this script; the others are of the source that was named last.
+-- TEMPLATE, DAY, MERGE, TAUGHT, RANK and ALERT are commands of this script; the others are of the source that was named last.
 -- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
 -- {template without a text, ...}, news, lessons, {partition, its rate of lines, ...}, feedback unless it is known}},
 -- {'fenced', offset found} or {'refused', command, key, the server's words}.
@@ -66,7 +66,7 @@ local function apply_commands()
         name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], heard = ARGV[at + 4],
         feedback = ARGV[at + 5],
         now = NOW,
-        otherwise = {}, missing = {}, mine = {}, moved = {},
+        otherwise = {}, missing = {}, mine = {}, moved = {}, days = {},
       }
       sources[#sources + 1] = source
     elseif name == 'RANK' then
@@ -77,12 +77,19 @@ local function apply_commands()
       add_alert(source, MOST.outbox, ALERT_SECONDS, unpack(ARGV, at + 2, at + words))
     elseif name == 'MERGE' then
       merge(source, unpack(ARGV, at + 2, at + words))
+    elseif name == 'DAY' then
+      for pair = at + 3, at + words, 2 do
+        count_day(source, tonumber(ARGV[at + 2]), ARGV[pair], ARGV[pair + 1])
+      end
     elseif name == 'TAUGHT' then
       source.taught = ARGV[at + 2]
     else
       change(unpack(ARGV, at + 1, at + words))
     end
     at = at + words + 1
+  end
+  for _, named in ipairs(sources) do
+    write_days(named)
   end
   return sources
 end

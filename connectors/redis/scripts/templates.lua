@@ -6,6 +6,7 @@
 local RING = 24 -- hours of which lines are counted by minute: one field each, of the latest hour that falls there
 local ENTRY = 5 -- bytes of a minute: its number, and its lines as 4 bytes
 local MOST_LINES = 4294967295
+local MINUTES = 1440 -- of a day
 local EXAMPLES, MOST_SLOTS = 3, 64
 
 local function whole(number)
@@ -104,11 +105,13 @@ end
 -- the founder's but for the vector, which is the latest model's.
 local function add_template(source, id, count, first_seen, last_seen, minutes, slots, pattern, text, example, vector, model)
   local key, index = source.base .. 'template:' .. id, source.base .. 'templates'
-  local fields, minute_of, lines_of = {'count', 'first_seen', 'text', 'model', 'slots'}, {}, {}
+  local fields, minute_of, lines_of, days = {'count', 'first_seen', 'text', 'model', 'slots', 'days'}, {}, {}, {}
   for minute, lines in string.gmatch(minutes, '(%d+):(%d+)') do
     local at = #fields + 1
     fields[at] = 'hour:' .. math.floor(minute / 60) % RING
     minute_of[at], lines_of[at] = tonumber(minute), tonumber(lines)
+    local day = math.floor(minute / MINUTES)
+    days[day] = (days[day] or 0) + lines
   end
   local old = run('HMGET', key, unpack(fields))
   local words, names, before, hours = {key, 'count', whole((old[1] or 0) + count)}, {'count'}, {old[1]}, {}
@@ -125,7 +128,10 @@ local function add_template(source, id, count, first_seen, last_seen, minutes, s
   if slots ~= '' then
     put('slots', together(old[5], slots), old[5])
   end
-  for at = 6, #fields do
+  if next(days) then
+    put('days', follow(source, old[6], old[1], days), old[6])
+  end
+  for at = 7, #fields do
     local field = fields[at]
     hours[field] = counted(hours[field] or old[at], minute_of[at], lines_of[at])
     was[field] = old[at]

@@ -84,7 +84,7 @@ def excess_of(now: float, mean: float) -> float:
     return now * log(now / mean) - (now + 1.0 / SPREAD) * log((1.0 + SPREAD * now) / (1.0 + SPREAD * mean))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def surprise(excess: float, count: Any, reached: NDArray[np.float64]) -> float:
     """-log of the share of times that reached an excess, this one aside, which counts in.
 
@@ -98,7 +98,7 @@ def surprise(excess: float, count: Any, reached: NDArray[np.float64]) -> float:
     return max(0.0, -log(others / (reached[0] + PRIOR)))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def count_key(
     counts: NDArray,
     hours: NDArray,

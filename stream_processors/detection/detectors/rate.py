@@ -29,8 +29,7 @@ class Rate:
     A value is one of a column or parameter with few. Lines count less and less over WINDOW seconds in what is now, and
     over HISTORY in what is usual. What is in the window is no history yet; earlier bursts and counts at this hour of
     earlier days are. The clock is the lines' own time and goes not back for a late line; while time stands still, as in
-    lines without one, places take its part. What stops coming has no line that could say so, and is left to who asks
-    for the history of patterns.
+    lines without one, places take its part. What stops coming has no line that could say so: see ``silence``.
     """
 
     name = "rate"

@@ -119,7 +119,7 @@ def size_of(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     return int(SIZES_AN_OCTAVE * log2(whole * scale + 1e-3)) + 64 + 1024 * negative
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def value_surprise(
     slots: NDArray,
     entries: NDArray,

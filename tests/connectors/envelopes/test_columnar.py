@@ -231,10 +231,9 @@ def test_whatever_an_envelope_holds_is_read_as_by_itself(message):
 
 
 @pytest.mark.parametrize("wrapped", [bytes, lambda line: filebeat(line.decode())])
-@pytest.mark.parametrize(
-    "named", [b"type region az-id traffic-path instance-id", b"\x1b[0mtype region az-id traffic-path instance-id\x1b[0m"]
-)
-def test_a_header_line_counts_for_the_lines_behind_it_and_no_others(wrapped, named):
+@pytest.mark.parametrize("before", [b"", b"\x1b[0m"])
+def test_a_header_line_counts_for_the_lines_behind_it_and_no_others(wrapped, before):
+    named = before + b"type region az-id traffic-path instance-id"
     line = b"25-Nov-2026 10:00:00.123 general: info: loaded"
     assert len(line.split()) == len(named.split())
     other = b"2 123456789012 eni-0a1b2c3d - - - - - - - 1795600800 1795600860 - NODATA"
@@ -289,9 +288,9 @@ def test_what_stands_between_otlp_records_matters(between):
 
 
 def test_any_number_of_empty_otlp_records_and_groups_is_read():
-    groups = b'{"resourceLogs":[' + b",".join([b"{}"] * 30_000) + b"]}"
-    found = Reader().scan([otlp(*[b"{}"] * 30_000), groups])
-    assert found.messages.tolist() == [0] * 30_000
+    groups = b'{"resourceLogs":[' + b",".join([b"{}"] * 10_000) + b"]}"
+    found = Reader().scan([otlp(*[b"{}"] * 10_000), groups])
+    assert found.messages.tolist() == [0] * 10_000
 
 
 def test_otlp_records_that_hold_several_lines_keep_their_places():

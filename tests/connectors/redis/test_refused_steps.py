@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from connectors.days import DAY
 from connectors.findings import Merge
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS, bucket
@@ -37,11 +38,13 @@ BROKEN = (
     ("anomalies", "by_time"),
     ("anomalies", "by_score", bucket(NOW)),
     ("feed",),
+    ("day", int(NOW // DAY)),
     ("state", 0),
     ("/api", "state", 0),
     ("/api", "stats"),
     ("/api", "line", "0:8:5"),
     ("/api", "template", "t1"),
+    ("/api", "day", int(NOW // DAY)),
     ("/api", "decisions"),
     ("sources",),
     ("owner",),
@@ -71,6 +74,7 @@ def test_a_step_that_was_refused_half_way_counts_once_when_it_is_tried_again(red
     assert replace(store.stats("logs"), source="clean") == clean.stats("clean")
     assert replace(store.stats("logs/api"), source="clean/api") == clean.stats("clean/api")
     assert everything(store)[1:-1] == everything(clean, "clean")[1:-1]
+    assert store.days("logs", int(NOW // DAY)) == clean.days("clean", int(NOW // DAY))
     (found,), (expected,) = (everything(clean, name)[-1].values() for name in ("logs", "clean"))
     assert found[1:] == expected[1:]
     assert client.xlen(store.key("logs", "feed")) == client.xlen(store.key("logs/api", "feed")) == 1

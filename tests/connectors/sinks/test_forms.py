@@ -24,6 +24,7 @@ BARE = {"entities": (), "reasons": (), "model": "", "timestamp": 0.0, "text": "\
 ENTRIES = [
     told(),
     told(why="kind"),
+    told(why="over"),
     told(entities=("ip=2001:db8::1", "ip=192.0.2.1", "user=ada", "host=web-1"), score=-1.0),
 ]
 

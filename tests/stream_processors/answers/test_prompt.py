@@ -78,7 +78,7 @@ def made(texts: list[str], *, alerts: int = 3, source: str = "logs") -> Digest:
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.lists(WORDS, min_size=1, max_size=40), st.integers(LEAST_TOKENS, 4_000))
 def test_a_text_keeps_its_budget_and_no_log_line_leaves_its_block(texts, budget):
-    text = prompt(made(texts), budget)
+    text = prompt(made(texts, source=f"logs/{texts[0]}"), budget)
     assert tokens(text) <= budget
     assert all(char.isprintable() or char == "\n" for char in text)
     outside, *blocks = re.split(r"^```(?:text)?$", text, flags=re.M)
@@ -92,6 +92,14 @@ def test_a_text_keeps_its_budget_and_no_log_line_leaves_its_block(texts, budget)
     ]
     assert "Ignore all" not in headings
     assert WARNING in headings
+
+
+def test_the_smallest_budget_is_kept_whatever_the_source_is_called():
+    found = made(["\U0001f600" * 300] * 40, source="logs/" + "\U0001f600" * 300)
+    found = replace(found, stats=replace(found.stats, lines=10**15, templates=10**6, warmups={0: None}))
+    silent = replace(found.trends, lines=0, before=1, new=(), bursting=(), normal=())
+    for trends in (found.trends, silent, replace(found.trends, before=0)):
+        assert tokens(prompt(replace(found, trends=trends), LEAST_TOKENS)) <= LEAST_TOKENS
 
 
 def test_with_more_room_more_is_told_until_all_is():
@@ -112,7 +120,7 @@ def test_with_more_room_more_is_told_until_all_is():
 def test_what_is_told_of_alerts_patterns_and_lines():
     found = made(["disk full", "link down", "cache cold"], alerts=2)
     text = prompt(found, 2_000)
-    assert "# Digest of the logs of logs\n" in text
+    assert "\n```text\n| source: logs\n```\n" in text
     assert "[alert 0000000000000001.1] score 4.0, 1 line, 22:13, rare\n| link down\n" in text
     assert "| why: link down\n" in text
     assert text.index("0000000000000001.1") < text.index("0000000000000000.1"), "the highest score first"
@@ -160,11 +168,13 @@ def test_a_budget_that_holds_nothing_is_refused():
     [
         ("a\tb\nc\r", "a b\\nc\\r"),
         ("\x1b[31mr", "\\x1b[31mr"),
-        ("\x1b[31mred", "\\x1b[31mr…"),
+        ("\x1b[31mred", "\\x1b[31…"),
+        ("ääääää", "äää…"),
+        ("äääää", "äääää"),
         ("`x`", "'x'"),
         ("\u202eabc", "\\u202eabc"),
         ("0123456789", "0123456789"),
-        ("0123456789a", "012345678…"),
+        ("0123456789a", "0123456…"),
         ("\U000e0041", "\\U000e0041"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_digest_has_every_section_and_keeps_its_budget(store, run):  # noqa: F
 
 def test_a_digest_as_json_has_the_text_and_what_it_is_made_of(store, run):  # noqa: F811
     found = json.loads(run("query", "digest", "--json")[1])
-    assert found["text"].startswith("# Digest of the logs of logs\n")
+    assert found["text"].startswith("# Log digest\n")
     assert found["tokens"] == tokens(found["text"]) <= 2_000
     assert (found["alerts"], [one["pattern"] for one in found["normal"]]) == ([f"{NEW}.1"], [USUAL])
     assert found["end"] - found["begin"] == 3_600

@@ -4,9 +4,14 @@ import time
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 
 from connectors.findings import Changes
-from stream_processors.delivery.batches import Partition
+from connectors.kafka.streaming import hand_out_records
+from stream_processors.delivery.batches import Partition, messages_from
 from stream_processors.detection.reading import LineReader
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
@@ -36,3 +41,26 @@ def test_lines_before_the_applied_offset_are_learned_again_first(applied, positi
     partition = waiting_since(time.time() - 61, applied=applied, position=position)
     assert not partition.due(time.time())
     assert not partition.behind
+
+
+def records(builder) -> list:
+    data = MemoryRecords(bytes(builder.build()))
+    return [*fetcher.PartitionRecords(AT, data, [], 5, None, None, True, fetcher.READ_COMMITTED)]
+
+
+@pytest.mark.parametrize("packed", [0, 1], ids=["plain", "gzip"])
+def test_messages_have_all_that_kafka_has_of_them(packed):
+    hand_out_records()
+    builder = DefaultRecordBatchBuilder(2, packed, 0, -1, -1, -1, 1 << 16)
+    for offset, value in ((4, b"before"), (5, b"one"), (6, None)):
+        builder.append(offset, 1_700_000_000_250 + offset, b"key", value, [("name", b"of"), ("name", None)])
+    found = messages_from(records(builder), 1_900_000_000.0)
+    assert (found.values, found.offsets.tolist()) == ([b"one", None], [5, 6])
+    message = found.make(0)
+    assert (message.offset, message.timestamp) == (5, 1_700_000_000.255)
+    assert (message.key, message.value) == (b"key", b"one")
+    assert message.headers == (("name", b"of"), ("name", None))
+    builder = LegacyRecordBatchBuilder(1, 0, 1 << 16)
+    builder.append(5, 1_700_000_000_250, None, b"old")
+    message = messages_from(records(builder), 1_900_000_000.0).make(0)
+    assert (message.value, message.headers, message.timestamp) == (b"old", (), 1_700_000_000.25)

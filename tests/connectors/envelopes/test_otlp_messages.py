@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -16,8 +17,9 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from connectors.envelopes import Reader, ReadingSettings
 from connectors.envelopes.collecting import Buffer
 from connectors.envelopes.otlp import OtlpJson
+from connectors.envelopes.otlp_messages import split_protobuf
 from connectors.envelopes.otlp_proto import OtlpProto
-from connectors.envelopes.otlp_transcoding import transcoded
+from connectors.envelopes.split import Split, split
 from tests.connectors.envelopes.test_columnar import check
 from tests.connectors.envelopes.test_otlp import MESSAGES, any_value, pairs
 
@@ -25,8 +27,24 @@ from tests.connectors.envelopes.test_otlp import MESSAGES, any_value, pairs
 def as_json(value: bytes, behind: bytes = b"") -> bytes | None:
     """The JSON of a message behind which there are other bytes; None where it is left to the plain way."""
     buffer = Buffer([value, behind])
-    ((begin, end),) = transcoded(buffer, np.array([0]), np.array([len(value)])).tolist()
-    return None if begin < 0 else buffer.array[begin:end].tobytes()
+    found = split_protobuf(buffer, np.array([0]), np.array([len(value)]))
+    if not found.good[0]:
+        return None
+    groups = [buffer.array[begin:end].tobytes() for begin, end, _ in found.groups]
+    text = b'{"resourceLogs":[' + b",".join(groups) + b"]}"
+    assert parts(found, buffer.array) == parts(*split_alone(text))
+    return text
+
+
+def split_alone(text: bytes) -> tuple[Split, NDArray[np.uint8]]:
+    data = np.frombuffer(bytearray(text), np.uint8)
+    return split(data, np.array([0]), np.array([len(text)])), data
+
+
+def parts(found: Split, data: NDArray[np.uint8]) -> list[object]:
+    """All that is in a message, as bytes."""
+    spans = [[(data[b:e].tobytes(), held) for b, e, held in part] for part in found[:3]]
+    return [spans, [found.pieces(data, group) for group in range(len(found.groups))], found.keys.tolist()]
 
 
 def agrees(value: bytes) -> bool:
@@ -195,6 +213,16 @@ def test_text_that_is_no_utf8_is_an_error_as_it_is_in_protobuf():
         check([good, good.replace(place, b"\xed\xa0\x80" + place[3:]), good])
 
 
+def test_any_number_of_empty_records_scopes_and_groups_is_read():
+    many = 10_000
+    records = message(*[LogRecord()] * many)
+    scopes = ResourceLogs(scope_logs=[ScopeLogs(log_records=[LogRecord()])] * many)
+    groups = [ResourceLogs()] * many
+    values = [records, LogsData(resource_logs=[scopes, *groups]).SerializeToString()]
+    found = Reader().scan([*values, RICH])
+    assert np.bincount(found.messages).tolist() == [many, many, 4]
+
+
 def test_there_is_room_for_what_grows_most():
     small = [LogRecord(body=AnyValue(bool_value=True), severity_number=1) for _ in range(3_000)]
     text = message(LogRecord(body=any_value("\x01" * 50_000)))
@@ -221,6 +249,24 @@ def test_large_messages_of_many_records_go_the_quick_way():
     records[0].body.string_value = "long " * 14_000
     value = message(*records)
     assert check([value]) >= 29 / 30
+
+
+def test_what_is_around_few_records_is_learned_when_it_comes_again():
+    def value(host: str, many: int) -> bytes:
+        records = [LogRecord(time_unix_nano=NANOSECONDS, body=any_value('{"level":"info","took":1}'))] * many
+        resource = Resource(attributes=pairs({"host.name": host}))
+        scoped = ScopeLogs(log_records=records)
+        return LogsData(
+            resource_logs=[ResourceLogs(resource=resource, scope_logs=[scoped])]
+        ).SerializeToString()
+
+    reader = Reader()
+    found = reader.scan([value(f"node-{n}", 1) for n in range(40)])
+    assert found.plainly == len(found) == 40
+    assert not reader._columnar._records.holders
+    assert reader.scan([value("node-41", 20)]).plainly == 0
+    assert reader.scan([value("node-7", 2)]).plainly == 0
+    assert reader.scan([value("node-77", 2)]).plainly == 2
 
 
 def test_settings_hold_for_protobuf_too():
