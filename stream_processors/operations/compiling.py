@@ -20,7 +20,7 @@ from glob import glob
 from hashlib import blake2b
 from pathlib import Path
 
-SENTENCE = "compiling for this machine, which takes up to a minute, once; later starts find it on disk"
+SENTENCE = "compiling for this machine, which takes a minute or so, once; later starts find it on disk"
 NOWHERE = "no folder to keep compiled code in: each start compiles anew; set NUMBA_CACHE_DIR to one"
 FOLDER = "NUMBA_CACHE_DIR"
 PARTS = ("templates", "kinds", "batches", "lines")
