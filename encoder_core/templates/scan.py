@@ -106,6 +106,17 @@ def name_of_address(data: Bytes, place: int, begin: int, stop: int, end: int) ->
     return stop + 1 if byte_at(data, stop, end) == (41 if mark == 40 else 93) else stop
 
 
+def empty_names(data: Bytes, place: int, end: int) -> int:
+    """Behind the empty names of an address that ends at ``place``, as in ``address ()``, or ``place``."""
+    while True:
+        at = place + 1 if byte_at(data, place, end) == 32 else place
+        if byte_at(data, at, end) not in (40, 91):
+            return place
+        if name_of_address(data, place, at + 1, at + 1, end) == at + 1:
+            return place
+        place = at + 2
+
+
 def bare_hex(data: Bytes, begin: int, end: int) -> int:
     """The length of the hexadecimal digits [begin, end) that no ``0x`` introduces, 0 if there is anything else."""
     if end - begin < 8 or end - begin > 62 or data[begin + 1] in (120, 88):
@@ -152,13 +163,7 @@ def tidy(
             kinds[kept], begins[kept], ends[kept] = kind, begin, stop
             kept += 1
         if kind == IP:
-            before = ends[kept - 1]
-            at = before + 1 if byte_at(data, before, end) == 32 else before
-            if (
-                byte_at(data, at, end) in (40, 91)
-                and name_of_address(data, before, at + 1, at + 1, end) > at + 1
-            ):
-                ends[kept - 1] = at + 2
+            ends[kept - 1] = empty_names(data, ends[kept - 1], end)
     return kept
 
 

@@ -68,6 +68,9 @@ class HashEmbedder:
         self.stats = replace(self.stats, lines=self.stats.lines + len(lines))
         return Embedded(self.embed(lines), np.zeros(len(lines), dtype=bool))
 
+    def count_words(self, text: str) -> tuple[int, int]:
+        return len(text.split()), 0
+
     def embed(self, lines: Sequence[str]) -> NDArray[np.float32]:
         digests = b"".join(
             hashlib.blake2b(line.encode("utf-8", "replace"), digest_size=DIM).digest() for line in lines

@@ -117,13 +117,14 @@ def test_a_restarted_worker_takes_up_its_memory(stream_factory):
 def test_a_partition_with_few_lines_warms_up_over_restarts(stream_factory):
     """Lines that wait for the end of the warm-up are kept over a restart, and scored then."""
     stream = stream_factory()
+    odd = b"kernel: Out of memory: killed process 812 (java) score 900"
     for seed, waiting in enumerate((200, 400, 0)):
-        stream.produce(log_lines(200, distinct=50, seed=seed))
+        stream.produce([*log_lines(199, distinct=50, seed=seed), odd if waiting == 400 else b"cron: began"])
         with stream.worker() as worker:
             stream.wait_until_done()
             assert worker.terminate() == 0
         assert stream.store.stats(stream.topic).warming_up == waiting
-    assert stream.store.anomalies(stream.topic)
+    assert odd.decode() in {anomaly.text for anomaly in stream.store.anomalies(stream.topic)}
     stream.assert_each_line_counted_once()
 
 

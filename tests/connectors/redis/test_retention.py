@@ -144,7 +144,7 @@ def test_over_the_limit_the_source_unused_for_longest_is_forgotten_but_its_lines
     left = {key.decode() for key in client.scan_iter(match=store.key("logs/old", "*"), count=1_000)}
     assert all(client.ttl(key) > 0 for key in left), "what is left expires by itself"
     kinds = {key.removeprefix(store.key("logs/old", "")).split(":")[0] for key in left}
-    assert kinds == {"line", "window", "anomalies"}
+    assert kinds == {"line", "window", "anomalies", "day"}
     again = step(4, 5)
     again.part("old").lines = 2
     store.apply(again)
