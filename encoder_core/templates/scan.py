@@ -99,22 +99,42 @@ def name_of_address(data: Bytes, place: int, begin: int, stop: int, end: int) ->
 
     The second part begins at ``begin``; it may be empty.
     """
-    mark = byte_at(data, begin - 1, end)
-    spaced = begin - place == 2 and data[place] == 32
-    if (begin - place != 1 and not spaced) or mark not in (40, 91):
+    mark, before = byte_at(data, begin - 1, end), begin - 1
+    if before < place or mark not in (40, 91) or skip(data, place, before, SPACE, before - place) < before:
         return stop
     return stop + 1 if byte_at(data, stop, end) == (41 if mark == 40 else 93) else stop
 
 
 def empty_names(data: Bytes, place: int, end: int) -> int:
-    """Behind the empty names of an address that ends at ``place``, as in ``address ()``, or ``place``."""
+    """Behind the empty names that an address ending at ``place`` has, as in ``address ()``, or ``place``."""
     while True:
-        at = place + 1 if byte_at(data, place, end) == 32 else place
+        at = skip(data, place, end, SPACE, end - place)
         if byte_at(data, at, end) not in (40, 91):
             return place
         if name_of_address(data, place, at + 1, at + 1, end) == at + 1:
             return place
         place = at + 2
+
+
+def join_names(
+    data: Bytes,
+    end: int,
+    kinds: MutableSequence[int],
+    begins: MutableSequence[int],
+    ends: MutableSequence[int],
+    first: int,
+    kept: int,
+) -> int:
+    """Join the last of the entries [first, kept), an address, with its names and the address that it names."""
+    while True:
+        stop = ends[kept - 1] = empty_names(data, ends[kept - 1], end)
+        if kept - 1 == first or kinds[kept - 2] != IP:
+            return kept
+        closed = name_of_address(data, ends[kept - 2], begins[kept - 1], stop, end)
+        if closed == stop:
+            return kept
+        kept -= 1
+        ends[kept - 1] = closed
 
 
 def bare_hex(data: Bytes, begin: int, end: int) -> int:
@@ -150,20 +170,13 @@ def tidy(
     kept = first
     for i in range(first, count):
         kind, begin, stop = kinds[i], begins[i], ends[i]
-        joined = False
-        if kept > first and kinds[kept - 1] == kind and kind != FIXED:
-            before = ends[kept - 1]
-            joined = is_gap(data, before, begin)
-            if kind == IP and not joined:
-                closed = name_of_address(data, before, begin, stop, end)
-                joined, stop = closed > stop, closed
-        if joined:
+        if kept > first and kinds[kept - 1] == kind and kind != FIXED and is_gap(data, ends[kept - 1], begin):
             ends[kept - 1] = stop
         else:
             kinds[kept], begins[kept], ends[kept] = kind, begin, stop
             kept += 1
         if kind == IP:
-            ends[kept - 1] = empty_names(data, ends[kept - 1], end)
+            kept = join_names(data, end, kinds, begins, ends, first, kept)
     return kept
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from encoder_core.templates import Templates
@@ -111,6 +111,8 @@ def test_a_template_is_its_own_template(line):
 
 
 @given(TEXTS)
+@example("192.0.2.1()() and 192.0.2.1\x1f()")
+@example("192.0.2.1(192.0.2.2 (192.0.2.3()))")
 @settings(max_examples=500, deadline=None)
 def test_any_template_is_its_own_template(text):
     template = TEMPLATES.of_text(text).template
