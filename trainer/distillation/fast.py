@@ -146,7 +146,11 @@ def train(work: Work, teacher: Bundle, settings: RunSettings, target: Path, part
         "heldout": len(tests),
         "test_length": PARITY_LENGTH,
         "training": options.model_dump(mode="json", exclude={"teacher", "bundle", "name", "version"})
-        | {"lines": len(lines), "teacher_seconds": read_manifest(work["teacher"]).seconds},
+        | {
+            "lines": len(lines),
+            "texts": [path.name for path in map(Path, options.texts)],
+            "teacher_seconds": read_manifest(work["teacher"]).seconds,
+        },
         "metrics": metrics,
     }
     step = max(1, len(tests) // CHECK_LINES)
