@@ -45,6 +45,8 @@ class Partition:
     """When that was last tried, on the monotonic clock."""
     reader: LineReader = field(default_factory=LineReader)
     """What was handed out on its way to lines; what it holds back is not applied."""
+    unsaved: int = 0
+    """Bytes of messages that its memory was not told of: they say when a snapshot is due."""
     handled_at: float = 0.0
     """When its last batch was done, on the monotonic clock."""
     unfinished: int = 0
