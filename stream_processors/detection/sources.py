@@ -196,8 +196,8 @@ class Sources:
     def snapshot_due(self, every: int, read: int = 0) -> bool:
         """Whether there have been ``every`` lines since the last snapshot for each source that has changed since.
 
-        So bytes of snapshots a line are the same for any number of sources. They are at most SNAPSHOT_SHARE of those that
-        are read: the next one waits until that is worth the last one. The first is due at once.
+        So bytes of snapshots a line are the same for any number of sources. They are at most SNAPSHOT_SHARE of those
+        that are read: the next one waits until that is worth the last one. The first is due at once.
         read: bytes of messages since the last call.
         """
         self._read += read
