@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import redis
 
 from connectors.alerts import Alert, Feedback, Told
 from connectors.days import DAYS_KEPT, Day, day_from
-from connectors.decisions import News
+from connectors.decisions import Decided, News
 from connectors.findings import Anomaly, Merge, Pattern, SourceStats, Template, WindowPart, topic_of
 from connectors.patterns import of_a_day, patterns_of
 from connectors.redis.alerts import alert_from, feedback_from, told_from
@@ -22,6 +24,8 @@ from connectors.store import Order, is_living
 
 FORGOTTEN = ("forgotten_template_lines", "forgotten_pattern_lines")
 """Totals of lines counted under what was forgotten; the latter is an earlier version's."""
+SOURCES_KNOWN = 16
+"""Sources of which decisions are kept in memory: 1 KB each."""
 PAGE = 1_000
 """Members of an index that one read asks for."""
 
@@ -32,6 +36,9 @@ class RedisReads:
     def __init__(self, client: redis.Redis | redis.RedisCluster, keys: Keys) -> None:
         self._redis: Any = client  # redis-py types every answer as "now or awaitable"
         self._keys = keys
+        self._reading = Lock()
+        self._decided: OrderedDict[str, dict[bytes, tuple[float, Decided]]] = OrderedDict()
+        """Of sources asked about last: name of a template to the position of its decision, and the decision."""
 
     def key(self, source: str, *parts: object) -> str:
         """The name of a source's key, e.g. ``se:default:{logs}:applied``."""
@@ -183,21 +190,34 @@ class RedisReads:
         return [merge_from(name, merged[name]) for name in order if name in merged]
 
     def _known_of(self, source: str) -> News:
-        """All decisions about a source's templates. Those that are taken meanwhile come again as news."""
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hget(self.key(source, "stats"), "position")
-        pipeline.zrange(self.key(source, "log"), 0, -1)
-        pipeline.hgetall(self.key(source, "decisions"))
-        pipeline.zrange(self.key(source, "merges"), 0, -1)
-        pipeline.hgetall(self.key(source, "merged"))
-        position, names, decisions, order, merged = pipeline.execute()
-        for name in names:
-            pipeline.hmget(self.key(source, "template", name.decode()), *DECIDED)
+        """All decisions about a source's templates. Those that are taken meanwhile come again as news.
+
+        What was decided about a template is asked for once, for all partitions that are opened one after the other.
+        """
+        with self._reading:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hget(self.key(source, "stats"), "position")
+            pipeline.zrange(self.key(source, "log"), 0, -1, withscores=True)
+            pipeline.hgetall(self.key(source, "decisions"))
+            pipeline.zrange(self.key(source, "merges"), 0, -1)
+            pipeline.hgetall(self.key(source, "merged"))
+            position, log, decisions, order, merged = pipeline.execute()
+            before = self._decided.pop(source, {})
+            known = {name: before[name] for name, at in log if name in before and before[name][0] == at}
+            asked = [(name, at) for name, at in log if name not in known and name in decisions]
+            for name, _ in asked:
+                pipeline.hmget(self.key(source, "template", name.decode()), *DECIDED)
+            for (name, at), fields in zip(asked, pipeline.execute(), strict=True):
+                if fields[0]:
+                    known[name] = at, decided_from(name, decisions[name], *fields)
+            self._decided[source] = known
+            while len(self._decided) > SOURCES_KNOWN:
+                self._decided.popitem(last=False)
         return News(
             tuple(
-                decided_from(name, decisions[name], *fields)
-                for name, fields in zip(names, pipeline.execute(), strict=True)
-                if name in decisions and fields[0]
+                with_pattern(known[name][1], decisions[name].decode())
+                for name, _ in log
+                if name in known and name in decisions
             ),
             tuple(merge_from(name, merged[name]) for name in order if name in merged),
             int(position or 0),
@@ -249,6 +269,11 @@ class RedisReads:
         ]
         living = [part for part in parts if is_living(part, model)]
         return sorted(living, key=lambda part: (part.partition, part.opened))
+
+
+def with_pattern(decided: Decided, pattern: str) -> Decided:
+    """What was decided, with the pattern of today."""
+    return decided if decided.pattern == pattern else replace(decided, pattern=pattern)
 
 
 def is_part(member: bytes) -> bool:

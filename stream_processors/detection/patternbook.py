@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from stream_processors.detection.alignment import aligned
 from stream_processors.detection.forms import form_of, key_of
-from stream_processors.detection.frames import frames_of
+from stream_processors.detection.frames import Frame, frames_of
 from stream_processors.detection.places import FIXED, WORDS_VARY, Place
 
 TEMPLATES = 4_096
@@ -70,6 +71,13 @@ class _Entry:
     pattern: str
     templates: dict[str, None] = field(default_factory=dict)
     frames: list[int] = field(default_factory=list)
+
+
+@lru_cache(maxsize=TEMPLATES)
+def taken_apart(text: str) -> tuple[int, tuple[Frame, ...]]:
+    """The key of a template's form, and its frames, kept for all books: a source's partitions know the same ones."""
+    form = form_of(text)
+    return key_of(form), tuple(frames_of(form))
 
 
 class PatternBook:
@@ -181,8 +189,7 @@ class PatternBook:
             self._known.move_to_end(template.id)
             return
         self._time = max(self._time, template.first_seen)
-        form = form_of(template.text)
-        key = key_of(form)
+        key, frames = taken_apart(template.text)
         self._known[template.id] = template.text, key
         entry = self._entries.get(key)
         if entry is not None:
@@ -197,7 +204,7 @@ class PatternBook:
         mine = self._pattern(pattern or template.id, template.first_seen)
         entry = self._entries[key] = _Entry(mine, {template.id: None})
         self._members.setdefault(mine, set()).add(key)
-        for frame in frames_of(form):
+        for frame in frames:
             place = self._places.setdefault(frame.key, Place(frame.words))
             place.varies = max(place.varies, varying.get(frame.key, FIXED))
             place.take(key, frame)

@@ -13,7 +13,7 @@ from stream_processors.detection.detectors.ensemble import Ensemble, Judged
 from stream_processors.detection.detectors.kind import Seen
 from stream_processors.detection.feedback import Marks, Verdicts
 from stream_processors.detection.policy import AlertPolicy
-from stream_processors.detection.texts import shown
+from stream_processors.detection.texts import Shown, shown
 from stream_processors.detection.waiting import Waiting, WaitingLines
 from stream_processors.detection.warmup import WarmupClock
 
@@ -57,9 +57,13 @@ class LineScoring:
     def _score(self, judged: Judged, ready: bool, now: float) -> list[Anomaly]:
         lines = judged.seen.batch
         if not ready:
-            self._wait(judged, unscored_from=int(lines.offsets[0]))
             self.clock.see(len(lines), now)
-            return self.tick(now)
+            if self.due(now):
+                self.combination.end_warmup()
+            if self.combination.ready:
+                return self._score_waiting(judged)
+            self._wait(judged, unscored_from=int(lines.offsets[0]))
+            return []
         late = self._score_waiting()  # of a warm-up that ended while relearning
         scores = judged.scores
         verdict = self.policy.judge(scores, lines.times, self._marks(judged.seen))
@@ -129,39 +133,70 @@ class LineScoring:
         self.combination.observe(np.stack([entry.features for entry in waiting]))
 
     def _wait(self, judged: Judged, unscored_from: int) -> None:
-        lines = judged.seen.batch
-        known = (lines.offsets < unscored_from).tolist()
+        """Lets lines wait, as alerts would say them; those before an offset are known, and never flagged."""
+        known = judged.seen.batch.offsets < unscored_from
         self.waiting.lines += [
             Waiting(
-                shown(lines.line(place), lines.parameters(place), self._names),
+                unshown(judged, place) if known[place] else self._show(judged, place),
                 judged.rows[place],
                 judged.pattern(place),
-                known=known[place],
-                reasons=self.ensemble.reasons(judged, place),
+                known=bool(known[place]),
+                reasons=() if known[place] else self.ensemble.reasons(judged, place),
             )
-            for place in range(len(lines))
+            for place in range(len(judged.seen))
         ]
 
-    def _score_waiting(self) -> list[Anomaly]:
+    def _show(self, judged: Judged, place: int) -> Shown:
+        lines = judged.seen.batch
+        return shown(lines.line(place), lines.parameters(place), self._names)
+
+    def _score_waiting(self, last: Judged | None = None) -> list[Anomaly]:
+        """Scores the lines that wait, together with those that were observed last and are new.
+
+        Of the latter only those that are flagged are shown and explained: a warm-up is often one batch.
+        """
         waiting = self.waiting.take()
-        if not waiting:
-            return []
-        scores = self.combination.settle(np.stack([entry.features for entry in waiting]))
-        times = np.array([entry.line.timestamp for entry in waiting])
-        patterns = np.array([int(entry.pattern, 16) for entry in waiting], dtype=np.uint64)
-        verdict = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
-        kept = np.array([not entry.known for entry in waiting])
         new = [entry.line for entry in waiting if not entry.known]
-        self._told(
-            np.array([line.offset for line in new], dtype=np.int64),
-            np.array([line.index for line in new], dtype=np.int32),
-            scores[kept],
-        )
+        rows = [entry.features for entry in waiting]
+        times = np.array([entry.line.timestamp for entry in waiting])
+        offsets = np.array([line.offset for line in new], dtype=np.int64)
+        indexes = np.array([line.index for line in new], dtype=np.int32)
+        patterns = np.array([int(entry.pattern, 16) for entry in waiting], dtype=np.uint64)
+        kept = np.array([not entry.known for entry in waiting], dtype=bool)
+        if last is not None:
+            lines, rows = last.seen.batch, [*rows, *last.rows]
+            times = np.concatenate([times, lines.times])
+            offsets = np.concatenate([offsets, lines.offsets])
+            indexes = np.concatenate([indexes, lines.indexes])
+            patterns = np.concatenate([patterns, last.seen.patterns])
+            kept = np.concatenate([kept, np.ones(len(last.seen), dtype=bool)])
+        if not rows:
+            return []
+        scores = self.combination.settle(np.stack(rows))
+        verdict = self.policy.judge_together(scores, times, self.verdicts.marks(patterns, patterns, 0.0))
+        self._told(offsets, indexes, scores[kept])
         self._days.scored(times[kept], scores[kept])
+
+        def of(row: int) -> Waiting:
+            if last is None or row < len(waiting):
+                return waiting[row]
+            place = row - len(waiting)
+            reasons = self.ensemble.reasons(last, place)
+            return Waiting(self._show(last, place), last.rows[place], last.pattern(place), False, reasons)
+
+        flagged = {row: of(row) for row in verdict.places[kept[verdict.places]].tolist()}
         return self.policy.flag(
-            lambda row: waiting[row].line,
-            lambda row: waiting[row].pattern,
-            lambda row: waiting[row].reasons,
+            lambda row: flagged[row].line,
+            lambda row: flagged[row].pattern,
+            lambda row: flagged[row].reasons,
             scores,
             verdict._replace(places=verdict.places[kept[verdict.places]]),
         )
+
+
+def unshown(judged: Judged, place: int) -> Shown:
+    """What is kept of a line that waits and is never shown."""
+    lines = judged.seen.batch
+    return Shown(
+        int(lines.offsets[place]), int(lines.indexes[place]), float(lines.times[place]), "", "", False
+    )

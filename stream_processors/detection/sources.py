@@ -129,6 +129,8 @@ class Sources:
 
         To be called before anything else.
         """
+        if not seeds:
+            return []
         kind = PartitionDetector(
             self._topic, self._partition, self._dim, self._settings, model=self._model
         ).kind
