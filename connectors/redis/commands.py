@@ -13,6 +13,7 @@ from connectors.redis.alerts import alert_command, line_words
 from connectors.redis.fields import flatten, gone_fields, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
 from connectors.redis.kinds import founder_words, merge_words, pace_words, slot_words
+from connectors.redis.told import ToldSlots
 from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
@@ -29,6 +30,7 @@ class Commands:
 
     def __init__(self, keys: Keys, keep: RetentionSettings) -> None:
         self._key = keys.key
+        self.slots = ToldSlots()
         self.anomaly_seconds = max(1, math.ceil(keep.anomaly_hours * 3_600))
         self.bucket_seconds = self.anomaly_seconds + BUCKET_SECONDS
         self.window_seconds = max(1, math.ceil(keep.window_hours * 3_600))
@@ -58,7 +60,7 @@ class Commands:
             ["SOURCE", name, seen, findings.heard, findings.feedback],
             *self._stats_commands(findings, partition),
         ]
-        commands += template_commands(findings.templates, now)
+        commands += template_commands(self.slots.news(source, findings.templates), now)
         commands += [
             ["DAY", day, *flatten(counts)] for day, counts in counted_days(findings.days, now).items()
         ]

@@ -74,6 +74,7 @@ class RedisStore(RedisReads):
 
     def _fence(self, source: str, partition: int, expected: int | None, found: bytes) -> Fenced:
         self._known.discard(source)  # the store may have lost everything
+        self._commands.slots.forget()
         return Fenced(source, partition, expected, int(found) if found else None)
 
     @answered
@@ -218,7 +219,11 @@ class RedisStore(RedisReads):
             raise self._fence(source, changes.partition, changes.expected, answer[1])
         if answer[0] == b"refused":
             raise refusal(*(part.decode("utf-8", "replace") for part in answer[1:]))
-        return applied_from(answer[1:], changes.partition)
+        applied = applied_from(answer[1:], changes.partition)
+        for name, part in {"": changes, **changes.parts}.items():
+            decided = applied.parts[name] if name else applied
+            self._commands.slots.told(part.source, part.templates, decided.missing)
+        return applied
 
 
 def stored_source(snapshot: bytes | None, waiting_from: bytes | None, found: Sequence[Any]) -> StoredSource:

@@ -78,7 +78,7 @@ local function apply_commands()
         name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], heard = ARGV[at + 4],
         feedback = ARGV[at + 5],
         now = NOW,
-        otherwise = {}, missing = {}, mine = {}, moved = {}, days = {}, lines = {},
+        otherwise = {}, missing = {}, mine = {}, moved = {}, days = {}, lines = {}, used = {},
       }
       sources[#sources + 1] = source
     elseif name == 'LINE' then
@@ -104,6 +104,7 @@ local function apply_commands()
     at = at + words + 1
   end
   for _, named in ipairs(sources) do
+    rank_templates(named)
     write_days(named)
   end
   return sources

@@ -1,5 +1,5 @@
 -- Part of a step: templates, the pattern of each, and merges of patterns. A source is a table: base (what its keys start
--- with), seen ('' when no news are asked for), now, and what is answered: otherwise, missing, mine.
+-- with), seen ('' when no news are asked for), now, used (templates to rank), and what is answered: otherwise, missing, mine.
 -- Of a source: templates (ZSET, id by last use), template:<id> (HASH), decisions (HASH, template to its pattern of today),
 -- log (ZSET, template by the position at which it was decided), merged (HASH, pattern to 'pattern of today, pattern that
 -- it became part of, time, reason'), merges (ZSET, pattern by the position of its merge).
@@ -9,6 +9,7 @@ local MOST_LINES = 4294967295
 local MINUTES = 1440 -- of a day
 local EXAMPLES, MOST_SLOTS = 3, 64
 local KNOWN = '>I4I4I4I4dd'
+local MOST_WORDS = 2000 -- of one command, an even number
 
 local function whole(number)
   return string.format('%.0f', number)
@@ -164,11 +165,20 @@ local function add_template(source, id, count, first_seen, last_seen, minutes, s
   end
   local last = run('ZSCORE', index, id)
   if not last then
-    run('ZADD', index, last_seen, id)
     note('ZREM', index, id)
   elseif tonumber(last) < tonumber(last_seen) then
-    run('ZADD', index, last_seen, id)
     note('ZADD', index, last, id)
+  else
+    return
+  end
+  source.used[#source.used + 1] = last_seen
+  source.used[#source.used + 1] = id
+end
+
+-- Ranks the templates of a step by when they were used last, which never goes back.
+local function rank_templates(source)
+  for at = 1, #source.used, MOST_WORDS do
+    run('ZADD', source.base .. 'templates', 'GT', unpack(source.used, at, math.min(at + MOST_WORDS - 1, #source.used)))
   end
 end
 
