@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from connectors.findings import Merge
+from connectors.redis import reads
 from connectors.redis.keys import BUCKET_SECONDS, bucket
+from connectors.redis.kinds import decided_from
 from tests.connectors.steps import NOW, anomaly, full_step, step, template, window
 
 
@@ -17,7 +20,7 @@ def test_an_expired_anomaly_is_left_out(redis_store, client):
 def test_what_was_kept_before_lines_were_flagged_as_cut_is_read_as_not_cut(redis_store, client):
     store = redis_store()
     store.apply(full_step(None, 10))
-    client.hdel(store.key("logs", "line", "0:9:0"), "cut")
+    as_older_versions_kept_it(client, store, model="m1")
     client.hdel(store.key("logs", "stats"), "cut")
     assert store.anomalies("logs") == [anomaly(9)]
     assert store.stats("logs").cut == 0
@@ -108,3 +111,20 @@ def test_what_an_earlier_version_counted_under_patterns_of_its_own_is_counted_as
     assert (stats.lines, stats.forgotten_template_lines) == (22, 19)
     assert [(found.id, found.count) for found in store.patterns("logs")] == [("t1", 3)]
     assert not client.keys(store.key("logs", "pattern*"))
+
+
+def test_what_was_decided_about_a_template_is_read_once_for_all_partitions(redis_store, monkeypatch):
+    store, other, asked = redis_store(), redis_store(), []
+    monkeypatch.setattr(
+        reads, "decided_from", lambda name, *rest: asked.append(name) or decided_from(name, *rest)
+    )
+    merges = [Merge("t2", "t1", NOW, "alike")]
+    other.apply(step(None, 1, templates=[template("t1"), template("t2")], merges=merges))
+    known = store.stored("logs", 0, 1).known
+    assert store.stored("logs", 1, 1).known == known
+    assert asked == [b"t1", b"t2"]
+    other.apply(step(1, 2, templates=[template("t3")], merges=[Merge("t1", "t3", NOW, "alike")]))
+    found = store.stored("logs", 0, 1).known
+    assert asked == [b"t1", b"t2", b"t3"]
+    assert [(one.id, one.pattern) for one in found.templates] == [("t1", "t1"), ("t2", "t1"), ("t3", "t1")]
+    assert found == other.stored("logs", 0, 1).known

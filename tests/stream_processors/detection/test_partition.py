@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connectors.decisions import BEGINNING
 from connectors.findings import Changes, Warmup
 from connectors.records import Line, Record
+from stream_processors.detection.detectors.ensemble import Ensemble
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.settings import DetectionSettings
@@ -546,3 +547,18 @@ def test_no_record_makes_detection_raise_or_is_lost(drawn):
     restored = PartitionDetector("logs", 0, embedder.dim, usual, model="m1")
     restored.restore(detector.snapshot(20 + len(odd)))
     restored.process(batch_of(odd, embedder), changes_of(odd))
+
+
+def test_of_a_warm_up_in_one_batch_only_what_is_flagged_is_explained(make, process, monkeypatch):
+    explained = []
+    reasons = Ensemble.reasons
+    monkeypatch.setattr(
+        Ensemble,
+        "reasons",
+        lambda self, judged, place: explained.append(place) or reasons(self, judged, place),
+    )
+    lines = [*crowd(63), OUTLIER]
+    (changes,) = process(make(), make_lines(lines), batch=64)
+    assert OUTLIER in [anomaly.text for anomaly in changes.anomalies]
+    assert all(anomaly.reasons for anomaly in changes.anomalies)
+    assert len(explained) == len(changes.anomalies) < 10
