@@ -59,6 +59,7 @@ bench: $(VENV)/.bench  ## Measure speed and detection side by side with named al
 	$(BIN)/python -m benchmarks.parsing
 	$(BIN)/python -m benchmarks.patterns
 	$(BIN)/python -m benchmarks.samples
+	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.pretraining
 
 clean:  ## Remove the virtual environment and caches
