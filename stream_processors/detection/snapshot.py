@@ -1,6 +1,7 @@
 """A partition's memory as bytes: the states of named parts in one safetensors file, never a pickle.
 
-A tensor is named ``part.array``; the header says which version, model and dimension it is of, and of which offset.
+A tensor is named ``part.array``; the header says which version, model and dimension it is of, of which offset, and
+which version of the program made it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Protocol
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
+
+from connectors.version import version
 
 STATE_VERSION = 4
 """Of the parts and what they mean; a snapshot of another one is not taken up."""
@@ -64,7 +67,9 @@ def save(parts: Mapping[str, Part], kind: Kind, offset: int) -> bytes:
         for name, part in parts.items()
         for key, array in part.state().items()
     }
-    return safetensors.numpy.save(tensors, metadata=kind.header() | {"offset": str(offset)})
+    return safetensors.numpy.save(
+        tensors, metadata=kind.header() | {"offset": str(offset), "program": version()}
+    )
 
 
 def load(snapshot: bytes, parts: Mapping[str, Part], kind: Kind) -> int:
@@ -76,7 +81,10 @@ def load(snapshot: bytes, parts: Mapping[str, Part], kind: Kind) -> int:
     header = snapshot_metadata(snapshot)
     for name, expected in kind.header().items():
         if header.get(name) != expected:
-            raise ValueError(f"detector state has {name} {header.get(name)!r}, expected {expected!r}")
+            by = (
+                f" (made by version {header['program']})" if name == "version" and "program" in header else ""
+            )
+            raise ValueError(f"detector state has {name} {header.get(name)!r}{by}, expected {expected!r}")
     try:
         states: dict[str, dict[str, NDArray]] = {name: {} for name in parts}
         for name, array in safetensors.numpy.load(snapshot).items():
