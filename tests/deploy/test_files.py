@@ -20,6 +20,16 @@ LEAST_EXPOSED = 2.0
 """Of systemd's levels from 0 to 10, those up to 4 are good; writable and executable memory is all that is missing."""
 
 
+SETTINGS = """
+[kafka]
+security_protocol = "SASL_SSL"
+sasl_mechanism = "PLAIN"
+sasl_username = "reader"
+[alerts]
+webhook_url = "https://hooks.example.com/"
+"""
+
+
 def build_stages() -> tuple[str, str]:
     first, second = re.split(r"^FROM .*$", (ROOT / "Dockerfile").read_text(), flags=re.M)[1:]
     return first, second
@@ -69,9 +79,7 @@ def test_the_environment_of_the_example_can_be_read(tmp_path):
     lines = (UNIT.parent / "worker.env.example").read_text().splitlines()
     environ = dict(line.lstrip("#").split("=", 1) for line in lines if re.match(r"#?SECENCODER_\w+=", line))
     path = tmp_path / "secencoder.toml"
-    path.write_text(
-        '[kafka]\nsecurity_protocol = "SASL_SSL"\nsasl_mechanism = "PLAIN"\nsasl_username = "reader"\n'
-    )
+    path.write_text(SETTINGS)
     settings = load_settings(path, environ=environ)
     assert None not in (settings.kafka.sasl_password, settings.redis.password, settings.alerts.webhook_header)
 
