@@ -136,7 +136,7 @@ def make_app(settings: Settings) -> App:
     @app.agent(service.channel, name="detect")
     async def detect(batches: Any) -> None:
         async for batch in batches:
-            await service.take(batch)
+            await service.begin(batch)
 
     @app.agent(service.long_channel, name="detect-long")
     async def detect_long(batches: Any) -> None:
