@@ -62,10 +62,10 @@ class Dispatcher:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Topic to how many alerts of it and of its sources the sink has had, by this worker's last look."""
+        """Topic to the position of the latest alert of its sources that the sink has had, by this worker's last look."""
         found: dict[str, int] = {}
         for source, position in self._positions.items():
-            found[topic_of(source)] = found.get(topic_of(source), 0) + position
+            found[topic_of(source)] = max(position, found.get(topic_of(source), 0))
         return found
 
     @property

@@ -53,7 +53,7 @@ class SinkState(Protocol):
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """Topic to how many of its alerts the sink has had."""
+        """Topic to the position in its outbox: when the latest alert that the sink has had was told, in milliseconds."""
 
     @property
     def waiting_seconds(self) -> float:
@@ -80,50 +80,76 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         source, topic, place = ("topic", "source"), ("topic",), ("topic", "partition")
         counter, gauge = self._counter, self._gauge
-        self._lines = counter("lines", "Lines that took effect", source)
+        self._lines = counter("lines", "Lines that took effect in the store", source)
         self._flagged = counter("flagged_lines", "Lines that were flagged as unusual", source)
-        self._alerts = counter("alerts", "Flagged lines, those of a pattern in a step as one", source)
-        self._parse_errors = counter("parse_errors", "Lines that were taken as raw text", source)
+        self._alerts = counter("alerts", "Flagged lines, those of a pattern in a step counted once", source)
+        self._parse_errors = counter(
+            "parse_errors", "Lines taken as raw text, as they could not be parsed", source
+        )
         self._cut = counter("cut_lines", "Lines that are longer than the encoder reads", source)
-        self._templates = counter("new_templates", "Templates that were new to a partition", source)
-        self._patterns = counter("new_patterns", "Patterns that a new template began", source)
+        self._templates = counter("new_templates", "Templates that were new to an open partition", source)
+        self._patterns = counter("new_patterns", "Patterns that such a template began", source)
         self._merged = counter("merged_patterns", "Patterns that became part of another one", source)
         self._dead_letters = counter("dead_letters", "Lines that went to the dead-letter topic", topic)
-        self._expired = counter("expired_lines", "Lines that Kafka removed before they were read", topic)
-        self._fences = counter("fences", "Steps that the store refused as another worker's", topic)
+        self._expired = counter(
+            "expired_lines", "Messages that retention removed before they were read", topic
+        )
+        self._fences = counter(
+            "fences", "Steps that the store refused, for another worker has the partition", topic
+        )
         self._troubles = counter(
             "partition_failures", "Failures after which a partition was tried again", topic
         )
-        self._rebalances = counter("rebalances", "Times that the group was shared out anew")
+        self._rebalances = counter("rebalances", "Times that the consumer group was shared out anew")
         self._seconds = Histogram(
             "secencoder_stage_seconds",
-            "Seconds of a stage: a fetch or commit of a batch, else of a step",
+            "Seconds of a stage of a step; of a batch for fetch and commit",
             ("stage",),
             registry=self._registry,
             buckets=BUCKETS,
         )
         self._texts = counter("encoder_texts", "Texts that the encoder was asked for", ("encoder",))
-        self._computed = counter("encoder_computations", "Texts that it computed a vector of", ("encoder",))
-        self._hits = counter("encoder_hits", "Texts whose vector it had", ("encoder",))
-        self._tokens = counter("encoder_tokens", "Tokens that it computed, without padding", ("encoder",))
-        self._padding = counter("encoder_padding_tokens", "Padding that it computed", ("encoder",))
-        self._cache = gauge("encoder_cache_bytes", "Vectors that are kept", ("encoder",))
-        self._trips = counter("store_round_trips", "Requests that the store answered")
+        self._computed = counter("encoder_computations", "Texts whose vector it computed", ("encoder",))
+        self._hits = counter("encoder_hits", "Texts whose vector it had at hand", ("encoder",))
+        self._tokens = counter("encoder_tokens", "Tokens that it computed, padding left out", ("encoder",))
+        self._padding = counter(
+            "encoder_padding_tokens", "Padding that it computed for nothing", ("encoder",)
+        )
+        self._cache = gauge("encoder_cache_bytes", "Memory of the vectors that it has at hand", ("encoder",))
+        self._trips = counter(
+            "store_round_trips", "Requests that the store answered, those sent together counted once"
+        )
         self._sent = counter("store_sent_bytes", "Bytes that went to the store")
         self._received = counter("store_received_bytes", "Bytes that came from the store")
         self._errors = counter("store_errors", "Calls of the store that failed")
-        self._assigned = gauge("assigned_partitions", "Partitions that the group gave to this worker")
-        self._open = gauge("open_partitions", "Those of them whose memory is at hand")
+        self._assigned = gauge("assigned_partitions", "Partitions that the group has given to the worker")
+        self._open = gauge(
+            "open_partitions", "Partitions among them that are open: what they remember is at hand"
+        )
         self._applied = gauge("applied_offset", "Offset after the last applied message", place)
-        self._lag = gauge("lag_messages", "Messages that are not applied yet", place)
-        self._newest = gauge("applied_timestamp_seconds", "Kafka's time of the newest applied message", place)
-        self._stalled = gauge("stalled_seconds", "Seconds since a partition moved that is behind", place)
+        self._lag = gauge("lag_messages", "Messages that have not taken effect yet", place)
+        self._newest = gauge(
+            "applied_timestamp_seconds", "Kafka's time of the newest message that took effect", place
+        )
+        self._stalled = gauge(
+            "stalled_seconds", "Seconds for which a partition has been behind without a move", place
+        )
         self._sink_sent = counter("sink_sent_alerts", "Alerts that a sink took", ("sink",))
-        self._sink_refused = counter("sink_refused_alerts", "Alerts that a sink takes never", ("sink",))
-        self._sink_failures = counter("sink_failures", "Tries that a sink did not take", ("sink",))
-        self._sink_waiting = gauge("sink_waiting_seconds", "How long one alert has been tried", ("sink",))
-        self._position = gauge("outbox_position", "Alerts of a topic that a sink has had", ("sink", "topic"))
-        build = gauge("build_info", "1; the labels say what runs", ("version", "model"))
+        self._sink_refused = counter(
+            "sink_refused_alerts", "Alerts left out, as the sink will never take them", ("sink",)
+        )
+        self._sink_failures = counter(
+            "sink_failures", "Times that the sink took nothing, and the alert waits", ("sink",)
+        )
+        self._sink_waiting = gauge(
+            "sink_waiting_seconds", "Seconds for which it has been tried with one alert", ("sink",)
+        )
+        self._position = gauge(
+            "outbox_position_timestamp_seconds",
+            "When the latest alert that the sink has had was told",
+            ("sink", "topic"),
+        )
+        build = gauge("build_info", "Always 1; the labels say what runs", ("version", "model"))
         build.labels(version, model).set(1)
         for stage in STAGES:
             self._seconds.labels(stage)
@@ -164,11 +190,13 @@ class Metrics:
         self._troubles.labels(topic).inc()
 
     def assigned(self, topics: Iterable[str]) -> None:
-        """The group was shared out; the series of what rarely happens begin at 0."""
+        """The group was shared out; of these topics are the worker's partitions. What did not happen yet is 0."""
         self._rebalances.inc()
         for topic in topics:
             for counter in (self._dead_letters, self._expired, self._fences, self._troubles):
                 counter.labels(topic)
+            self._lines.labels(topic, "")
+            self._parse_errors.labels(topic, "")
 
     def _source(self, topic: str, name: str) -> str:
         named = self._named.setdefault(topic, set())
@@ -203,13 +231,15 @@ class Metrics:
             self._reach(self._sent, traffic.sent)
             self._reach(self._received, traffic.received)
             self._reach(self._errors, traffic.errors)
+        self._position.clear()  # of topics that are another worker's now
         for sink in self.sinks:
             self._reach(self._sink_sent, sink.sent, sink.name)
             self._reach(self._sink_refused, sink.refused, sink.name)
             self._reach(self._sink_failures, sink.failures, sink.name)
             self._sink_waiting.labels(sink.name).set(sink.waiting_seconds)
             for topic, position in sink.positions.items():
-                self._position.labels(sink.name, topic).set(position)
+                if position:
+                    self._position.labels(sink.name, topic).set(position / 1_000)
         self._look_at_partitions()
 
     def _look_at_partitions(self) -> None:
