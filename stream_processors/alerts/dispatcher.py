@@ -62,7 +62,7 @@ class Dispatcher:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Topic to the position of the latest alert of its sources that the sink has had, by this worker's last look."""
+        """Topic to the position of the latest alert of its sources that the sink has had, as far as is known."""
         found: dict[str, int] = {}
         for source, position in self._positions.items():
             found[topic_of(source)] = max(position, found.get(topic_of(source), 0))

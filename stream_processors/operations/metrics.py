@@ -53,7 +53,7 @@ class SinkState(Protocol):
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """Topic to the position in its outbox: when the latest alert that the sink has had was told, in milliseconds."""
+        """Topic to when the latest alert that the sink has had was told, in milliseconds."""
 
     @property
     def waiting_seconds(self) -> float:
