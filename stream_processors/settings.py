@@ -24,6 +24,7 @@ from connectors.sinks.settings import SinkSettings
 from connectors.store import RetentionSettings
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.operations.health import HealthSettings
+from stream_processors.operations.tracing import TelemetrySettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]
 
@@ -154,6 +155,7 @@ class Settings(BaseModel):
 
     alerts: SinkSettings = Field(default_factory=SinkSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
 
 def load_settings(
