@@ -10,6 +10,7 @@ import logging
 import os
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -86,7 +87,7 @@ def _exit_now() -> None:
     os._exit(1)
 
 
-def make_app(settings: Settings) -> App:
+def make_app(settings: Settings, make_service: Callable[..., StreamService] = StreamService) -> App:
     """The Faust app: two channels, an agent over each, and the service that feeds them."""
     limit_blas()
     known_envelopes()  # a broken plug-in is said before anything starts
@@ -102,7 +103,7 @@ def make_app(settings: Settings) -> App:
         datadir=Path(tempfile.gettempdir())
         / "secencoder-streams",  # Faust makes one, nothing of ours is in it
     )
-    service = StreamService(
+    service = make_service(
         settings,
         pipeline,
         store,
