@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -148,7 +149,13 @@ def run_worker(
 
     app = make_app(settings, partial(ReplayService, plan=plan, tell=tell, report=report))
     try:
-        Worker(app, loglevel="warning", quiet=True, redirect_stdouts=False).execute_from_commandline()
+        Worker(
+            app,
+            loglevel="warning",
+            quiet=True,
+            redirect_stdouts=False,
+            stdout=io.StringIO(),  # Faust draws on it; answers are on ours
+        ).execute_from_commandline()
     except SystemExit as stop:
         if stop.code:
             raise

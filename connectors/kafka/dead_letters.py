@@ -52,13 +52,11 @@ def letter_of(record: Any) -> Letter:
 class _Queue:
     """What was read of one topic and not taken yet."""
 
+    position: int = 0
+    """Where its reader stands, who moves it; what is read for other topics does not."""
     next: int = 0
     """Dead letters from this offset on are not read yet."""
     waiting: deque[Letter] = field(default_factory=deque)
-
-    @property
-    def position(self) -> int:
-        return self.waiting[0].offset if self.waiting else self.next
 
 
 class DeadLetterConsumer:
@@ -103,6 +101,7 @@ class DeadLetterConsumer:
         if not queue.waiting:
             await self._read(at.partition)
         taken = [queue.waiting.popleft() for _ in range(min(max_records, len(queue.waiting)))]
+        queue.position = queue.waiting[0].offset if queue.waiting else queue.next
         return {at: taken} if taken else {}
 
     async def _read(self, number: int) -> None:
@@ -131,7 +130,7 @@ class DeadLetterConsumer:
 
     def seek(self, at: TopicPartition, offset: int) -> None:
         """Reads one topic from an offset on; what others have is left alone."""
-        self._queues[at] = _Queue(next=offset)
+        self._queues[at] = _Queue(offset, offset)
         there = TopicPartition(self._topic, at.partition)
         position = position_now(self._consumer, there)
         if position is None or position > offset:
