@@ -119,7 +119,7 @@ def make_app(settings: Settings, make_service: Callable[..., StreamService] = St
     @app.agent(service.channel, name="detect")
     async def detect(batches: Any) -> None:
         async for batch in batches:
-            await service.take(batch)
+            await service.begin(batch)
 
     @app.agent(service.long_channel, name="detect-long")
     async def detect_long(batches: Any) -> None:

@@ -1,9 +1,9 @@
 """The stream: whole fetch batches of a partition go through the pipeline into one atomic store step.
 
 ``StreamService`` is the process' one service: it connects the clients, lets the fetcher put one ``Batch`` per partition
-on a bounded channel, whose bound is the back-pressure, and handles what agents take from it in order
-(``worker.make_app``). A batch that may take the encoder long goes to a second channel and agent, so that other
-partitions do not wait for it.
+on a bounded channel, whose bound is the back-pressure, and handles what agents take from it (``worker.make_app``): two
+partitions at once, the batches of each in order. A batch that may take the encoder long goes to a second channel and
+agent, so that other partitions do not wait for it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ DISPATCH_SECONDS = 1.0
 """Between two looks into the outboxes."""
 METRICS_SECONDS = 60.0
 """Between two lines of the log about the encoder."""
+AT_ONCE = 2
+"""Batches that are handled at once: with more, threads mostly wait for one another."""
 
 
 class StreamService(Service):
@@ -75,6 +77,7 @@ class StreamService(Service):
         self.schemas = SchemaRegistry(settings.kafka) if settings.kafka.schema_registry_url else None
         self.channel: Any = None
         self.long_channel: Any = None
+        self.room = asyncio.Semaphore(AT_ONCE)
         self.retrying = Retrying(self)
         self.dead_letters = self.make_dead_letters()
         self.suspects = Suspects(pipeline, self.new_detector)
@@ -283,10 +286,17 @@ class StreamService(Service):
         else:
             await self.channel.put(batch)
 
+    async def begin(self, batch: Batch) -> None:
+        """Handles a batch beside the one that was begun before, so that one is worked on while another waits for the
+        store; waits while AT_ONCE are.
+        """
+        await self.room.acquire()
+        self.add_future(self.take(batch)).add_done_callback(lambda _: self.room.release())
+
     async def take(self, batch: Batch) -> None:
         """Handles a batch when the one before it in its partition is done; then a paused partition goes on.
 
-        Only a long batch ever waits here: after it nothing is fetched before it is done.
+        After a long batch nothing is fetched before it is done.
         """
         partition = batch.partition
         if batch.before is not None:

@@ -117,7 +117,9 @@ def count_lines(
         of_few = (paired[:few], counted[:few])
         surprise, part = pair_surprise(slots, entries, taken, of_few, keys, values, buffer, now, found, pair)
         if surprise > best:
-            best, causes[line], details[line] = surprise, part, pair
+            best, causes[line] = surprise, part
+            for at in range(len(pair)):  # compiling a whole row's assignment takes seconds
+                details[line, at] = pair[at]
         tests = starts[line + 1] - starts[line] + few * (few - 1) // 2
         if tests:
             scores[line] = max(0.0, best - log(tests))
