@@ -58,13 +58,19 @@ def remove(place: Environment, env: str) -> int:
 
 
 def replay_settings(settings: Settings, plan: Plan, env: str, *, alerts: bool) -> Settings:
-    """The settings of a replay: topics, group and environment of its own, no port, and no sinks unless asked."""
+    """The settings of a replay: topics, group and environment of its own, no port, and no sinks unless asked.
+
+    Dead letters go in steps so small that all of a step may fail again without a doubt that it is our fault.
+    """
+    from stream_processors.detection.pipeline import FEW_LINES
+
     stream = settings.stream.model_copy(
         update={
             "topics": sorted(plan.topics),
             "topic_pattern": None,
             "group": f"{settings.stream.group}-{env}",
             "start": "earliest",
+            "batch_lines": FEW_LINES if plan.dead_letters else settings.stream.batch_lines,
         }
     )
     return settings.model_copy(
