@@ -37,6 +37,8 @@ class Partition:
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
     expired: int = 0
     """Lines that the topic's retention removed before they were read, not yet counted in the store."""
+    paused: bool = False
+    """Whether nothing more is fetched of it until a long batch is done."""
     unreadable: str | None = None
     """Why nothing more can be read of it; what was handed out before still takes effect."""
     committed: int | None = None
