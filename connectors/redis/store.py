@@ -218,6 +218,7 @@ class RedisStore(RedisReads):
                 self._commands.bucket_seconds,
                 self._commands.anomaly_seconds,
                 *self._keys.around(source),
+                keep.feed,
                 *words,
             ],
         )

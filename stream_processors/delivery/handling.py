@@ -85,7 +85,9 @@ class Handler:
             step = self._step(partition)
             return None if step is None else self._process(partition, step)
 
-        partition.reader.add(messages_from(batch.messages, now), batch.end)
+        messages = messages_from(batch.messages, now)
+        partition.reader.add(messages, batch.end)
+        partition.unsaved += sum(len(value or b"") for value in messages.values)
         try:
             while (done := await asyncio.to_thread(work)) is not None:
                 await self._take_effect(partition, *done)
@@ -142,7 +144,8 @@ class Handler:
         if due:
             partition.detector.tick(now, changes)
         fold(changes)
-        if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
+        read, partition.unsaved = partition.unsaved, 0
+        if step.lines and partition.detector.snapshot_due(self._snapshot_lines, read):
             partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)
 
