@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
-from stream_processors.detection.detectors.entities import is_number
 from stream_processors.detection.detectors.kind import NO_CAUSE
+from stream_processors.detection.detectors.nameable import is_number
 from stream_processors.detection.hashing import FIRST_BASIS, joint, next_byte, scrambled
 
 SIGNS = 64
@@ -146,11 +146,10 @@ def read_value(
         pairs[count] = pair
         count += 1
         share = (counts[(base + pair) & (PLACES - 1)] + (everyone[pair] + BEGINNING) * of_all) * known
-        if share < 1.0:
-            product *= share
-            if product < 1e-200:
-                surprise -= log(product)
-                product = 1.0
+        product *= min(share, 1.0)  # no branch that would wait for the counts
+        if product < 1e-200:
+            surprise -= log(product)
+            product = 1.0
     for one in range(count):
         pair = pairs[one]
         everyone[pair] += weight
