@@ -167,8 +167,13 @@ def count_lines(
         best = -log(least)
         if surprise > best:
             best, causes[line] = surprise, part
-            for at in range(len(pair)):  # compiling a whole row's assignment takes seconds
-                details[line, at] = pair[at]
+            # One by one: compiling the assignment of a row takes seconds.
+            details[line, 0], details[line, 1], details[line, 2], details[line, 3] = (
+                pair[0],
+                pair[1],
+                pair[2],
+                pair[3],
+            )
         tests = starts[line + 1] - starts[line] + few * (few - 1) // 2
         if tests:
             scores[line] = max(0.0, best - log(tests))
