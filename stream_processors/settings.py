@@ -26,6 +26,7 @@ from connectors.sinks.settings import SinkSettings
 from connectors.store import RetentionSettings
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.operations.health import HealthSettings
+from stream_processors.operations.tracing import TelemetrySettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]
 
@@ -135,7 +136,9 @@ class StreamSettings(ReadingSettings):
     dead_letter_topic: str = Field("secencoder.dead-letter", min_length=1, description="For lines that fail")
     batch_lines: int = Field(4_000, ge=1, le=10_000, description="Most lines of one partition batch")
     queued_batches: int = Field(8, ge=1, description="Batches fetched ahead: the back-pressure bound")
-    snapshot_lines: int = Field(50_000, ge=1, description="Lines between snapshots of a partition's memory")
+    snapshot_lines: int = Field(
+        50_000, ge=1, description="Least lines between snapshots of a partition's memory"
+    )
     start: str = Field("earliest", pattern="^(earliest|latest)$", description="Where a new group begins")
     startup_seconds: float = Field(300, gt=0, description="How long to wait for Kafka and Redis at the start")
     session_timeout_seconds: float = Field(30, ge=1, description="Silence until a worker counts as dead")
@@ -188,6 +191,7 @@ class Settings(BaseModel):
 
     alerts: SinkSettings = Field(default_factory=SinkSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
 
 def load_settings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -81,6 +82,7 @@ class Fetcher:
             self._give_way(partition, partition.unreadable)
         if partition.unreadable is not None or not self.owns(partition):
             return False  # not owned: reopened while another partition's batch waited for room
+        started = time.time_ns()
         try:
             begin = position_now(self._consumer, at)
             fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
@@ -98,7 +100,8 @@ class Fetcher:
         messages = fetched.get(at, [])
         if not self.owns(partition) or not (messages or end > partition.position or self._behind(partition)):
             return False
-        await self._queue(partition.next_batch(messages, end))
+        fetched = started, time.time_ns()
+        await self._queue(partition.next_batch(messages, end, fetched=fetched))
         return True
 
     def _give_way(self, partition: Partition, reason: str) -> None:

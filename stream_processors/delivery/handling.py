@@ -24,6 +24,8 @@ from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.detection.pipeline import OurFault, Pipeline, TooManyFailed
 from stream_processors.detection.reading import Failed, Step
+from stream_processors.operations.metrics import Metrics
+from stream_processors.operations.stages import StageClock
 
 log = logging.getLogger("secencoder.worker")
 
@@ -41,6 +43,8 @@ class Handler:
         dead_letters: FailedLines,
         suspects: Suspects,
         troubles: Troubles,
+        metrics: Metrics,
+        stages: StageClock,
         *,
         model: str,
         batch_lines: int,
@@ -48,6 +52,7 @@ class Handler:
     ) -> None:
         self._pipeline, self._applier, self._dead_letters = pipeline, applier, dead_letters
         self._suspects, self._troubles = suspects, troubles
+        self._metrics, self._stages = metrics, stages
         self._model, self._batch_lines, self._snapshot_lines = model, batch_lines, snapshot_lines
         self.lines = 0
         """Lines that took effect."""
@@ -67,6 +72,10 @@ class Handler:
 
         Lines that are held back, since they may be continued, are no part of a step yet: they come with a later batch.
         """
+        with self._stages.batch(batch.partition.at, batch.messages, batch.end, batch.fetched):
+            await self._handle(batch)
+
+    async def _handle(self, batch: Batch) -> None:
         partition, now = batch.partition, time.time()
         step: Step | None = None
 
@@ -76,7 +85,9 @@ class Handler:
             step = self._step(partition)
             return None if step is None else self._process(partition, step)
 
-        partition.reader.add(messages_from(batch.messages, now), batch.end)
+        messages = messages_from(batch.messages, now)
+        partition.reader.add(messages, batch.end)
+        partition.unsaved += sum(len(value or b"") for value in messages.values)
         try:
             while (done := await asyncio.to_thread(work)) is not None:
                 await self._take_effect(partition, *done)
@@ -86,11 +97,14 @@ class Handler:
                     break
         except Fenced as fenced:
             log.warning("%s; reopening the partition", fenced)
+            self._metrics.fenced(partition.at.topic)
             self._fetcher.close(partition)
         except Exception as error:
             await self._failed(partition, step, error)
         else:
             partition.handled_at = time.monotonic()
+            if batch.messages:
+                partition.newest = min(now, (batch.messages[-1].timestamp or 0) / 1_000)
             if batch.last or partition.commit_due:
                 await self.commit(partition)
 
@@ -99,7 +113,9 @@ class Handler:
         for failure in failed:
             await self._dead_letters.send(failure, partition.at)
         if changes is not None:
-            applied = await self._applier.apply(changes)
+            with self._stages("apply") as note:
+                note(lines=changes.all_lines, begin=changes.expected, end=changes.end)
+                applied = await self._applier.apply(changes)
             self._applied(partition, changes)
             if applied is not None:
                 await asyncio.to_thread(partition.detector.decided, applied)
@@ -107,7 +123,10 @@ class Handler:
     def _step(self, partition: Partition) -> Step | None:
         """The next lines, or what the store is to learn without any: offsets, lost lines, the end of a warm-up."""
         most = self._troubles.limit(partition.at, self._batch_lines)
-        step = partition.reader.step(most, before=partition.applied)
+        with self._stages("read") as note:
+            step = partition.reader.step(most, before=partition.applied)
+            if step is not None:
+                note(lines=len(step.lines), end=step.end)
         if step is None and (partition.expired or partition.due(time.time())):
             return Step(partition.reader.done)
         return step
@@ -125,7 +144,8 @@ class Handler:
         if due:
             partition.detector.tick(now, changes)
         fold(changes)
-        if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
+        read, partition.unsaved = partition.unsaved, 0
+        if step.lines and partition.detector.snapshot_due(self._snapshot_lines, read):
             partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)
 
@@ -154,6 +174,7 @@ class Handler:
     def _applied(self, partition: Partition, changes: Changes) -> None:
         """Notes a step that the store has taken."""
         partition.applied, partition.expired = changes.end, 0
+        self._metrics.applied(changes)
         self.lines += changes.all_lines
         if self._troubles.succeeded(partition.at, changes.all_lines, changes.dead_letters):
             log.info("%s: goes on at %s", partition.name, changes.end)
@@ -183,7 +204,9 @@ class Handler:
         if applied is None or applied == partition.committed:
             return
         try:
-            await self._consumer.commit({partition.at: (applied, start_text(partition.start))})
+            with self._stages("commit") as note:
+                note(end=applied)
+                await self._consumer.commit({partition.at: (applied, start_text(partition.start))})
             partition.committed = applied
         except (KafkaError, ValueError) as error:
             log.warning("%s: commit of %s failed: %s", partition.name, applied, reason_of(error))

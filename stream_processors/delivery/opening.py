@@ -171,7 +171,10 @@ class Opener:
         if source not in self._checked:
             await asyncio.to_thread(self._store.check, source)
             self._checked.add(source)
-        await asyncio.to_thread(self._store.claim, source, self._settings.stream.group, time.time())
+        group = self._settings.stream.group
+        set_aside = await asyncio.to_thread(self._store.claim, source, group, time.time())
+        if set_aside:
+            log.warning("%s: %s", source, set_aside)
         self._claimed.add(source)
 
     def distrust(self, source: str) -> None:

@@ -37,7 +37,10 @@ from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.sources import Sources
 from stream_processors.operations.health import Health
-from stream_processors.operations.metrics import EncoderMetrics
+from stream_processors.operations.metrics import Metrics, PartitionState
+from stream_processors.operations.report import EncoderReport
+from stream_processors.operations.stages import StageClock
+from stream_processors.operations.tracing import Tracing
 from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings
 
@@ -47,7 +50,7 @@ STOP_SECONDS = 10.0
 """Longest wait for a client to leave its group or flush; nothing is lost without."""
 DISPATCH_SECONDS = 1.0
 """Between two looks into the outboxes."""
-METRICS_SECONDS = 60.0
+REPORT_SECONDS = 60.0
 """Between two lines of the log about the encoder."""
 AT_ONCE = 2
 """Batches that are handled at once: with more, threads mostly wait for one another."""
@@ -69,10 +72,16 @@ class StreamService(Service):
         *,
         dim: int,
         model: str,
-        metrics: EncoderMetrics | None = None,
+        metrics: Metrics | None = None,
+        report: EncoderReport | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         super().__init__()
-        self.settings, self.store, self.metrics = settings, store, metrics
+        self.settings, self.store, self.encoder_report = settings, store, report
+        self.metrics, self.tracing = metrics or Metrics(), tracing
+        self.metrics.partitions = self.partition_states
+        stages = StageClock(self.metrics.stage, tracing)
+        pipeline.stages = stages
         self._dim, self._model = dim, model
         self.schemas = SchemaRegistry(settings.kafka) if settings.kafka.schema_registry_url else None
         self.channel: Any = None
@@ -89,20 +98,23 @@ class StreamService(Service):
             settings.health,
             self.reasons,
             {"store": self.store_answers, "group": self.has_joined},
+            self.metrics.scrape,
         )
-        self.troubles = Troubles(blame=self.watchdog.blame)
+        self.troubles = Troubles(blame=self.blame)
         self.handler = Handler(
             pipeline,
             Applier(store, self.retrying),
             self.dead_letters,
             self.suspects,
             self.troubles,
+            self.metrics,
+            stages,
             model=model,
             batch_lines=settings.stream.batch_lines,
             snapshot_lines=settings.stream.snapshot_lines,
         )
         sinks = make_sinks(settings.alerts, settings.kafka)
-        self.dispatchers = [Dispatcher(store, sink, self.own_topics) for sink in sinks]
+        self.metrics.sinks = self.dispatchers = [Dispatcher(store, sink, self.own_topics) for sink in sinks]
         self.given_up: str | None = None
         """Why the process ends by itself; None while it does not."""
 
@@ -147,7 +159,7 @@ class StreamService(Service):
 
     async def on_stop(self) -> None:
         """Leaves the group, so that others take the partitions at once."""
-        self.log_metrics()
+        self.log_report()
         for stop in (
             self.commit_all,
             self.consumer.stop,
@@ -155,6 +167,7 @@ class StreamService(Service):
             *(dispatcher.stop for dispatcher in self.dispatchers),
             self.opener.release,
             self.health.stop,
+            *([self.tracing.stop] if self.tracing is not None else []),
         ):
             try:
                 await asyncio.wait_for(stop(), STOP_SECONDS)
@@ -198,6 +211,26 @@ class StreamService(Service):
                 log.critical("%s; ending", self.given_up)
                 signal.raise_signal(signal.SIGTERM)
 
+    def blame(self, name: str, reason: str) -> None:
+        """Takes note that a partition, by name, could not go on."""
+        self.watchdog.blame(name, reason)
+        self.metrics.failed(name.rpartition("/")[0])
+
+    def partition_states(self) -> list[PartitionState]:
+        """Every assigned partition; none before the worker has joined its group."""
+        if not self.assignment.joined:
+            return []
+        newest = {partition.name: partition.newest for partition in list(self.fetcher.partitions.values())}
+        stalled = self.watchdog.stalled()
+        found = []
+        for name, (applied, lag) in self.watcher.lags().items():
+            topic, _, number = name.rpartition("/")
+            opened, still = name in newest, stalled.get(name, 0.0)
+            found.append(
+                PartitionState(topic, int(number), opened, applied, lag, newest.get(name, 0.0), still)
+            )
+        return found
+
     def reasons(self) -> list[str]:
         """Why the worker is not well."""
         return [str(stuck) for stuck in self.watchdog.stuck()]
@@ -233,13 +266,13 @@ class StreamService(Service):
     async def report(self) -> None:
         """Says once a minute what the encoder did."""
         while not self.should_stop:
-            await self.sleep(METRICS_SECONDS)
+            await self.sleep(REPORT_SECONDS)
             if not self.should_stop:
-                self.log_metrics()
+                self.log_report()
 
-    def log_metrics(self) -> None:
+    def log_report(self) -> None:
         """One line about the encoder since the last one, when lines were processed."""
-        if self.metrics is not None and (line := self.metrics.report()) is not None:
+        if self.encoder_report is not None and (line := self.encoder_report.report()) is not None:
             log.info("%s", line)
 
     def new_detector(self, at: TopicPartition) -> Sources:
@@ -273,6 +306,7 @@ class StreamService(Service):
         self.fetcher.rebalance(begins=begins)
         if not begins:
             self.troubles.keep(self.consumer.assignment())
+            self.metrics.assigned({at.topic for at in self.consumer.assignment()})
 
     async def queue(self, batch: Batch) -> None:
         """Puts a batch on its channel. The partition of a long one is paused until ``take`` is done with it.
