@@ -136,9 +136,6 @@ class Soak:
         self._store = RedisStore(self._client)
         self._producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": 20})
         self._sent = 0
-        new_every = (
-            options.minutes * 60 / 3 / (2 * KEPT)
-        )  # the store forgets templates before the warm-up ends
         self._lines = lines(options.rate, options.new_every, options.seed)
         self.samples: list[Sample] = []
 
