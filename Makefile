@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 5
+MINUTES ?= 30
 PROCESSES ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test faults chaos check lint types bench image sbom clean
+.PHONY: demo test faults chaos check lint types bench soak image sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -60,6 +61,9 @@ bench: $(VENV)/.bench  ## Measure speed and detection side by side with named al
 	$(BIN)/python -m benchmarks.patterns
 	$(BIN)/python -m benchmarks.samples
 	$(BIN)/python -m benchmarks.pretraining
+
+soak: $(VENV)/.dev  ## Stream for MINUTES=30 and check that memory, file handles and lag do not grow
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 

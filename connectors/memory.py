@@ -163,7 +163,9 @@ class MemoryStore:
             anomalies[place] = ranked_time(anomaly.timestamp, now), anomaly
         self._alerts.setdefault(source, SourceAlerts()).add(changes.alerts, now)
         windows = self._windows.setdefault(source, {})
-        windows.update({(part.start, part.partition, part.opened): part for part in changes.windows})
+        for part in changes.windows:
+            key = part.start, part.partition, part.opened
+            windows[key] = part.onto(windows.get(key))
         before = None if changes.forget else self._memories.get((source, partition), NOTHING).snapshot
         self._memories[source, partition] = StoredSource(
             before if changes.snapshot is None else changes.snapshot, changes.waiting_from

@@ -25,6 +25,7 @@ from connectors.redis.layout import LAYOUT, taken_up
 from connectors.redis.probe import GROUP, LIMITS, check
 from connectors.redis.reads import RedisReads
 from connectors.redis.scripts import ACKNOWLEDGE, APPLY, BEGIN, CLAIM, MARK, RESTART, STORED, Script
+from connectors.redis.traffic import Traffic
 from connectors.store import (
     TAKEOVER_SECONDS,
     Clock,
@@ -44,6 +45,7 @@ class RedisStore(RedisReads):
     client: from ``connectors.redis.connect``, without response decoding.
     group: the consumer group that feeds it, kept as a sign of life with every step; ``claim`` sets it too.
     below: parts put after the source in every key, for keys of its own.
+    traffic: that of the client; errors are counted there.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class RedisStore(RedisReads):
         retention: RetentionSettings | None = None,
         group: str = "",
         clock: Clock = time.time,
+        traffic: Traffic | None = None,
     ) -> None:
-        super().__init__(client, Keys(prefix, env, below))
+        super().__init__(client, Keys(prefix, env, below), traffic)
         self._keep = retention or RetentionSettings()
         self._commands = Commands(self._keys, self._keep)
         self._group, self._clock = group, clock
@@ -215,6 +218,7 @@ class RedisStore(RedisReads):
                 self._commands.bucket_seconds,
                 self._commands.anomaly_seconds,
                 *self._keys.around(source),
+                keep.feed,
                 *words,
             ],
         )

@@ -129,6 +129,11 @@ class Opener:
             reader=self._reader(at, position, detector.reader),
         )
 
+    async def unchanged(self, partition: Partition) -> bool:
+        """Whether the store stands where an open partition does: nobody else applied anything since."""
+        found = await asyncio.to_thread(self._store.applied, partition.at.topic)
+        return found.get(partition.at.partition) == partition.applied
+
     def _reader(self, at: TopicPartition, start: int, state: bytes) -> LineReader:
         """What reads a partition's messages from an offset on, with what its snapshot says of header lines."""
         settings = self._settings.stream.reading(at.topic)

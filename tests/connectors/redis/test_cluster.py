@@ -20,6 +20,7 @@ from connectors.redis import (
     store_warnings,
     wait_until_reachable,
 )
+from connectors.redis.traffic import Traffic
 from connectors.store import StoreRefused
 from stream_processors.demo.servers import StoreServer
 
@@ -66,8 +67,12 @@ def test_a_server_that_is_no_cluster_is_told_by_the_setting(redis_settings):
 def test_a_cluster_keeps_what_a_single_server_keeps(nodes):
     settings = RedisSettings(host="127.0.0.1", port=nodes[0].port, cluster=True)
     wait_until_reachable(settings, 20)
-    store = RedisStore(connect(settings), group="g")
+    traffic = Traffic()
+    store = RedisStore(connect(settings, traffic), group="g", traffic=traffic)
     store.check("logs")
+    assert traffic.round_trips > 10
+    assert traffic.sent > 1_000
+    assert traffic.received > 100
     store.claim("logs", "g", time.time())
     store.begin("logs", {0: 5})
     store.apply(Changes("logs", 0, 5, 9, lines=4))
