@@ -68,12 +68,13 @@ class MemoryStore:
     def check(self, source: str) -> None:
         """Memory refuses nothing."""
 
-    def claim(self, source: str, group: str, now: float) -> None:
+    def claim(self, source: str, group: str, now: float) -> str | None:
         with self._lock:
             owner, seen = self._owners.get(source, (group, now))
             if owner != group and abs(now - seen) < TAKEOVER_SECONDS:
                 raise Occupied(source, "memory", owner, max(0.0, now - seen))
             self._owners[source] = group, now
+        return None
 
     def begin(self, source: str, starts: Mapping[int, int]) -> None:
         with self._lock:

@@ -1,7 +1,8 @@
 """A partition's memory as bytes: the states of named parts in one safetensors file, never a pickle.
 
-A tensor is named ``part.array``; the header says which version, model and dimension it is of, and of which offset. All
-is compressed with Zstandard, each tensor's bytes put column by column first (``stride_of``): less than half the size.
+A tensor is named ``part.array``; the header says which version, model and dimension it is of, of which offset, and
+which version of the program made it. All is compressed with Zstandard, each tensor's bytes put column by column first
+(``stride_of``): less than half the size.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import cramjam
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
+
+from connectors.version import version
 
 STATE_VERSION = 4
 """Of the parts and what they mean; a snapshot of another one is not taken up."""
@@ -76,7 +79,7 @@ def save(parts: Mapping[str, Part], kind: Kind, offset: int) -> bytes:
             if stride > 1:
                 strides[f"{name}.{key}"] = stride
             tensors[f"{name}.{key}"] = by_column(np.ascontiguousarray(array), stride)
-    metadata = kind.header() | {"offset": str(offset), "strides": json.dumps(strides)}
+    metadata = kind.header() | {"offset": str(offset), "program": version(), "strides": json.dumps(strides)}
     return bytes(cramjam.zstd.compress(safetensors.numpy.save(tensors, metadata=metadata), level=LEVEL))
 
 
@@ -131,7 +134,10 @@ def load(snapshot: bytes, parts: Mapping[str, Part], kind: Kind) -> int:
     header = snapshot_metadata(snapshot)
     for name, expected in kind.header().items():
         if header.get(name) != expected:
-            raise ValueError(f"detector state has {name} {header.get(name)!r}, expected {expected!r}")
+            by = (
+                f" (made by version {header['program']})" if name == "version" and "program" in header else ""
+            )
+            raise ValueError(f"detector state has {name} {header.get(name)!r}{by}, expected {expected!r}")
     try:
         states: dict[str, dict[str, NDArray]] = {name: {} for name in parts}
         strides = json.loads(header.get("strides", "{}"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from connectors.version import version
 from stream_processors.detection import counting, snapshot
 from stream_processors.detection.snapshot import Kind, load, save, snapshot_metadata, unpacked
 
@@ -60,6 +61,7 @@ def test_it_is_compressed_safetensors_with_its_kind_and_offset_in_the_header():
         "dim": "64",
         "scope": "",
         "offset": "7",
+        "program": version(),
         "strides": '{"forest.rows": 4, "forest.turned": 4}',
     }
     assert snapshot_metadata(saved) == expected
@@ -106,7 +108,9 @@ def test_one_of_another_model_dimension_or_scope_is_refused(kind, reason):
 def test_one_of_another_version_is_refused(monkeypatch):
     saved = save(parts(), KIND, 7)
     monkeypatch.setattr(snapshot, "STATE_VERSION", snapshot.STATE_VERSION + 1)
-    assert re.search(r"version '\d+', expected '\d+'", refusal(saved))
+    assert re.search(
+        rf"version '\d+' \(made by version {re.escape(version())}\), expected '\d+'", refusal(saved)
+    )
 
 
 @pytest.mark.parametrize("name", ["forest", "counts"])
