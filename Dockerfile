@@ -11,9 +11,7 @@ COPY stream_processors stream_processors
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
  && python -m venv --without-pip /opt/secencoder \
  && pip --python /opt/secencoder/bin/python install --no-cache-dir --no-compile /wheels/*.whl \
- && find /opt/secencoder -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} +
-# An image's layers keep whole seconds of a file's time alone, and what is compiled is known by it: so they get whole ones.
-RUN find /opt/secencoder -name '*.py' -exec touch -d 2020-01-01T00:00:00Z {} + \
+ && find /opt/secencoder -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} + \
  && /opt/secencoder/bin/python -m compileall -q /opt/secencoder/lib
 # Compiled for the processor of this machine; a start on another kind compiles anew.
 RUN HOME=/home/secencoder /opt/secencoder/bin/secencoder compile
