@@ -33,11 +33,15 @@ def service(embedder) -> StreamService:
         Settings(), Pipeline(embedder), MemoryStore(), dim=embedder.dim, model="m", metrics=Metrics()
     )
     partitions: dict[TopicPartition, Partition] = {}
+    async def holds(partition: Partition) -> bool:
+        return partitions.get(partition.at) is partition
+
     made.fetcher = SimpleNamespace(
         partitions=partitions,
         unopened=set(),
         owns=lambda partition: partitions.get(partition.at) is partition,
         close=lambda partition: partitions.pop(partition.at, None),
+        holds=holds,
     )
 
     async def commit(offsets: object) -> None:
