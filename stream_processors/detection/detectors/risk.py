@@ -42,6 +42,13 @@ VALUE = np.dtype(
     align=True,
 )
 """A value: lines, templates and their nats, which fade as counts do."""
+CATEGORY, YOUNG, MEMORY = 0.3, 50.0, 1_000.0
+"""Chance that two lines of a slot have the same value from which on its values name no single thing, such as levels and
+facilities; lines that each slot is taken to have had before, no two alike; and lines that the chance is of."""
+SLOTS, SAMPLED = 4_096, 8
+"""Places for slots, 96 KiB; lines after which a slot's other lines are compared with another one."""
+SLOT = np.dtype([("value", "<u8"), ("lines", "<f8"), ("same", "<f8")], align=True)
+"""A slot: the value that others are compared with, its lines, and those of them that had it."""
 FORGOTTEN = 0.05
 """Share that is left of what is not known any more."""
 
@@ -52,16 +59,33 @@ def risk_of(one: Any) -> float:
     return max(0.0, min(one.nats / (one.lines + LINES), (one.firsts - one.most) / (one.kinds + LINES - 1.0)))
 
 
+@helper(inline=True)
+def is_category(slots: NDArray, key: np.uint64, value: np.uint64) -> bool:
+    """Whether the values of a slot name no single thing; takes one of them."""
+    slot = slots[np.int64(key & np.uint64(SLOTS - 1))]
+    same = slot.value == value
+    if np.int64(slot.lines) % SAMPLED == 0:
+        slot.value = value
+    slot.lines += 1.0
+    slot.same += same
+    if slot.lines >= MEMORY:
+        slot.lines *= 0.5
+        slot.same *= 0.5
+    return slot.same > CATEGORY * (slot.lines + YOUNG)
+
+
 @kernel
 def follow_values(
     clock: int,
     starts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
     types: NDArray[np.uint8],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     templates: NDArray[np.uint64],
     nats: NDArray[np.float64],
     table: NDArray,
+    slots: NDArray,
     scores: NDArray[np.float32],
     causes: NDArray[np.int64],
     details: NDArray[np.float64],
@@ -77,6 +101,8 @@ def follow_values(
         more = np.float32(max(0.0, nats[line] - USUAL))
         for part in range(starts[line], starts[line + 1]):
             if not may_name(buffer, begins[part], ends[part], types[part]):
+                continue
+            if is_category(slots, keys[part], values[part]):
                 continue
             one = table[kept(table, values[part], now)]
             left = faded(1.0, now - one.seen)
@@ -108,6 +134,7 @@ class Risk:
 
     def __init__(self) -> None:
         self._table, self._lines = np.zeros(PLACES, dtype=VALUE), 0
+        self._slots = np.zeros(SLOTS, dtype=SLOT)
         self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
         self._details = np.zeros((0, 2))
 
@@ -119,12 +146,14 @@ class Risk:
         follow_values(
             self._lines,
             batch.starts,
+            batch.slots,
             batch.values,
             batch.types,
             (batch.buffer, batch.begins, batch.ends),
             seen.templates,
             nats,
             self._table,
+            self._slots,
             scores,
             causes,
             details,
@@ -147,10 +176,15 @@ class Risk:
     def state(self) -> dict[str, NDArray]:
         """The places that are taken, as bytes, and the lines seen."""
         taken = self._table[self._table["key"] != 0]
-        return {"values": np.frombuffer(taken.tobytes(), dtype=np.uint8), "lines": np.array([self._lines])}
+        return {
+            "values": np.frombuffer(taken.tobytes(), dtype=np.uint8),
+            "slots": np.frombuffer(self._slots.tobytes(), dtype=np.uint8),
+            "lines": np.array([self._lines]),
+        }
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up a saved state. Raises ValueError when it is none."""
         self._table[:] = np.zeros(1, dtype=VALUE)
         moved(np.frombuffer(state["values"].tobytes(), dtype=VALUE), self._table)
+        self._slots[:] = np.frombuffer(state["slots"].tobytes(), dtype=SLOT)
         self._lines = int(state["lines"][0])
