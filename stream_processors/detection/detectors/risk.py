@@ -42,7 +42,7 @@ VALUE = np.dtype(
     align=True,
 )
 """A value: lines, templates and their nats, which fade as counts do."""
-CATEGORY, YOUNG, MEMORY = 0.3, 50.0, 1_000.0
+CATEGORY, YOUNG, MEMORY = 0.3, 10.0, 1_000.0
 """Chance that two lines of a slot have the same value from which on its values name no single thing, such as levels and
 facilities; lines that each slot is taken to have had before, no two alike; and lines that the chance is of."""
 SLOTS, SAMPLED = 4_096, 8
@@ -102,7 +102,7 @@ def follow_values(
         for part in range(starts[line], starts[line + 1]):
             if not may_name(buffer, begins[part], ends[part], types[part]):
                 continue
-            if is_category(slots, keys[part], values[part]):
+            if types[part] == 0 and is_category(slots, keys[part], values[part]):
                 continue
             one = table[kept(table, values[part], now)]
             left = faded(1.0, now - one.seen)
