@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
 from stream_processors.detection.detectors.entities import is_number
+from stream_processors.detection.detectors.idlike import MADE_OF, Forms, unexpected
 from stream_processors.detection.detectors.kind import NO_CAUSE
 from stream_processors.detection.hashing import FIRST_BASIS, joint, next_byte, scrambled
 
@@ -48,10 +49,12 @@ HALVED_EVERY = 1 << 16
 """Values after which all counts are halved."""
 CHECKED = np.array([True] + [name in ("path", "url", "email", "id", "*") for name in TYPES])
 """By type of part: whether its characters are not given by the type."""
-Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]
-"""Values with a pair by name, by name, with a pair whatever their name; and how many there were, faded and all."""
-Scratch = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""To work with: by pair the value that had it last, and the pairs of a value."""
+Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], Forms]
+"""Values with a pair by name, by name, with a pair whatever their name; how many there were, faded and all; and how
+surprising those were that may be random."""
+Scratch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""To work with: by pair the value that had it last; the pairs of a value; and of those others, and of plain ones, the
+product of shares and the nats that it does not have yet, (2, 2)."""
 _LESS = np.exp(USUAL)
 
 
@@ -67,6 +70,9 @@ def _signs() -> NDArray[np.uint8]:
 
 SIGN_OF = _signs()
 """Of each byte, uint8 (256,)."""
+PLAIN = (np.arange(SIGNS) <= 26).astype(np.int64)
+"""By sign: 1 where ids are made of it, as those in base64 are; EDGE too."""
+PLAIN[[SIGN_OF[ord(sign)] for sign in "+/-_"] + [EDGE]] = 1
 READ_AS = SIGN_OF.copy()
 """The same where a value is read, with ENDS for what ends one and more for ``%``."""
 READ_AS[[32, 38, 59, 63]] = ENDS  # " ", "&", ";", "?"
@@ -108,6 +114,25 @@ def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
     return np.int64(SIGN_OF[37]), place
 
 
+@helper
+def count_pairs(
+    pairs: NDArray[np.int64], base: int, own: int, weight: float, counted: Counted, end: int
+) -> None:
+    """Counts in the pairs of a value, the first ``end``."""
+    counts, values, everyone, total, forms = counted
+    for one in range(end):
+        pair = pairs[one]
+        everyone[pair] += weight
+        counts[(base + pair) & (PLACES - 1)] += weight
+    values[own] += weight
+    if total[0] >= HALVED_EVERY:
+        for sums in (counts, values, everyone):
+            sums *= np.float32(0.5)
+        for by_form in forms:
+            by_form *= np.float32(0.5)
+        total[0] *= 0.5
+
+
 @helper(inline=True)
 def read_value(
     buffer: NDArray[np.uint8],
@@ -119,26 +144,28 @@ def read_value(
     scratch: Scratch,
 ) -> tuple[float, int]:
     """The surprise of a value up to a blank or a sign that ends one, and where it ends. weight: values it counts as."""
-    (counts, values, everyone, total), (marks, pairs) = counted, scratch
+    (counts, values, everyone, total, forms), (marks, pairs, products) = counted, scratch
     own = np.int64(name >> np.uint64(50))
     base = np.int64(name & np.uint64(PLACES - 1))
     total[0] += weight
     total[1] += 1.0
     stamp = np.int64(total[1])
     of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
-    surprise, product, before, count, place = 0.0, 1.0, EDGE, 0, begin
+    before, count, place, made_of = EDGE, 0, begin, 0
+    products[:, 0], products[:, 1] = 1.0, 0.0
     over = False
     while not over:
         sign, over = EDGE, place >= end
         if not over:
             sign = np.int64(READ_AS[buffer[place]])
+            made_of |= MADE_OF[buffer[place]]
             if sign >= ENDS:
                 if sign == ENDS:
                     sign, over = EDGE, True
                 else:
                     sign, place = escaped(buffer, place, end)
             place += 1
-        pair = before * SIGNS + sign
+        pair, product = before * SIGNS + sign, products[PLAIN[before] & PLAIN[sign]]
         before = sign
         if marks[pair] == stamp:
             continue
@@ -147,21 +174,16 @@ def read_value(
         count += 1
         share = (counts[(base + pair) & (PLACES - 1)] + (everyone[pair] + BEGINNING) * of_all) * known
         if share < 1.0:
-            product *= share
-            if product < 1e-200:
-                surprise -= log(product)
-                product = 1.0
-    for one in range(count):
-        pair = pairs[one]
-        everyone[pair] += weight
-        counts[(base + pair) & (PLACES - 1)] += weight
-    values[own] += weight
-    if total[0] >= HALVED_EVERY:
-        counts *= np.float32(0.5)
-        values *= np.float32(0.5)
-        everyone *= np.float32(0.5)
-        total[0] *= 0.5
-    return (surprise - log(product)) / (count + SHORT) * total[1] / (total[1] + YOUNG), place
+            product[0] *= share
+            if product[0] < 1e-200:
+                product[1] -= log(product[0])
+                product[0] = 1.0
+    count_pairs(pairs, base, own, weight, counted, count)
+    length = count + SHORT
+    plain = (products[1, 1] - log(products[1, 0])) / length
+    others = (products[0, 1] - log(products[0, 0])) / length
+    surprise = others + unexpected(plain, count, made_of, name, weight, forms)
+    return surprise * total[1] / (total[1] + YOUNG), place
 
 
 @helper
