@@ -32,12 +32,12 @@ def _bits() -> NDArray[np.uint8]:
 MADE_OF = _bits()
 """By byte: the bit of lower case, upper case, digits or others, uint8 (256,)."""
 Forms = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""By name and form (NAMES, 2), and by form (FORMS, 2): the sum of the surprises of values, and of their squares."""
+"""By name and form (2 * NAMES,), and by form (2 * FORMS,): the sum of values' surprises, then of the squares."""
 
 
 def make_forms() -> Forms:
     """Of no values."""
-    return np.zeros((NAMES, 2), dtype=np.float32), np.zeros((FORMS, 2), dtype=np.float32)
+    return np.zeros(2 * NAMES, dtype=np.float32), np.zeros(2 * FORMS, dtype=np.float32)
 
 
 @helper
@@ -51,10 +51,12 @@ def unexpected(
     if pairs < LONG or not made_of & DIGITS or not made_of & LETTERS:
         return surprise
     form = made_of + 16 * min(7, int(log2(pairs)))
-    own, of_form = sums[0][np.int64(joint(name, np.uint64(form)) & np.uint64(NAMES - 1))], sums[1][form]
-    usual = of_form[1] / (of_form[0] + UNEXPECTED)
-    usual = (own[1] + UNEXPECTED * usual) / (own[0] + UNEXPECTED)
-    for one in (own, of_form):
-        one[0] += weight * surprise
-        one[1] += weight * surprise * surprise
+    own, of_form = 2 * np.int64(joint(name, np.uint64(form)) & np.uint64(NAMES - 1)), 2 * form
+    of_names, of_forms = sums
+    usual = of_forms[of_form + 1] / (of_forms[of_form] + UNEXPECTED)
+    usual = (of_names[own + 1] + UNEXPECTED * usual) / (of_names[own] + UNEXPECTED)
+    of_names[own] += weight * surprise
+    of_names[own + 1] += weight * surprise * surprise
+    of_forms[of_form] += weight * surprise
+    of_forms[of_form + 1] += weight * surprise * surprise
     return max(0.0, surprise - usual)

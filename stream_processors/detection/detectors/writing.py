@@ -19,11 +19,11 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.kernels import helper, kernel
+from connectors.kernels import helper, kernel, prefetch
 from encoder_core.templates.match import TYPES
-from stream_processors.detection.detectors.entities import is_number
 from stream_processors.detection.detectors.idlike import MADE_OF, Forms, unexpected
 from stream_processors.detection.detectors.kind import NO_CAUSE
+from stream_processors.detection.detectors.nameable import is_number
 from stream_processors.detection.hashing import FIRST_BASIS, joint, next_byte, scrambled
 
 SIGNS = 64
@@ -52,9 +52,9 @@ CHECKED = np.array([True] + [name in ("path", "url", "email", "id", "*") for nam
 Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], Forms]
 """Values with a pair by name, by name, with a pair whatever their name; how many there were, faded and all; and how
 surprising those were that may be random."""
-Scratch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+Scratch = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]
 """To work with: by pair the value that had it last; the pairs of a value; and of those others, and of plain ones, the
-product of shares and the nats that it does not have yet, (2, 2)."""
+product of shares, then the nats of both that it does not have any more, (4,)."""
 _LESS = np.exp(USUAL)
 
 
@@ -70,13 +70,20 @@ def _signs() -> NDArray[np.uint8]:
 
 SIGN_OF = _signs()
 """Of each byte, uint8 (256,)."""
-PLAIN = (np.arange(SIGNS) <= 26).astype(np.int64)
+PLAIN = (np.arange(SIGNS) <= 26).astype(np.uint64)
 """By sign: 1 where ids are made of it, as those in base64 are; EDGE too."""
 PLAIN[[SIGN_OF[ord(sign)] for sign in "+/-_"] + [EDGE]] = 1
 READ_AS = SIGN_OF.copy()
 """The same where a value is read, with ENDS for what ends one and more for ``%``."""
 READ_AS[[32, 38, 59, 63]] = ENDS  # " ", "&", ";", "?"
 READ_AS[37] = ENDS + 1
+
+
+@helper
+def halve(counts: NDArray[np.float32]) -> None:
+    """In a loop: compiling the product of an array takes seconds."""
+    for place in range(len(counts)):
+        counts[place] *= np.float32(0.5)
 
 
 @helper
@@ -93,7 +100,7 @@ def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, n
     """Where the value begins that has its name before it, and the name's hash without digits; begin for none."""
     value = FIRST_BASIS
     for place in range(begin, min(end, begin + LONGEST_NAME)):
-        byte = buffer[place]
+        byte = buffer[np.uint64(place)]
         if byte == 61:
             return (place + 1, scrambled(value)) if place > begin else (begin, value)
         sign = SIGN_OF[byte]
@@ -116,20 +123,18 @@ def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
 
 @helper
 def count_pairs(
-    pairs: NDArray[np.int64], base: int, own: int, weight: float, counted: Counted, end: int
+    pairs: NDArray[np.uint32], base: int, own: int, weight: float, counted: Counted, end: int
 ) -> None:
     """Counts in the pairs of a value, the first ``end``."""
     counts, values, everyone, total, forms = counted
     for one in range(end):
-        pair = pairs[one]
+        pair = np.uint64(pairs[one])
         everyone[pair] += weight
-        counts[(base + pair) & (PLACES - 1)] += weight
+        counts[(base + np.int64(pair)) & (PLACES - 1)] += weight
     values[own] += weight
     if total[0] >= HALVED_EVERY:
-        for sums in (counts, values, everyone):
-            sums *= np.float32(0.5)
-        for by_form in forms:
-            by_form *= np.float32(0.5)
+        for sums in (counts, values, everyone, forms[0], forms[1]):
+            halve(sums)
         total[0] *= 0.5
 
 
@@ -149,40 +154,40 @@ def read_value(
     base = np.int64(name & np.uint64(PLACES - 1))
     total[0] += weight
     total[1] += 1.0
-    stamp = np.int64(total[1])
+    stamp = np.uint32(np.int64(total[1]))
     of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
     before, count, place, made_of = EDGE, 0, begin, 0
-    products[:, 0], products[:, 1] = 1.0, 0.0
+    products[0], products[1], products[2], products[3] = 1.0, 1.0, 0.0, 0.0
     over = False
     while not over:
         sign, over = EDGE, place >= end
         if not over:
-            sign = np.int64(READ_AS[buffer[place]])
-            made_of |= MADE_OF[buffer[place]]
+            sign = np.int64(READ_AS[buffer[np.uint64(place)]])
+            made_of |= MADE_OF[buffer[np.uint64(place)]]
             if sign >= ENDS:
                 if sign == ENDS:
                     sign, over = EDGE, True
                 else:
                     sign, place = escaped(buffer, place, end)
             place += 1
-        pair, product = before * SIGNS + sign, products[PLAIN[before] & PLAIN[sign]]
+        pair = np.uint64(before * SIGNS + sign)  # an index that has no sign takes fewer instructions
+        of = PLAIN[np.uint64(before)] & PLAIN[np.uint64(sign)]
         before = sign
         if marks[pair] == stamp:
             continue
         marks[pair] = stamp
-        pairs[count] = pair
+        pairs[np.uint64(count)] = np.uint32(pair)
         count += 1
-        share = (counts[(base + pair) & (PLACES - 1)] + (everyone[pair] + BEGINNING) * of_all) * known
-        if share < 1.0:
-            product[0] *= share
-            if product[0] < 1e-200:
-                product[1] -= log(product[0])
-                product[0] = 1.0
+        own_share = counts[(base + np.int64(pair)) & (PLACES - 1)]
+        share = (own_share + (everyone[pair] + BEGINNING) * of_all) * known
+        products[of] *= min(share, 1.0)  # no branch that would wait for the counts
+        if products[of] < 1e-200:
+            products[of + np.uint64(2)] -= log(products[of])
+            products[of] = 1.0
     count_pairs(pairs, base, own, weight, counted, count)
-    length = count + SHORT
-    plain = (products[1, 1] - log(products[1, 0])) / length
-    others = (products[0, 1] - log(products[0, 0])) / length
-    surprise = others + unexpected(plain, count, made_of, name, weight, forms)
+    others, plain = products[2] - log(products[0]), products[3] - log(products[1])
+    surprise = others / (count + SHORT)
+    surprise += unexpected(plain / (count + SHORT), count, made_of, name, weight, forms)
     return surprise * total[1] / (total[1] + YOUNG), place
 
 
@@ -235,6 +240,23 @@ def weight_of(often: NDArray, key: np.uint64) -> float:
     return 0.0 if one.lines % SAMPLED else np.float64(SAMPLED)
 
 
+@helper(inline=True)
+def ask_ahead(
+    begin: int,
+    end: int,
+    kind: np.uint64,
+    values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+    spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+    often: NDArray,
+) -> None:
+    """Lets the columns of a later line, and how often each value came, come into the cache."""
+    for part in range(begin, end):
+        if types[part] == 0:
+            prefetch(spans[0], spans[1][part])
+            prefetch(often, np.int64(joint(kind, values[part]) & np.uint64(len(often) - 1)))
+
+
 @kernel
 def read_lines(
     starts: NDArray[np.int64],
@@ -256,6 +278,8 @@ def read_lines(
     buffer, begins, ends = spans
     worst = np.zeros(2, dtype=np.int64)
     for line in range(len(templates)):
+        if line + 1 < len(templates):
+            ask_ahead(starts[line + 1], starts[line + 2], kinds[line + 1], values, types, spans, often)
         text, text_end = texts[0][line], texts[1][line]
         known = np.int64(templates[line] & np.uint64(KNOWN - 1))
         unread = read[known] != templates[line]
@@ -272,9 +296,10 @@ def read_lines(
                 continue
             score = read_values(buffer, begin, end, kinds[line], weight, counted, scratch, worst)
             if score > scores[line]:
-                scores[line], places[line], causes[line] = score, worst, part
+                scores[line], causes[line] = score, part
+                places[line, 0], places[line, 1] = worst[0], worst[1]
         if unread and text < text_end:
             score = read_values(buffer, text, text_end, kinds[line], 1.0, counted, scratch, worst)
             if score > scores[line]:
-                scores[line], places[line] = score, worst
+                scores[line], places[line, 0], places[line, 1] = score, worst[0], worst[1]
                 causes[line] = part_at(worst, starts[line], starts[line + 1], begins, ends)
