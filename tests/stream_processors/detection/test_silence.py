@@ -227,7 +227,7 @@ def test_a_source_that_stops_is_told_once_with_its_rate_and_that_it_is_back():
     source.lines(9_000, 9_300)
     (stopped, rate), (over, back) = source.told()
     assert (stopped, over) == ("new", "over")
-    assert rate == "had 6 lines a minute, and none for 2.67 min now"
+    assert rate == "had 6 lines a minute, and none for 2.17 min now"
     assert back == "came back after 83.5 min; 6 lines a minute are usual"
     source.nothing(9_300, 9_300 + 2 * 5_000)
     assert len(source.told()) == 2, "it was away as long before"
