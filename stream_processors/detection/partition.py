@@ -33,6 +33,7 @@ from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.silence import Silence
 from stream_processors.detection.silence import told as told_silence
 from stream_processors.detection.snapshot import Part
+from stream_processors.detection.stopped import STOPPED, Away, Stopped
 from stream_processors.detection.texts import display_text
 from stream_processors.detection.waiting import Waiting, settled
 from stream_processors.detection.warmup import WarmupClock
@@ -69,7 +70,7 @@ class PartitionDetector:
             dim, seconds=settings.window_seconds, k=settings.window_lines, partition=partition, model=model
         )
         policy = AlertPolicy(settings.budget, partition=partition, model=model)
-        self.silence = Silence()
+        self.silence, self.stopped = Silence(), Stopped()
         clock = WarmupClock(settings.warmup, settings.warmup_seconds)
         self._days = DayCounts(model)
         self._scoring = LineScoring(ensemble, policy, clock, self._days, told, settings.entities)
@@ -83,6 +84,7 @@ class PartitionDetector:
             "waiting": self._scoring.waiting,
             "warmup": clock,
             "silence": self.silence,
+            "stopped": self.stopped,
         }
 
     def _merge(self, pattern: int, into: int) -> None:
@@ -117,6 +119,7 @@ class PartitionDetector:
 
     def _tell_silence(self, lines: Seen, findings: Findings) -> None:
         """Adds what fell silent and what came again."""
+        self._tell_away(self.stopped.follow(lines.batch, lines.now), findings, lines.now)
         for found in self.silence.follow(lines):
             text = self._known.readable(found.template)
             anomaly = told_silence(found, lines, text, partition=self.partition, model=self.model)
@@ -125,6 +128,19 @@ class PartitionDetector:
                 findings.returned.append(anomaly)
             elif self._scoring.verdicts.marks(template, alert, lines.now) is None:
                 findings.anomalies.append(anomaly)
+
+    def _tell_away(self, away: Away | None, findings: Findings, now: float) -> None:
+        """Adds that the source has stopped, unless people marked that as benign, or that it is back."""
+        if away is None:
+            return
+        anomaly, alert = (
+            away.anomaly(self.source, partition=self.partition, model=self.model),
+            np.array([STOPPED]),
+        )
+        if away.over:
+            findings.returned.append(anomaly)
+        elif self._scoring.verdicts.marks(alert, alert, now) is None:
+            findings.anomalies.append(anomaly)
 
     def relearn(self, batch: LineBatch, *, waiting_from: int | None = None) -> None:
         """Takes lines between the snapshot and the applied offset: their effects are in the store already.
@@ -139,6 +155,7 @@ class PartitionDetector:
             lines = seen(batch, kinds, patterns, 0.0)
             self._scoring.relearn(lines, unscored_from=first)
             self.silence.follow(lines)
+            self.stopped.follow(batch, 0.0)
             self._lessons.taught()  # the others have it already
 
     def finish(self, findings: Findings) -> None:
@@ -147,12 +164,14 @@ class PartitionDetector:
         self.describe(findings)
 
     def due(self, now: float) -> bool:
-        """Whether there is something to apply without a line: the warm-up ends by time, patterns merge."""
-        return self._scoring.due(now) or self._known.pending
+        """Whether there is something to apply without a line: the warm-up ends by time, patterns merge, it stopped."""
+        stopped = self.stopped.due(now)
+        return stopped or self._scoring.due(now) or self._known.pending
 
     def tick(self, findings: Findings, now: float) -> None:
-        """Ends the warm-up when time does, and tells of merges, without a further line."""
+        """Ends the warm-up when time does, and tells of merges and that the source stopped, without a further line."""
         findings.anomalies += self._scoring.tick(now)
+        self._tell_away(self.stopped.tick(now), findings, now)
         self.describe(findings)
 
     def give_up(self, findings: Findings) -> list[Waiting]:

@@ -57,6 +57,7 @@ def plant(seed: bytes, detector: PartitionDetector) -> None:
     detector.restore(seed, decisions=decisions)
     detector.learn_decisions(decisions.news)
     detector.silence.forget()  # what was regular in all partitions together need not be so in one
+    detector.stopped.forget()
 
 
 def usable(seed: bytes, kind: snapshot.Kind) -> str:

@@ -176,11 +176,15 @@ class Sources:
             self._changed[name] = None
 
     def due(self, now: float) -> bool:
-        """Whether a warm-up ends by time: ``tick`` then has something to apply. now: seconds since the epoch."""
-        return any(detector.due(now) for detector in self._detectors.values())
+        """Whether a warm-up ends by time, or a source stopped, so that ``tick`` has something to apply.
+
+        now: seconds since the epoch. Each detector is to be asked: by that it knows that somebody listens.
+        """
+        due = [detector.due(now) for detector in self._detectors.values()]
+        return any(due)
 
     def tick(self, now: float, changes: Changes) -> None:
-        """Ends the warm-ups that time ends, without a further line."""
+        """Ends the warm-ups that time ends, and tells which sources stopped, without a further line."""
         changes.model = self._model
         for name, detector in self._detectors.items():
             if detector.due(now):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_processors.detection.detectors.idlike import make_forms
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.detectors.slotcounts import shown
 from stream_processors.detection.detectors.writing import (
@@ -30,12 +31,14 @@ class Characters:
             np.zeros(NAMES, dtype=np.float32),
             np.zeros(SIGNS * SIGNS, dtype=np.float32),
             np.zeros(2),
+            make_forms(),
         )
         self._read = np.zeros(KNOWN, dtype=np.uint64)
         self._often = np.zeros(KNOWN, dtype=OFTEN)
         self._scratch: Scratch = (
             np.zeros(SIGNS * SIGNS, dtype=np.uint32),
             np.zeros(SIGNS * SIGNS, dtype=np.uint32),
+            np.zeros(4),
         )
         self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
         self._places = np.zeros((0, 2), dtype=np.int64)
@@ -85,7 +88,7 @@ class Characters:
 
     def state(self) -> dict[str, NDArray]:
         """The counts, and the templates whose words were read."""
-        pairs, values, everyone, total = self._counted
+        pairs, values, everyone, total, (own_forms, forms) = self._counted
         places = np.flatnonzero(pairs)
         return {
             "places": places.astype(np.uint32),
@@ -93,15 +96,23 @@ class Characters:
             "values": values,
             "everyone": everyone,
             "total": total,
+            "own_forms": own_forms,
+            "forms": forms,
             "read": self._read,
             "often": np.frombuffer(self._often.tobytes(), dtype=np.uint8),
         }
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up saved counts. Raises ValueError when they are of another size."""
-        pairs, values, everyone, total = self._counted
+        pairs, values, everyone, total, (own_forms, forms) = self._counted
         own: NDArray
-        for own, name in ((values, "values"), (everyone, "everyone"), (total, "total")):
+        for own, name in (
+            (values, "values"),
+            (everyone, "everyone"),
+            (total, "total"),
+            (own_forms, "own_forms"),
+            (forms, "forms"),
+        ):
             if state[name].shape != own.shape:
                 raise ValueError(f"{name} must be {own.shape}, got {state[name].shape}")
             own[:] = state[name]

@@ -42,6 +42,16 @@ VALUE = np.dtype(
     align=True,
 )
 """A value: lines, templates and their nats, which fade as counts do."""
+CATEGORY, ALL, OF_FEW, YOUNG, MEMORY = 0.3, 0.9, 0.02, 10.0, 1_000.0
+"""Share of a column's lines from which on a value of it names no single thing, such as a facility; the same where a few
+values have that share of all together, such as levels; lines that each column is taken to have had before, of other
+values; and lines that the shares are of."""
+COLUMNS, FREQUENT = 4_096, 4
+"""Places for columns, 288 KiB, and values of each whose lines are counted: the most frequent (Misra and Gries 1982)."""
+COLUMN = np.dtype(
+    [("lines", "<f8"), ("values", "<u8", (FREQUENT,)), ("counts", "<f8", (FREQUENT,))], align=True
+)
+"""A column: its lines, and its frequent values with theirs."""
 FORGOTTEN = 0.05
 """Share that is left of what is not known any more."""
 AHEAD = 2
@@ -54,15 +64,47 @@ def risk_of(one: Any) -> float:
     return max(0.0, min(one.nats / (one.lines + LINES), (one.firsts - one.most) / (one.kinds + LINES - 1.0)))
 
 
+@helper
+def is_category(columns: NDArray, key: np.uint64, value: np.uint64) -> bool:
+    """Whether a column has a value too often for it to name a single thing; counts it in."""
+    column = columns[np.int64(key & np.uint64(COLUMNS - 1))]
+    column.lines += 1.0
+    least, found = 0, -1
+    for place in range(FREQUENT):
+        if column.values[place] == value:
+            found = place
+        least = place if column.counts[place] < column.counts[least] else least
+    if found < 0 and column.counts[least] <= 0.0:
+        column.values[least], found = value, least
+    if found >= 0:
+        column.counts[found] += 1.0
+    else:
+        for place in range(FREQUENT):
+            column.counts[place] -= 1.0
+    if column.lines >= MEMORY:
+        column.lines *= 0.5
+        for place in range(FREQUENT):
+            column.counts[place] *= 0.5
+    if found < 0:
+        return False
+    lines, all_of_them = column.lines + YOUNG, 0.0
+    for place in range(FREQUENT):
+        all_of_them += column.counts[place]
+    return column.counts[found] > (OF_FEW if all_of_them > ALL * lines else CATEGORY) * lines
+
+
 @kernel
 def follow_values(
     clock: int,
     starts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
     naming: NDArray[np.bool_],
     templates: NDArray[np.uint64],
     nats: NDArray[np.float64],
     table: NDArray,
+    columns: NDArray,
     scores: NDArray[np.float32],
     causes: NDArray[np.int64],
     details: NDArray[np.float64],
@@ -82,6 +124,8 @@ def follow_values(
         more = np.float32(max(0.0, nats[line] - USUAL))
         for part in range(starts[line], starts[line + 1]):
             if not naming[part]:
+                continue
+            if types[part] == 0 and is_category(columns, keys[part], values[part]):
                 continue
             one = table[kept(table, values[part], now)]
             left = faded(1.0, now - one.seen)
@@ -113,6 +157,7 @@ class Risk:
 
     def __init__(self) -> None:
         self._table, self._lines = np.zeros(PLACES, dtype=VALUE), 0
+        self._columns = np.zeros(COLUMNS, dtype=COLUMN)
         self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
         self._details = np.zeros((0, 2))
 
@@ -124,11 +169,14 @@ class Risk:
         follow_values(
             self._lines,
             batch.starts,
+            batch.slots,
             batch.values,
+            batch.types,
             seen.naming,
             seen.templates,
             nats,
             self._table,
+            self._columns,
             scores,
             causes,
             details,
@@ -150,11 +198,20 @@ class Risk:
 
     def state(self) -> dict[str, NDArray]:
         """The places that are taken, as bytes, and the lines seen."""
-        taken = self._table[self._table["key"] != 0]
-        return {"values": np.frombuffer(taken.tobytes(), dtype=np.uint8), "lines": np.array([self._lines])}
+        taken, places = self._table[self._table["key"] != 0], np.flatnonzero(self._columns["lines"])
+        return {
+            "values": np.frombuffer(taken.tobytes(), dtype=np.uint8),
+            "places": places,
+            "columns": np.frombuffer(self._columns[places].tobytes(), dtype=np.uint8),
+            "lines": np.array([self._lines]),
+        }
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Takes up a saved state. Raises ValueError when it is none."""
         self._table[:] = np.zeros(1, dtype=VALUE)
         moved(np.frombuffer(state["values"].tobytes(), dtype=VALUE), self._table)
+        if int(state["places"].max(initial=0)) >= COLUMNS:
+            raise ValueError("places must be below COLUMNS")
+        self._columns[:] = np.zeros(1, dtype=COLUMN)
+        self._columns[state["places"]] = np.frombuffer(state["columns"].tobytes(), dtype=COLUMN)
         self._lines = int(state["lines"][0])

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from connectors.kernels import helper, kernel, prefetch
 from encoder_core.templates.match import TYPES
+from stream_processors.detection.detectors.idlike import MADE_OF, Forms, unexpected
 from stream_processors.detection.detectors.kind import NO_CAUSE
 from stream_processors.detection.detectors.nameable import is_number
 from stream_processors.detection.hashing import FIRST_BASIS, joint, next_byte, scrambled
@@ -48,10 +49,12 @@ HALVED_EVERY = 1 << 16
 """Values after which all counts are halved."""
 CHECKED = np.array([True] + [name in ("path", "url", "email", "id", "*") for name in TYPES])
 """By type of part: whether its characters are not given by the type."""
-Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]
-"""Values with a pair by name, by name, with a pair whatever their name; and how many there were, faded and all."""
-Scratch = tuple[NDArray[np.uint32], NDArray[np.uint32]]
-"""To work with: by pair the value that had it last, and the pairs of a value."""
+Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], Forms]
+"""Values with a pair by name, by name, with a pair whatever their name; how many there were, faded and all; and how
+surprising those were that may be random."""
+Scratch = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64]]
+"""To work with: by pair the value that had it last; the pairs of a value; and of those others, and of plain ones, the
+product of shares, then the nats of both that it does not have any more, (4,)."""
 _LESS = np.exp(USUAL)
 
 
@@ -67,6 +70,9 @@ def _signs() -> NDArray[np.uint8]:
 
 SIGN_OF = _signs()
 """Of each byte, uint8 (256,)."""
+PLAIN = (np.arange(SIGNS) <= 26).astype(np.uint64)
+"""By sign: 1 where ids are made of it, as those in base64 are; EDGE too."""
+PLAIN[[SIGN_OF[ord(sign)] for sign in "+/-_"] + [EDGE]] = 1
 READ_AS = SIGN_OF.copy()
 """The same where a value is read, with ENDS for what ends one and more for ``%``."""
 READ_AS[[32, 38, 59, 63]] = ENDS  # " ", "&", ";", "?"
@@ -115,6 +121,23 @@ def escaped(buffer: NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
     return np.int64(SIGN_OF[37]), place
 
 
+@helper
+def count_pairs(
+    pairs: NDArray[np.uint32], base: int, own: int, weight: float, counted: Counted, end: int
+) -> None:
+    """Counts in the pairs of a value, the first ``end``."""
+    counts, values, everyone, total, forms = counted
+    for one in range(end):
+        pair = np.uint64(pairs[one])
+        everyone[pair] += weight
+        counts[(base + np.int64(pair)) & (PLACES - 1)] += weight
+    values[own] += weight
+    if total[0] >= HALVED_EVERY:
+        for sums in (counts, values, everyone, forms[0], forms[1]):
+            halve(sums)
+        total[0] *= 0.5
+
+
 @helper(inline=True)
 def read_value(
     buffer: NDArray[np.uint8],
@@ -126,19 +149,21 @@ def read_value(
     scratch: Scratch,
 ) -> tuple[float, int]:
     """The surprise of a value up to a blank or a sign that ends one, and where it ends. weight: values it counts as."""
-    (counts, values, everyone, total), (marks, pairs) = counted, scratch
+    (counts, values, everyone, total, forms), (marks, pairs, products) = counted, scratch
     own = np.int64(name >> np.uint64(50))
     base = np.int64(name & np.uint64(PLACES - 1))
     total[0] += weight
     total[1] += 1.0
     stamp = np.uint32(np.int64(total[1]))
     of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
-    surprise, product, before, count, place = 0.0, 1.0, EDGE, 0, begin
+    before, count, place, made_of = EDGE, 0, begin, 0
+    products[0], products[1], products[2], products[3] = 1.0, 1.0, 0.0, 0.0
     over = False
     while not over:
         sign, over = EDGE, place >= end
         if not over:
             sign = np.int64(READ_AS[buffer[np.uint64(place)]])
+            made_of |= MADE_OF[buffer[np.uint64(place)]]
             if sign >= ENDS:
                 if sign == ENDS:
                     sign, over = EDGE, True
@@ -146,6 +171,7 @@ def read_value(
                     sign, place = escaped(buffer, place, end)
             place += 1
         pair = np.uint64(before * SIGNS + sign)  # an index that has no sign takes fewer instructions
+        of = PLAIN[np.uint64(before)] & PLAIN[np.uint64(sign)]
         before = sign
         if marks[pair] == stamp:
             continue
@@ -154,21 +180,15 @@ def read_value(
         count += 1
         own_share = counts[(base + np.int64(pair)) & (PLACES - 1)]
         share = (own_share + (everyone[pair] + BEGINNING) * of_all) * known
-        product *= min(share, 1.0)  # no branch that would wait for the counts
-        if product < 1e-200:
-            surprise -= log(product)
-            product = 1.0
-    for one in range(count):
-        pair = np.uint64(pairs[one])
-        everyone[pair] += weight
-        counts[(base + np.int64(pair)) & (PLACES - 1)] += weight
-    values[own] += weight
-    if total[0] >= HALVED_EVERY:
-        halve(counts)
-        halve(values)
-        halve(everyone)
-        total[0] *= 0.5
-    return (surprise - log(product)) / (count + SHORT) * total[1] / (total[1] + YOUNG), place
+        products[of] *= min(share, 1.0)  # no branch that would wait for the counts
+        if products[of] < 1e-200:
+            products[of + np.uint64(2)] -= log(products[of])
+            products[of] = 1.0
+    count_pairs(pairs, base, own, weight, counted, count)
+    others, plain = products[2] - log(products[0]), products[3] - log(products[1])
+    surprise = others / (count + SHORT)
+    surprise += unexpected(plain / (count + SHORT), count, made_of, name, weight, forms)
+    return surprise * total[1] / (total[1] + YOUNG), place
 
 
 @helper

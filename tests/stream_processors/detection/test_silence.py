@@ -176,3 +176,75 @@ def test_silence_that_was_marked_as_benign_is_not_told(day):
     stores[1].mark("logs", Verdict(alert.pattern, "benign", T))
     run(stores[1], day[:1_000])
     assert silences(stores[1]) == []
+
+
+class Clocked:
+    """A source of a line every 10 seconds, asked every half minute whether it stopped."""
+
+    def __init__(self) -> None:
+        self.store, self.embedder = MemoryStore(clock=lambda: T + 90_000), TrigramEmbedder()
+        self.sources, self.end = self._opened(), 0
+
+    def _opened(self) -> Sources:
+        return Sources("logs", 0, self.embedder.dim, DetectionSettings(alert_budget="top 0.01 %"))
+
+    def lines(self, begin: float, end: float, *, late: float = 0.0) -> None:
+        for at in np.arange(begin, end, 1_000.0):
+            times = np.arange(at, min(at + 1_000.0, end), 10.0)
+            part = [make_line(self.end + n, "job done", timestamp=T + time) for n, time in enumerate(times)]
+            self._apply(part, T + times[-1] + late)
+
+    def nothing(self, begin: float, end: float) -> None:
+        for at in np.arange(begin, end, 30.0):
+            if self.sources.due(T + at):
+                self._apply([], T + at)
+
+    def restart(self) -> None:
+        self.sources = self._opened()
+        self.sources.restore(self.store.stored("logs", 0, 1))
+
+    def _apply(self, part, now: float) -> None:
+        changes = Changes("logs", 0, expected=self.end or None, end=self.end + len(part), now=now)
+        if part:
+            self.sources.process(batch_of(part, self.embedder), changes)
+            if self.sources.snapshot_due(400):
+                self.sources.snapshot(changes.end, changes)
+        else:
+            self.sources.tick(now, changes)
+        fold(changes)
+        self.sources.decided(self.store.apply(changes))
+        self.end = changes.end
+
+    def told(self) -> list[tuple[str, str]]:
+        told = [entry.alert for entry in self.store.outbox("logs", limit=100)]
+        return [(one.why, one.last.reasons[0].text) for one in told if one.last.format == "silence"]
+
+
+def test_a_source_that_stops_is_told_once_with_its_rate_and_that_it_is_back():
+    source = Clocked()
+    source.lines(0, 4_000)
+    source.nothing(4_000, 9_000)
+    source.lines(9_000, 9_300)
+    (stopped, rate), (over, back) = source.told()
+    assert (stopped, over) == ("new", "over")
+    assert rate == "had 6 lines a minute, and none for 2.17 min now"
+    assert back == "came back after 83.5 min; 6 lines a minute are usual"
+    source.nothing(9_300, 9_300 + 2 * 5_000)
+    assert len(source.told()) == 2, "it was away as long before"
+
+
+def test_nobody_is_missed_who_is_new_was_not_listened_to_or_is_late():
+    new = Clocked()
+    new.lines(0, 3_000)
+    new.nothing(3_000, 9_000)
+    restarted = Clocked()
+    restarted.lines(0, 5_000)
+    restarted.restart()
+    restarted.nothing(8_000, 8_100)
+    restarted.lines(8_100, 8_200)
+    late = Clocked()
+    late.lines(0, 4_000, late=50_000.0)
+    late.nothing(54_000, 54_100)
+    assert new.told() == restarted.told() == late.told() == []
+    late.nothing(54_100, 54_300)
+    assert len(late.told()) == 1

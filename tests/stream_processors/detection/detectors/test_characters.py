@@ -47,6 +47,21 @@ def test_random_identifiers_are_usual_however_long():
     assert scores[-20:].max() < 1.5
 
 
+def test_a_hash_is_usual_where_others_were_also_under_a_name_that_is_new():
+    draw = np.random.default_rng(2)
+    alphabet = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+
+    def key(n: int) -> str:
+        return f"{'sig' if n < 12 else 'mac'}=x{''.join(draw.choice(alphabet, 43))}7"
+
+    kind = Characters()
+    kind.observe(seen_of(usual()))
+    scores = kind.observe(seen_of([text(key(n)) for n in range(14)])).scores
+    assert scores[0] > 3 and scores[-2:].max() < 0.6 * scores[0]
+    payload = kind.observe(seen_of([text("mac=x7<img src=q onerror='alert(document.cookie1)'>")])).scores
+    assert payload[0] > 1.5 * scores[-2:].max()
+
+
 @pytest.mark.parametrize("size", [1, 7])
 def test_scores_do_not_depend_on_how_the_stream_is_cut_or_on_a_restart(size):
     records = [*usual(120), text(request(1, ATTACKS[0])), *usual(60), text(request(2, ATTACKS[1]))]

@@ -55,6 +55,22 @@ def test_usual_lines_about_it_lower_the_risk_and_raise_none(risk):
     assert of_mallory(risk, ["created"])[0] < 0.4 * high
 
 
+def test_what_a_few_values_of_a_column_say_names_no_single_thing(risk):
+    def level_of(count: int) -> list[Record]:
+        return [
+            columns(level=("info", "info", "warn")[n % 3], user=f"u{'abcdefgh'[n % 8]}") for n in range(count)
+        ]
+
+    follow(risk, level_of(90), [2.0] * 90)
+    odd = seen_of(level_of(60))
+    odd = Seen(odd.batch, np.arange(60, dtype=np.uint64) % 7, odd.patterns)
+    risk.follow(odd, np.full(60, 8.0))
+    seen = seen_of([columns(level="warn", user="new"), columns(level="fatal", user="ua")])
+    found = risk.follow(seen, np.ones(2))
+    assert found[0] == 0
+    assert found[1] > 0 and seen.batch.part(1, int(risk._said.causes[1]))[0] == "user"
+
+
 def test_risk_is_forgotten(risk):
     of_mallory(risk, ODD)
     lines = int(-10_000 * np.log(FORGOTTEN)) + 1_000
