@@ -91,6 +91,7 @@ def begin(place: Environment, plan: Plan, live: RedisStore, settings: Settings) 
     place.keep(plan)
     store = make_store(settings)
     for topic, parts in plan.topics.items():
+        store.claim(topic, settings.stream.group, time.time())
         for source, seed in live.seeds(topic).items():
             store.plant(f"{topic}/{source}" if source else topic, seed)
         store.begin(topic, {number: span.start for number, span in parts.items()})
@@ -144,16 +145,16 @@ def plan_letters(settings: Settings, only: Iterable[str], what: str, tell: Calla
 
 
 def run_worker(
-    settings: Settings, plan: Plan, tell: Callable[[Progress], object], report: Callable[[str], object]
+    settings: Settings, plan: Plan, tell: Callable[[Progress], object], failed: Callable[[str], object]
 ) -> None:
     """Runs a replay in this process until all is applied, or a signal stops it. Raises SystemExit when it gives up.
 
-    tell: hears how far it is. report: hears of each line that can't be processed.
+    tell: hears how far it is. failed: hears of each line that can't be processed.
     """
     from stream_processors.delivery.replaying import ReplayService
     from stream_processors.worker import Worker, make_app
 
-    app = make_app(settings, partial(ReplayService, plan=plan, tell=tell, report=report))
+    app = make_app(settings, partial(ReplayService, plan=plan, tell=tell, failed=failed))
     try:
         Worker(
             app,

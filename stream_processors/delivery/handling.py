@@ -104,7 +104,7 @@ class Handler:
         else:
             partition.handled_at = time.monotonic()
             if batch.messages:
-                partition.newest = min(now, (batch.messages[-1].timestamp or 0) / 1_000)
+                partition.newest = min(now, max(0, batch.messages[-1].timestamp or 0) / 1_000)
             if batch.last or partition.commit_due:
                 await self.commit(partition)
 

@@ -62,12 +62,12 @@ class ReplayService(StreamService):
         *args: Any,
         plan: Plan,
         tell: Callable[[Progress], object],
-        report: Callable[[str], object],
+        failed: Callable[[str], object],
         **options: Any,
     ) -> None:
-        """tell: hears how far it is. report: hears of each line that can't be processed."""
+        """tell: hears how far it is. failed: hears of each line that can't be processed."""
         self._plan, self._tell = plan, tell
-        self._reported = Reported(report)
+        self._reported = Reported(failed)
         self._ends = {
             TopicPartition(topic, number): span.end
             for topic, parts in plan.topics.items()

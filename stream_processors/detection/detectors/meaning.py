@@ -166,7 +166,7 @@ class Meaning:
             del self._places[self._keys[place]]
             self._keys[place], self._texts[place] = key, text
         self._places[key] = place
-        self._vectors[place] = rows.vectors[row]
+        self._vectors[place] = rows.vectors[row].astype(np.float16)  # as a snapshot has it
         self._counts[place], self._seen[place] = 0.0, now
         known = len(self._keys)
         cosines = self._vectors[:known] @ self._vectors[place]
