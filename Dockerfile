@@ -10,9 +10,8 @@ COPY connectors connectors
 COPY stream_processors stream_processors
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
  && python -m venv --without-pip /opt/secencoder \
- && pip --python /opt/secencoder/bin/python install --no-cache-dir --no-compile /wheels/*.whl \
- && find /opt/secencoder -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} + \
- && /opt/secencoder/bin/python -m compileall -q /opt/secencoder/lib
+ && pip --python /opt/secencoder/bin/python install --no-cache-dir /wheels/*.whl \
+ && find /opt/secencoder -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} +
 # Compiled for the processor of this machine; a start on another kind compiles anew.
 RUN HOME=/home/secencoder /opt/secencoder/bin/secencoder compile
 

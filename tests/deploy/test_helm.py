@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from stream_processors.settings import Settings, load_settings
 from stream_processors.worker import SHUTDOWN_SECONDS
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "secencoder-streams"
+PAGE = CHART.parents[2] / "docs" / "deployment.md"
 KUBERNETES = ("1.25", "1.33")
 EVERYTHING = {
     "settings": {
@@ -126,6 +128,26 @@ def test_it_runs_as_nobody_special_and_writes_to_empty_folders_only(rendered):
         (cache,) = (one["value"] for one in container["env"] if one["name"] == "XDG_CACHE_HOME")
         empty = {volume["name"] for volume in spec["volumes"] if "emptyDir" in volume}
         assert {folders[cache], folders["/tmp"]} == empty
+
+
+def test_topics_may_be_a_pattern(rendered, tmp_path):
+    stream = {"topics": None, "topic_pattern": "logs-.*"}
+    manifests = rendered({"settings": {"stream": stream}, "keda": {"enabled": True}})
+    path = tmp_path / "secencoder.toml"
+    path.write_text(manifests["ConfigMap"]["data"]["secencoder.toml"])
+    assert load_settings(path, environ={}).stream.topic_pattern == "logs-.*"
+    assert "topic" not in trigger(manifests)["metadata"]  # all that the group reads
+
+
+def test_the_values_that_the_page_shows_can_be_used(rendered, tmp_path):
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.S)
+    manifests = rendered(yaml.safe_load(shown))
+    path = tmp_path / "secencoder.toml"
+    path.write_text(manifests["ConfigMap"]["data"]["secencoder.toml"])
+    environ = {one["name"]: "open" for one in pod(manifests)["containers"][0]["env"] if "valueFrom" in one}
+    environ["SECENCODER_ENCODER__THREADS"] = "2"
+    settings = load_settings(path, environ=environ)
+    assert settings.stream.topics == ["nginx", "auditd"]
 
 
 def test_labels_select_the_pods_and_nothing_scales_twice(rendered):
