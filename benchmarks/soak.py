@@ -40,6 +40,8 @@ from tests.servers import Unavailable, find_kafka
 
 TOPIC, PARTITIONS = "soak", 4
 TICK_SECONDS = 0.1
+LINGER_MS = 1_000
+"""A shipper sends lines together; the embedded broker hands out only what came together."""
 CHUNK_LINES = 5_000
 KEPT = 200
 """Entries of each kind that the store keeps."""
@@ -136,7 +138,7 @@ class Soak:
     def __init__(self, options: argparse.Namespace, kafka: KafkaSettings, redis: RedisSettings) -> None:
         self._options, self._client = options, connect(redis)
         self._store = RedisStore(self._client)
-        self._producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": 20})
+        self._producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": LINGER_MS})
         self._sent = 0
         self._lines = lines(options.rate, options.new_every, options.seed)
         self.samples: list[Sample] = []
