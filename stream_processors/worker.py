@@ -10,6 +10,7 @@ import logging
 import os
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -98,7 +99,7 @@ def encoders_of(embedder: Encoder | Cascade, tier: str) -> dict[str, Encoder]:
     return {tier: embedder}
 
 
-def make_app(settings: Settings) -> App:
+def make_app(settings: Settings, make_service: Callable[..., StreamService] = StreamService) -> App:
     """The Faust app: two channels, an agent over each, and the service that feeds them."""
     limit_blas()
     known_envelopes()  # a broken plug-in is said before anything starts
@@ -118,7 +119,7 @@ def make_app(settings: Settings) -> App:
     )
     metrics = Metrics(version=version(), model=model, most_sources=settings.stream.max_sources)
     metrics.traffic, metrics.encoders = store.traffic, encoders_of(encoder, settings.encoder.tier)
-    service = StreamService(
+    service = make_service(
         settings,
         pipeline,
         store,

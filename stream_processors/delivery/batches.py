@@ -37,6 +37,8 @@ class Partition:
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
     expired: int = 0
     """Lines that the topic's retention removed before they were read, not yet counted in the store."""
+    paused: bool = False
+    """Whether nothing more is fetched of it until a long batch is done."""
     unreadable: str | None = None
     """Why nothing more can be read of it; what was handed out before still takes effect."""
     committed: int | None = None
@@ -47,6 +49,8 @@ class Partition:
     """What was handed out on its way to lines; what it holds back is not applied."""
     newest: float = 0.0
     """Kafka's time of the newest message that was applied, seconds since the epoch; 0 when it isn't known."""
+    unsaved: int = 0
+    """Bytes of messages that its memory was not told of: they say when a snapshot is due."""
     handled_at: float = 0.0
     """When its last batch was done, on the monotonic clock."""
     unfinished: int = 0

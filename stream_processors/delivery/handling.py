@@ -17,7 +17,7 @@ from connectors.waiting import reason_of
 from stream_processors.alerts.folding import fold
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition, messages_from
-from stream_processors.delivery.dead_letters import DeadLetters
+from stream_processors.delivery.dead_letters import FailedLines
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.opening import Opener, start_text
 from stream_processors.delivery.suspects import Suspects
@@ -40,7 +40,7 @@ class Handler:
         self,
         pipeline: Pipeline,
         applier: Applier,
-        dead_letters: DeadLetters,
+        dead_letters: FailedLines,
         suspects: Suspects,
         troubles: Troubles,
         metrics: Metrics,
@@ -54,6 +54,8 @@ class Handler:
         self._suspects, self._troubles = suspects, troubles
         self._metrics, self._stages = metrics, stages
         self._model, self._batch_lines, self._snapshot_lines = model, batch_lines, snapshot_lines
+        self.lines = 0
+        """Lines that took effect."""
 
     def connect(self, consumer: AIOKafkaConsumer, fetcher: Fetcher, opener: Opener) -> None:
         """Takes what exists only once the process' event loop runs."""
@@ -83,11 +85,13 @@ class Handler:
             step = self._step(partition)
             return None if step is None else self._process(partition, step)
 
-        partition.reader.add(messages_from(batch.messages, now), batch.end)
+        messages = messages_from(batch.messages, now)
+        partition.reader.add(messages, batch.end)
+        partition.unsaved += sum(len(value or b"") for value in messages.values)
         try:
             while (done := await asyncio.to_thread(work)) is not None:
                 await self._take_effect(partition, *done)
-                if not self._fetcher.owns(partition):
+                if not await self._fetcher.holds(partition):
                     return  # its new owner, or what it was reopened as, goes on from the store, and commits
                 if partition.reader.done >= batch.end:
                     break
@@ -134,29 +138,44 @@ class Handler:
         if applied is not None and step.end <= applied and not (partition.expired or due):
             self._pipeline.relearn(step.lines, partition.detector)
             return None, []
-        changes = Changes(
-            partition.at.topic,
-            partition.at.partition,
-            expected=applied,
-            end=step.end,
-            expired=partition.expired,
-            topic_id=partition.topic_id,
-            model=self._model,
-            now=now,
-        )
+        changes = self._changes(partition, step.end, now)
         innocent, guilty = self._suspects.part(partition.at, step.lines)
         failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
         if due:
             partition.detector.tick(now, changes)
         fold(changes)
-        if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
+        read, partition.unsaved = partition.unsaved, 0
+        if step.lines and partition.detector.snapshot_due(self._snapshot_lines, read):
             partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)
+
+    def _changes(self, partition: Partition, end: int, now: float = 0.0) -> Changes:
+        """Those of a step, with nothing in them yet."""
+        return Changes(
+            partition.at.topic,
+            partition.at.partition,
+            expected=partition.applied,
+            end=end,
+            expired=partition.expired,
+            topic_id=partition.topic_id,
+            model=self._model,
+            now=now,
+        )
+
+    async def finish(self, partition: Partition) -> None:
+        """Scores lines that still wait for the end of a warm-up: a partition that has no batch on its way ends."""
+        changes = self._changes(partition, partition.reader.done)
+        if partition.applied is None or partition.applied != changes.end:
+            return
+        await asyncio.to_thread(partition.detector.finish, changes)
+        fold(changes)
+        await self._take_effect(partition, changes, [])
 
     def _applied(self, partition: Partition, changes: Changes) -> None:
         """Notes a step that the store has taken."""
         partition.applied, partition.expired = changes.end, 0
         self._metrics.applied(changes)
+        self.lines += changes.all_lines
         if self._troubles.succeeded(partition.at, changes.all_lines, changes.dead_letters):
             log.info("%s: goes on at %s", partition.name, changes.end)
 

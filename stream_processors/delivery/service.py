@@ -26,7 +26,7 @@ from connectors.waiting import reason_of
 from stream_processors.alerts.dispatcher import Dispatcher
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition
-from stream_processors.delivery.dead_letters import DeadLetters
+from stream_processors.delivery.dead_letters import DeadLetters, FailedLines
 from stream_processors.delivery.fetching import Assignment, Fetcher
 from stream_processors.delivery.handling import Handler
 from stream_processors.delivery.opening import Opener
@@ -89,10 +89,9 @@ class StreamService(Service):
         self.long_channel: Any = None
         self.room = asyncio.Semaphore(AT_ONCE)
         self.retrying = Retrying(self)
-        dead_letters = DeadLetterTopic(settings.kafka, settings.stream.dead_letter_topic)
-        self.dead_letters = DeadLetters(dead_letters, model=model, retrying=self.retrying)
+        self.dead_letters = self.make_dead_letters()
         self.suspects = Suspects(pipeline, self.new_detector)
-        self.assignment = Assignment(self.forget_all)
+        self.assignment = Assignment(self.rebalance)
         self.watchdog = Watchdog(
             stall_seconds=settings.health.stall_seconds, exit_seconds=settings.health.exit_seconds
         )
@@ -120,22 +119,42 @@ class StreamService(Service):
         self.given_up: str | None = None
         """Why the process ends by itself; None while it does not."""
 
+    def make_dead_letters(self) -> FailedLines:
+        """Where lines that can't be processed go."""
+        topic = DeadLetterTopic(self.settings.kafka, self.settings.stream.dead_letter_topic)
+        return DeadLetters(topic, model=self._model, retrying=self.retrying)
+
+    def make_consumer(self) -> AIOKafkaConsumer:
+        """What is read from, not yet started."""
+        stream = self.settings.stream
+        return make_consumer(
+            self.settings.kafka, stream.group, session_seconds=stream.session_timeout_seconds
+        )
+
+    def make_opener(self) -> Opener:
+        """What opens partitions."""
+        return Opener(self.settings, self.store, self.consumer, self.new_detector, self.schemas)
+
     async def on_start(self) -> None:
         """Connects the dead-letter producer and joins the consumer group."""
         stream = self.settings.stream
         await self.health.start()
         if missing := missing_codecs():
             log.error("topics compressed with %s can't be read: pip install cramjam", ", ".join(missing))
-        self.consumer = make_consumer(
-            self.settings.kafka, stream.group, session_seconds=stream.session_timeout_seconds
-        )
-        self.opener = Opener(self.settings, self.store, self.consumer, self.new_detector, self.schemas)
+        self.consumer = self.make_consumer()
+        self.opener = self.make_opener()
         self.fetcher = Fetcher(
-            self.consumer, self.troubles, self.open, self.queue, batch_lines=stream.batch_lines
+            self.consumer,
+            self.troubles,
+            self.open,
+            self.queue,
+            batch_lines=stream.batch_lines,
+            unchanged=self.opener.unchanged,
         )
         self.watcher = Watcher(self.store, self.fetcher, self.settings.kafka, self.consumer, stream.group)
         self.handler.connect(self.consumer, self.fetcher, self.opener)
-        self.consumer.subscribe(stream.topics, listener=self.assignment)
+        pattern = self.settings.topic_regex()
+        self.consumer.subscribe(stream.topics, pattern=pattern, listener=self.assignment)
         await self.dead_letters.start()
         await self.retrying.call(self.consumer.start, "joining the consumer group", KafkaError)
 
@@ -160,7 +179,11 @@ class StreamService(Service):
     async def fetch(self) -> None:
         """Puts fetched batches on the channels."""
         while not self.should_stop:
-            await self.fetcher.round()
+            await self.round()
+
+    async def round(self) -> None:
+        """One look at what the consumer has of each partition."""
+        await self.fetcher.round()
 
     @Service.task
     async def watch(self) -> None:
@@ -279,10 +302,10 @@ class StreamService(Service):
         for partition in list(self.fetcher.partitions.values()):
             await self.handler.commit(partition)
 
-    def forget_all(self, rebalancing: bool) -> None:
+    def rebalance(self, begins: bool) -> None:
         """Which partitions are ours is being settled, or was."""
-        self.fetcher.forget_all(rebalancing=rebalancing)
-        if not rebalancing:
+        self.fetcher.rebalance(begins=begins)
+        if not begins:
             self.troubles.keep(self.consumer.assignment())
             self.metrics.assigned({at.topic for at in self.consumer.assignment()})
 
@@ -293,6 +316,7 @@ class StreamService(Service):
         """
         if batch.long(self.settings.encoder.max_tokens):
             self.consumer.pause(batch.partition.at)
+            batch.partition.paused = True
             await self.long_channel.put(batch)
         else:
             await self.channel.put(batch)
@@ -313,10 +337,12 @@ class StreamService(Service):
         if batch.before is not None:
             await batch.before.wait()
         try:
-            if self.fetcher.owns(partition):  # else taken away, or reopened since it was fetched
+            if await self.fetcher.holds(partition):  # else taken away, or reopened since it was fetched
                 await self.handler.handle(batch)
         finally:
             batch.done.set()
             partition.unfinished -= 1
-            if batch.last and self.fetcher.owns(partition) and partition.at in self.consumer.paused():
-                self.consumer.resume(partition.at)
+            if batch.last and partition.paused:
+                partition.paused = False
+                if self.fetcher.owns(partition) and partition.at in self.consumer.paused():
+                    self.consumer.resume(partition.at)

@@ -20,7 +20,9 @@ from connectors.redis import (
     store_warnings,
     wait_until_reachable,
 )
+from connectors.redis.environments import Environment
 from connectors.redis.traffic import Traffic
+from connectors.replays import Plan, Span
 from connectors.store import StoreRefused
 from stream_processors.demo.servers import StoreServer
 
@@ -80,6 +82,15 @@ def test_a_cluster_keeps_what_a_single_server_keeps(nodes):
     stats = store.stats("logs")
     assert (stats.lines, stats.applied, store.sources()) == (4, {0: 0}, ["logs"])
     assert store.stored("logs", 0, 3).topic_id == "t"
+    place = Environment(connect(settings), prefix="se", env="default-again")
+    place.keep(Plan("from 7d", {"logs": {0: Span(5, 9)}}))
+    again = RedisStore(connect(settings), env="default-again")
+    for topic in ("logs", "web", "mail"):
+        again.apply(Changes(topic, 0, None, 9, lines=4))
+    assert (place.plan().messages, place.topics()) == (4, ["logs", "mail", "web"])
+    assert place.remove() > 6
+    assert (place.plan(), place.topics(), again.stats("web").lines) == (None, [], 0)
+    assert store.stats("logs").lines == 4
     assert isinstance(store_warnings(connect(settings)), list)
 
 

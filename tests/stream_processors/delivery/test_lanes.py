@@ -48,7 +48,9 @@ class Recorder(StreamService):
         settings = Settings.model_validate({"encoder": {"max_tokens": max_tokens}})
         super().__init__(settings, Pipeline(embedder), MemoryStore(), dim=embedder.dim, model="m")
         self.consumer = FakeConsumer()
-        self.fetcher = Fetcher(self.consumer, self.troubles, self.open, self.queue, batch_lines=500)
+        self.fetcher = Fetcher(
+            self.consumer, self.troubles, self.open, self.queue, batch_lines=500, unchanged=None
+        )
         self.channel, self.long_channel = asyncio.Queue(), asyncio.Queue()
         self.handled: list[Batch] = []
         self.handler = SimpleNamespace(handle=self.handle)
