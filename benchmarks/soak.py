@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ from tests.servers import Unavailable, find_kafka
 
 TOPIC, PARTITIONS = "soak", 4
 TICK_SECONDS = 0.1
+LINGER_MS = 1_000
+"""A shipper sends lines together; the embedded broker hands out only what came together."""
 CHUNK_LINES = 5_000
 KEPT = 200
 """Entries of each kind that the store keeps."""
@@ -90,12 +92,14 @@ def lines(rate: float, new_every: float, seed: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[KafkaSettings]:
-    """The real Kafka, or the embedded one where there is none."""
+def broker(folder: Path, *, embedded: bool) -> Iterator[KafkaSettings]:
+    """The real Kafka, or the embedded one where there is none or that is asked for."""
     folder.mkdir()
-    try:
-        real = find_kafka(folder)
-    except Unavailable:
+    real = None
+    if not embedded:
+        with suppress(Unavailable):
+            real = find_kafka(folder)
+    if real is None:
         with embedded_broker() as bootstrap:
             yield KafkaSettings(bootstrap_servers=bootstrap, api_version=(2, 1))
         return
@@ -134,7 +138,7 @@ class Soak:
     def __init__(self, options: argparse.Namespace, kafka: KafkaSettings, redis: RedisSettings) -> None:
         self._options, self._client = options, connect(redis)
         self._store = RedisStore(self._client)
-        self._producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": 20})
+        self._producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": LINGER_MS})
         self._sent = 0
         self._lines = lines(options.rate, options.new_every, options.seed)
         self.samples: list[Sample] = []
@@ -242,6 +246,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=500.0, help="lines a second")
     parser.add_argument("--new-every", type=float, default=2.0, help="seconds between new templates, about")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two looks")
+    parser.add_argument(
+        "--embedded", action="store_true", help="the demo's broker, also where there is a Kafka"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("runs/soak"))
     options = parser.parse_args(arguments)
@@ -251,7 +258,7 @@ def main(arguments: list[str] | None = None) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="secencoder-soak-")))
         try:
-            kafka = stack.enter_context(broker(folder / "kafka"))
+            kafka = stack.enter_context(broker(folder / "kafka", embedded=options.embedded))
             store = StoreServer(folder / "store")
             stack.callback(store.stop)
             store.start()

@@ -37,9 +37,10 @@ from stream_processors.delivery.watching import WATCH_SECONDS, Watcher
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.sources import Sources
 from stream_processors.operations.health import Health
-from stream_processors.operations.metrics import Metrics, PartitionState
+from stream_processors.operations.metrics import Metrics
 from stream_processors.operations.report import EncoderReport
 from stream_processors.operations.stages import StageClock
+from stream_processors.operations.states import PartitionState
 from stream_processors.operations.tracing import Tracing
 from stream_processors.operations.watchdog import Watchdog
 from stream_processors.settings import Settings

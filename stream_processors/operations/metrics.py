@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
+
+from stream_processors.operations.states import PartitionState, SinkState
 
 if TYPE_CHECKING:
     from connectors.findings import Changes
@@ -26,40 +28,6 @@ OTHERS = "-others"
 """Label of the sources that a topic has beyond those that have labels of their own. No name begins with a dash."""
 
 
-class PartitionState(NamedTuple):
-    """An assigned partition, as it stands."""
-
-    topic: str
-    partition: int
-    open: bool
-    """Whether its memory is at hand."""
-    applied: int | None
-    """Applied offset; None when there is none, or none is known."""
-    lag: int | None
-    """Messages behind; None when that is not known."""
-    newest: float
-    """Kafka's time of the newest message that was applied, seconds since the epoch; 0 when it isn't known."""
-    stalled: float
-    """Seconds since it moved, while it is behind."""
-
-
-class SinkState(Protocol):
-    """What a dispatcher has sent to its sink."""
-
-    name: str
-    sent: int
-    refused: int
-    failures: int
-
-    @property
-    def positions(self) -> Mapping[str, int]:
-        """Topic to when the latest alert that the sink has had was told, in milliseconds."""
-
-    @property
-    def waiting_seconds(self) -> float:
-        """How long it has been trying the same alert."""
-
-
 class Metrics:
     """Everything that ``/metrics`` says. A method is called where something happens; nothing here raises or blocks.
 
@@ -70,6 +38,7 @@ class Metrics:
     def __init__(self, *, version: str = "", model: str = "", most_sources: int = 50) -> None:
         self._most_sources = most_sources
         self._named: dict[str, set[str]] = {}
+        self._children: dict[tuple[str, str], list[Counter]] = {}
         self._before: dict[tuple[Counter, tuple[str, ...]], float] = {}
         self.encoders: Mapping[str, Encoder] = {}
         self.traffic: Traffic | None = None
@@ -80,16 +49,16 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         source, topic, place = ("topic", "source"), ("topic",), ("topic", "partition")
         counter, gauge = self._counter, self._gauge
-        self._lines = counter("lines", "Lines that took effect in the store", source)
-        self._flagged = counter("flagged_lines", "Lines that were flagged as unusual", source)
-        self._alerts = counter("alerts", "Flagged lines, those of a pattern in a step counted once", source)
-        self._parse_errors = counter(
-            "parse_errors", "Lines taken as raw text, as they could not be parsed", source
+        self._by_source = (
+            counter("lines", "Lines that took effect in the store", source),
+            counter("flagged_lines", "Lines that were flagged as unusual", source),
+            counter("alerts", "Flagged lines, those of a pattern in a step counted once", source),
+            counter("parse_errors", "Lines taken as raw text, as they could not be parsed", source),
+            counter("cut_lines", "Lines that are longer than the encoder reads", source),
+            counter("new_templates", "Templates that were new to an open partition", source),
+            counter("new_patterns", "Patterns that such a template began", source),
+            counter("merged_patterns", "Patterns that became part of another one", source),
         )
-        self._cut = counter("cut_lines", "Lines that are longer than the encoder reads", source)
-        self._templates = counter("new_templates", "Templates that were new to an open partition", source)
-        self._patterns = counter("new_patterns", "Patterns that such a template began", source)
-        self._merged = counter("merged_patterns", "Patterns that became part of another one", source)
         self._dead_letters = counter("dead_letters", "Lines that went to the dead-letter topic", topic)
         self._expired = counter(
             "expired_lines", "Messages that retention removed before they were read", topic
@@ -168,16 +137,15 @@ class Metrics:
         """The store has taken a step."""
         topic = changes.source
         for name, part in (("", changes), *changes.parts.items()):
-            at = topic, self._source(topic, name)
-            self._lines.labels(*at).inc(part.lines)
-            self._flagged.labels(*at).inc(len(part.anomalies))
-            self._alerts.labels(*at).inc(sum(alert.count > 0 for alert in part.alerts))
-            self._parse_errors.labels(*at).inc(part.parse_errors)
-            self._cut.labels(*at).inc(part.cut)
             new = [template for template in part.templates if template.text]
-            self._templates.labels(*at).inc(len(new))
-            self._patterns.labels(*at).inc(sum(template.id == template.pattern for template in new))
-            self._merged.labels(*at).inc(len(part.merges))
+            counted = (
+                *(part.lines, len(part.anomalies), sum(alert.count > 0 for alert in part.alerts)),
+                *(part.parse_errors, part.cut, len(new)),
+                *(sum(template.id == template.pattern for template in new), len(part.merges)),
+            )
+            for counter, more in zip(self._of(topic, self._source(topic, name)), counted, strict=True):
+                if more:
+                    counter.inc(more)
         self._dead_letters.labels(topic).inc(changes.dead_letters)
         self._expired.labels(topic).inc(changes.expired)
 
@@ -195,8 +163,15 @@ class Metrics:
         for topic in topics:
             for counter in (self._dead_letters, self._expired, self._fences, self._troubles):
                 counter.labels(topic)
-            self._lines.labels(topic, "")
-            self._parse_errors.labels(topic, "")
+            self._of(topic, "")
+
+    def _of(self, topic: str, source: str) -> list[Counter]:
+        """What is counted by source, of one source: ``labels`` would take longer than all else."""
+        found = self._children.get((topic, source))
+        if found is None:
+            found = [counter.labels(topic, source) for counter in self._by_source]
+            self._children[topic, source] = found
+        return found
 
     def _source(self, topic: str, name: str) -> str:
         named = self._named.setdefault(topic, set())

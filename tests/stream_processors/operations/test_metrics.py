@@ -12,7 +12,8 @@ from connectors.alerts import AlertChange
 from connectors.findings import Changes, Findings, Merge, Template
 from connectors.redis.traffic import Traffic
 from encoder_core.encoder import EncoderStats
-from stream_processors.operations.metrics import OTHERS, STAGES, Metrics, PartitionState
+from stream_processors.operations.metrics import OTHERS, STAGES, Metrics
+from stream_processors.operations.states import PartitionState
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(secencoder_\w+)` \| (\w+) \| (.*?) \| (.*?) \|$", re.M)
