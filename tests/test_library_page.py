@@ -5,6 +5,8 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import stream_processors.detector  # noqa: F401 - compiled code stays where other tests have it
+
 PAGE = Path(__file__).parents[1] / "docs" / "library.md"
 CODE = re.compile(r"^```python( \w+)?\n(.*?)\n```$", re.M | re.S)
 
@@ -25,6 +27,6 @@ def test_the_examples_run(no_settings, tmp_path, capsys):
     run("\n".join(examples()), tmp_path)
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "kernel: Out of memory: killed process 4721 (backup) True"
-    assert said[1].startswith("new 1 kernel: Out of memory")
-    assert "60 sshd: session opened for user <id>" in said
+    assert "new 1 kernel: Out of memory: killed process 4721 (backup)" in said
+    assert any(re.match("600 .*session opened for user", line) for line in said)
     assert said[-1].startswith("not a detector state: ")
