@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.kernels import helper, kernel
-from stream_processors.detection.counting import faded
+from stream_processors.detection.counting import MEMORY_LINES, faded
 from stream_processors.detection.detectors.counts import lines_counted
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.table import Rows
@@ -195,9 +195,7 @@ class Meaning:
             return Reason(self.name, log(total + 2), text, {"lines": lines})
         others, weights = self._others[own], self._weights[own]
         ages = self._lines - self._seen[others]
-        near = float(
-            sum(w * faded(c, a) for w, c, a in zip(weights, self._counts[others], ages, strict=True))
-        )
+        near = float(weights @ (self._counts[others] * np.exp(ages * (-1.0 / MEMORY_LINES))))
         score = log((total + 2) / (max(self._counts[own] - 1, 0.0) + near + 1))
         numbers: dict[str, float | str] = {"lines_alike": round(near), "lines": lines}
         if not weights.any():
