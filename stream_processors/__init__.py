@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ def __getattr__(name: str) -> Any:
     """What is asked for, from the module that has it: commands that need no detection wait for no compiler."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stream_processors.operations.compiling import choose_folder
+    if "numba" not in sys.modules:
+        from stream_processors.operations.compiling import choose_folder
 
-    choose_folder()  # before anything imports numba
+        choose_folder()  # where ``secencoder compile`` keeps what it made
     return getattr(import_module(f"{__name__}.{HOMES.get(name, 'results')}"), name)

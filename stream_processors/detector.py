@@ -169,6 +169,11 @@ class Detector:
         """Lines that it has taken, before its state was saved too."""
         return self._keeper.lines
 
+    @property
+    def messages(self) -> int:
+        """Messages that it was given, before its state was saved too: the ``Result.offset`` of the next one."""
+        return self._reader.end
+
     def process(
         self, lines: Iterable[Item], timestamps: Iterable[float | None] | float | None = None
     ) -> Results:
@@ -182,7 +187,10 @@ class Detector:
         for their scores, which come as ``Results.late``. A piece of a line that another message may go on with is held
         back for a second: an empty call, ``process([])``, lets time pass where no line comes.
 
-        How lines are cut into calls changes nothing. No content of a line raises. Raises TypeError and ValueError, in
+        The same calls give the same results. How lines are cut into calls matters as a worker's batches do: templates
+        that are new in one call know each other from its beginning, and what is flagged is no news after its end.
+
+        No content of a line raises. Raises TypeError and ValueError, in
         one line, for what is no line or time, and has then taken nothing; BundleError for a model that can't be loaded;
         anything else is a fault of ours, after which the detector is to be made anew from its last state.
         """

@@ -20,6 +20,7 @@ from stream_processors.pool import DetectorPool
 from stream_processors.scan import BATCH_LINES, LineScores, scan
 from stream_processors.settings import SettingsError
 from tests.fakes import TrigramEmbedder
+from tests.stream_processors import library_usage
 
 LINES = [line.line for line in scenario(lines=1_500, seed=3)]
 WARMUP = 200
@@ -359,6 +360,16 @@ def test_a_pool_has_one_detector_a_key_and_keeps_to_its_bound():
     assert [Detector.load(kept[key], SETTINGS).lines for key in "abc"] == [40, 21, 10]
     with pytest.raises(ValueError, match=r"^most: at least 1, got 0$"):
         DetectorPool(SETTINGS, most=0)
+
+
+def test_a_typed_program_uses_it(engine):
+    detector = Detector(engine=engine)
+    assert sorted(library_usage.scores(detector, QUIET)) == [(n, 0) for n in range(len(QUIET))]
+    again = library_usage.restarted(detector).process([ALARM])
+    (why,) = library_usage.flagged(again)
+    assert why.startswith(again[0].template_id) and why.endswith(ALARM)
+    assert library_usage.places([*again.late], [*again.failed]) == []
+    assert library_usage.by_tenant(DetectorPool(SETTINGS), {"a": [b"one"], "b": ["two"]}) == {"a": 0, "b": 0}
 
 
 def test_the_name_is_at_hand_and_costs_nothing_before_it_is_asked_for():
