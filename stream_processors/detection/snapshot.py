@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from connectors.version import version
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 """Of the parts and what they mean; a snapshot of another one is not taken up."""
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"

@@ -33,6 +33,7 @@ def service(embedder) -> StreamService:
         Settings(), Pipeline(embedder), MemoryStore(), dim=embedder.dim, model="m", metrics=Metrics()
     )
     partitions: dict[TopicPartition, Partition] = {}
+
     async def holds(partition: Partition) -> bool:
         return partitions.get(partition.at) is partition
 
