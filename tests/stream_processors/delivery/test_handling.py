@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.memory import MemoryStore
 from stream_processors.delivery.batches import Partition
+from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.service import StreamService
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.operations.metrics import Metrics
@@ -32,23 +33,15 @@ def service(embedder) -> StreamService:
     made = StreamService(
         Settings(), Pipeline(embedder), MemoryStore(), dim=embedder.dim, model="m", metrics=Metrics()
     )
-    partitions: dict[TopicPartition, Partition] = {}
-
-    async def holds(partition: Partition) -> bool:
-        return partitions.get(partition.at) is partition
-
-    made.fetcher = SimpleNamespace(
-        partitions=partitions,
-        unopened=set(),
-        owns=lambda partition: partitions.get(partition.at) is partition,
-        close=lambda partition: partitions.pop(partition.at, None),
-        holds=holds,
-    )
 
     async def commit(offsets: object) -> None:
         pass
 
+    async def unused(*arguments: object) -> None:
+        raise AssertionError
+
     consumer = SimpleNamespace(commit=commit)
+    made.fetcher = Fetcher(consumer, made.troubles, unused, unused, batch_lines=100, unchanged=unused)
     made.handler.connect(consumer, made.fetcher, SimpleNamespace(distrust=lambda source: None))
     return made
 
