@@ -160,6 +160,11 @@ def layers_read(encoder: DebertaV2Model, pooling: Pooling | None) -> int:
     """How many layers the vector depends on: all, or those up to the last with a share."""
     if pooling is None:
         return int(encoder.config.num_hidden_layers)
+    return layers_of_shares(pooling)
+
+
+def layers_of_shares(pooling: Pooling) -> int:
+    """How many layers stand up to the last with a share."""
     return int(np.flatnonzero(pooling.layers).max(initial=0))
 
 
