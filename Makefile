@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 5
+MINUTES ?= 30
 PROCESSES ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test faults chaos check lint types bench clean
+.PHONY: demo test faults chaos check lint types bench soak image sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -60,6 +61,28 @@ bench: $(VENV)/.bench  ## Measure speed and detection side by side with named al
 	$(BIN)/python -m benchmarks.patterns
 	$(BIN)/python -m benchmarks.samples
 	$(BIN)/python -m benchmarks.pretraining
+
+soak: $(VENV)/.dev  ## Stream for MINUTES=30 and check that memory, file handles and lag do not grow
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+image:  ## Build the worker's image, tagged with the version; needs Docker
+	docker build --build-arg VERSION=$(VERSION) -t secencoder-streams:$(VERSION) .
+
+# A worker as it is installed: none of the packages that only tests and training need.
+build/worker: pyproject.toml | $(BIN)/python
+	rm -rf $@
+	$(PYTHON) -m venv --without-pip $@
+	$(BIN)/python -m pip --python $@/bin/python install --quiet --disable-pip-version-check .
+
+build/sbom-tool/bin/cyclonedx-py:
+	$(PYTHON) -m venv build/sbom-tool
+	build/sbom-tool/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7'
+
+sbom: build/worker build/sbom-tool/bin/cyclonedx-py  ## List the packages of an installed worker with their licences: build/sbom.cdx.json (CycloneDX)
+	build/sbom-tool/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --of JSON -o build/sbom.cdx.json build/worker/bin/python
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

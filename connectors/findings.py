@@ -6,7 +6,7 @@ stream_processors makes them, a store keeps them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from connectors.patterns import Merge, Pattern, SlotSummary, Template
@@ -91,7 +91,10 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class WindowPart:
-    """One partition's share of a tumbling window: its most diverse lines and what merging needs."""
+    """One partition's share of a tumbling window: its most diverse lines and what merging needs.
+
+    As a change, ``texts`` and ``vectors`` may be of those lines alone that the store does not have yet (``new``).
+    """
 
     start: int
     """Seconds since the epoch."""
@@ -112,6 +115,35 @@ class WindowPart:
     """How many of its lines each kept one is nearest to."""
     templates: tuple[str, ...] = ()
     """Id of each kept line's template."""
+    new: tuple[int, ...] | None = None
+    """As a change: which of ``places`` the texts and vectors are of, in order; None for all of them."""
+    gone: tuple[tuple[int, int], ...] = ()
+    """As a change: places of lines that were kept until now."""
+
+    def onto(self, old: WindowPart | None) -> WindowPart:
+        """The part that a store has after this change of ``old``. Lines of which it knows no text are left out."""
+        if self.new is None:
+            return self
+        size = len(self.vectors) // max(1, len(self.new))
+        lines = {
+            self.places[at]: (self.texts[n], self.vectors[n * size : (n + 1) * size])
+            for n, at in enumerate(self.new)
+        }
+        if old is not None:
+            width = len(old.vectors) // max(1, len(old.places))
+            for n, place in enumerate(old.places):
+                lines.setdefault(place, (old.texts[n], old.vectors[n * width : (n + 1) * width]))
+        kept = [at for at, place in enumerate(self.places) if place in lines]
+        return replace(
+            self,
+            places=tuple(self.places[at] for at in kept),
+            texts=tuple(lines[self.places[at]][0] for at in kept),
+            vectors=b"".join(lines[self.places[at]][1] for at in kept),
+            weights=tuple(self.weights[at] for at in kept if self.weights),
+            templates=tuple(self.templates[at] for at in kept if self.templates),
+            new=None,
+            gone=(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,15 @@ from functools import partial
 from typing import Any
 
 import numba
+from llvmlite import ir
 from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.typing.templates import infer_global
+from numba.extending import intrinsic
 
 _njit: Any = numba.njit
+_intrinsic: Any = intrinsic
 _OPTIONS: Any = {"error_model": "numpy", "no_cfunc_wrapper": True}
 NEWEST = (0, 68)
 """Of numba, that ``Part`` was tried with. With newer ones helpers are compiled as any function, which takes longer."""
@@ -107,3 +110,34 @@ def helper(function: Any = None, *, inline: bool = False) -> Any:
     _parts.append(part(function, inline=inline))  # a type refers weakly to it
     infer_global(function, types.Dispatcher(_parts[-1]))
     return function
+
+
+LINE = 64
+"""Bytes that come into a processor's cache together."""
+
+
+@_intrinsic
+def prefetch(context: Any, table: Any, place: Any) -> Any:
+    """Asks for an item of a contiguous array, its first and its last bytes, to be in the cache by when it is needed.
+
+    What is looked up by a hash is in no cache: who knows the next places does not have to wait for each. It changes
+    nothing, and any place may be asked for. For compiled code.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table, place = arguments
+        array = context.make_array(signature.args[0])(context, builder, table)
+        size = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
+        byte, whole, word = ir.IntType(8).as_pointer(), ir.IntType(64), ir.IntType(32)
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        )
+        begin = builder.mul(place, whole(size))
+        for offset in (0, size - 1) if size > LINE // 4 else (0,):
+            address = builder.gep(
+                builder.bitcast(array.data, byte), [builder.add(begin, whole(offset))], inbounds=False
+            )
+            builder.call(function, [address, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.none(table, types.int64), generate

@@ -68,12 +68,13 @@ class MemoryStore:
     def check(self, source: str) -> None:
         """Memory refuses nothing."""
 
-    def claim(self, source: str, group: str, now: float) -> None:
+    def claim(self, source: str, group: str, now: float) -> str | None:
         with self._lock:
             owner, seen = self._owners.get(source, (group, now))
             if owner != group and abs(now - seen) < TAKEOVER_SECONDS:
                 raise Occupied(source, "memory", owner, max(0.0, now - seen))
             self._owners[source] = group, now
+        return None
 
     def begin(self, source: str, starts: Mapping[int, int]) -> None:
         with self._lock:
@@ -162,7 +163,9 @@ class MemoryStore:
             anomalies[place] = ranked_time(anomaly.timestamp, now), anomaly
         self._alerts.setdefault(source, SourceAlerts()).add(changes.alerts, now)
         windows = self._windows.setdefault(source, {})
-        windows.update({(part.start, part.partition, part.opened): part for part in changes.windows})
+        for part in changes.windows:
+            key = part.start, part.partition, part.opened
+            windows[key] = part.onto(windows.get(key))
         before = None if changes.forget else self._memories.get((source, partition), NOTHING).snapshot
         self._memories[source, partition] = StoredSource(
             before if changes.snapshot is None else changes.snapshot, changes.waiting_from

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import islice
+from typing import Any
 
 from connectors.decisions import MOST_NEWS, Decided, News, SourceApplied
 from connectors.patterns import HOURS, Merge, Template, together
@@ -69,6 +71,7 @@ class SourceTemplates:
                 minutes=(),
                 parameters=tuple(slots.values()),
             )
+        self._templates.pop(change.id, None)  # the order is that of their use
         self._templates[change.id] = kept
         self._count(change, now)
         if change.text and change.id not in self._pattern_of:
@@ -95,6 +98,10 @@ class SourceTemplates:
     def pattern_of_today(self, pattern: str) -> str:
         """What a pattern became part of, or the pattern itself."""
         return self._today.get(pattern, pattern)
+
+    def pattern_of(self, template: str) -> str:
+        """The pattern of a template today; the template itself where it is not known."""
+        return self._pattern_of.get(template, template)
 
     def _merge(self, merge: Merge, now: float) -> None:
         gone, stays = self.pattern_of_today(merge.pattern), self.pattern_of_today(merge.into)
@@ -139,7 +146,9 @@ class SourceTemplates:
                 kept,
                 pattern=self._pattern_of.get(name, name),
                 minutes=tuple(
-                    sorted(pair for _, counts in self._hours[name].values() for pair in counts.items())
+                    sorted(
+                        pair for _, counts in self._hours.get(name, {}).values() for pair in counts.items()
+                    )
                 ),
             )
             for name, kept in self._templates.items()
@@ -151,3 +160,48 @@ class SourceTemplates:
             self._merges[name]
             for name in sorted(self._merge_log, key=self._merge_log.__getitem__, reverse=True)
         ]
+
+    def forget(self, most: int) -> None:
+        """Forgets the templates unused for longest, an eighth of ``most`` at once when there are more, and likewise the
+        oldest merges.
+        """
+        keep = most - most // 8
+        if len(self._templates) > most:
+            for name in list(islice(self._templates, len(self._templates) - keep)):
+                self._templates.pop(name)
+                self._hours.pop(name, None)
+                self._pattern_of.pop(name, None)
+                self._log.pop(name, None)
+        if len(self._merge_log) > most:
+            for name in list(islice(self._merge_log, len(self._merge_log) - keep)):
+                self._merge_log.pop(name)
+                self._merges.pop(name, None)
+                self._today.pop(name, None)
+
+    def state(self) -> dict[str, Any]:
+        """All but what is counted by minute."""
+        return {
+            "templates": list(self._templates.values()),
+            "pattern_of": self._pattern_of,
+            "merges": list(self._merges.values()),
+            "today": self._today,
+            "log": self._log,
+            "merge_log": self._merge_log,
+            "position": self._position,
+        }
+
+    def restore(
+        self,
+        templates: list[Template],
+        pattern_of: dict[str, str],
+        merges: list[Merge],
+        today: dict[str, str],
+        log: dict[str, int],
+        merge_log: dict[str, int],
+        position: int,
+    ) -> None:
+        """Takes up what ``state`` gave."""
+        self._templates = {template.id: template for template in templates}
+        self._merges = {merge.pattern: merge for merge in merges}
+        self._hours, self._pattern_of, self._today = {}, pattern_of, today
+        self._log, self._merge_log, self._position = log, merge_log, position

@@ -49,6 +49,10 @@ class Occupied(RuntimeError):  # noqa: N818
         self.group, self.seconds = group, seconds
 
 
+class NewerKeys(StoreRefused):
+    """What the store keeps was written by a later version, which this one may misread; the message is one line."""
+
+
 class RetentionSettings(BaseModel):
     """How much a source may keep in the store."""
 
@@ -140,8 +144,12 @@ class Store(Protocol):
     def check(self, source: str) -> None:
         """Tries every command that the store uses. Raises StoreRefused with the one that the server refuses."""
 
-    def claim(self, source: str, group: str, now: float) -> None:
-        """Takes the source for a consumer group. Raises Occupied while another one feeds it."""
+    def claim(self, source: str, group: str, now: float) -> str | None:
+        """Takes the source for a consumer group, and what is kept of it, also from an earlier version.
+
+        Returns what was set aside of that, in one line and the first time only; None when there is nothing earlier.
+        Raises Occupied while another group feeds it, and NewerKeys for what a later version keeps.
+        """
 
     def begin(self, source: str, starts: Mapping[int, int]) -> None:
         """Pins where partitions begin, all or none: nothing happens when one of the source was ever applied."""

@@ -124,11 +124,14 @@ def make_matching(settings: Settings) -> Matching:
 def make_store(settings: Settings) -> RedisStore:
     """The store of the settings; nothing is asked of the server yet."""
     from connectors.redis import RedisStore, connect
+    from connectors.redis.traffic import Traffic
 
+    traffic = Traffic()
     return RedisStore(
-        connect(settings.redis),
+        connect(settings.redis, traffic),
         prefix=settings.redis.prefix,
         env=settings.redis.env,
         retention=settings.retention,
         group=settings.stream.group,
+        traffic=traffic,
     )

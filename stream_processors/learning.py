@@ -16,6 +16,7 @@ from stream_processors.detection.pipeline import Pipeline
 from stream_processors.detection.seed import seed_of
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import TOPIC, Sources
+from stream_processors.feeding import Feed
 from stream_processors.scan import read_steps
 
 SOURCE = "learned"
@@ -46,20 +47,21 @@ def learn(
     """
     reading = reading or ReadingSettings()
     by = reading.source if by_source else WHOLE_TOPIC
-    store, pipeline = MemoryStore(), Pipeline(encoder, matching)
+    store = MemoryStore()
     sources = Sources(SOURCE, 0, encoder.dim, settings, model=model, by=by, most=reading.max_sources)
-    applied: int | None = None
+    feed = Feed(SOURCE, Pipeline(encoder, matching), sources, store, trim=_without_findings)
     for step in read_steps(values, reading):
-        changes = Changes(SOURCE, 0, expected=applied, end=step.end)
-        pipeline.process(step.lines, sources, changes, step.failed)
-        for findings in (changes, *changes.parts.values()):
-            findings.anomalies, findings.windows = [], []
-        sources.decided(store.apply(changes))
-        applied = changes.end
-    sources.finish(Changes(SOURCE, 0, expected=applied, end=applied or 0))
+        feed.take(step)
+    feed.finish()
     learned = {}
     for name in sources.names:
         source = f"{SOURCE}/{name}" if name != TOPIC else SOURCE
         seed = seed_of(sources.detector(name), store.stored(source, 0, 0).known)
         learned[name] = Learned(seed, store.stats(source).lines, store.stats(source).templates)
     return learned
+
+
+def _without_findings(changes: Changes) -> None:
+    """Lines that are normal are no findings."""
+    for findings in (changes, *changes.parts.values()):
+        findings.anomalies, findings.alerts, findings.windows = [], [], []

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.envelopes import ReadingSettings
-from connectors.findings import Changes
 from connectors.memory import MemoryStore
-from connectors.records import Line, Message
-from stream_processors.alerts.folding import fold
+from connectors.records import Message
 from stream_processors.detection.batch import Matching
 from stream_processors.detection.embedding import Embedder
-from stream_processors.detection.lines import ScannedLines
 from stream_processors.detection.pipeline import Pipeline
-from stream_processors.detection.reading import FEW, Failed, LineReader, Step
+from stream_processors.detection.reading import FEW, Failed, Step
 from stream_processors.detection.scoring import unheard
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
+from stream_processors.feeding import Feed, NumberedReader
 
 BATCH_LINES = 500
 WHOLE_FILE = 1 << 40
@@ -76,34 +73,15 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def read_steps(
     values: Iterable[bytes | Message], settings: ReadingSettings | None = None, *, few: int = FEW
 ) -> Iterator[Step]:
-    """Messages as steps of lines; a message's offset is its number from 0, and a line's timestamp is its own time.
+    """Messages as steps of lines, as ``NumberedReader`` reads them.
 
-    values: with a time where they are messages of a topic. A line without any time gets that of the line before it, 0
-    at the beginning. few: as for ``LineReader``.
+    values: with a time where they are messages of a topic. few: as for ``LineReader``.
     """
-    reader, latest, end = LineReader(settings, few=few), 0.0, 0
-    for part in chain(batched(values, BATCH_LINES), [[]]):
-        reader.add((_numbered(value, number) for number, value in enumerate(part, end)), end + len(part))
-        end += len(part)
-        if not part:
-            reader.close()
-        while (step := reader.step(BATCH_LINES)) is not None:
-            latest = _carry(step.lines, latest)
-            yield step
-
-
-def _numbered(value: bytes | Message, number: int) -> Message:
-    return replace(value, offset=number) if isinstance(value, Message) else Message(number, 0.0, value)
-
-
-def _carry(lines: Sequence[Line], latest: float) -> float:
-    """Gives lines without a time that of the line before them; returns that of the last one."""
-    if isinstance(lines, ScannedLines):
-        lines.carry(latest)
-        return float(lines.times[-1]) if len(lines) else latest
-    for line in lines:
-        latest = line.timestamp = line.timestamp or latest
-    return latest
+    reader = NumberedReader(settings, few=few)
+    for part in batched(values, BATCH_LINES):
+        reader.add(part)
+        yield from reader.steps(BATCH_LINES)
+    yield from reader.steps(BATCH_LINES, whole=True)
 
 
 def scan(
@@ -126,18 +104,9 @@ def scan(
     """
     whole = settings.model_copy(update={"window_seconds": WHOLE_FILE})
     detector = Sources(source, 0, encoder.dim, whole, model=model, told=scores.take if scores else unheard)
-    pipeline = Pipeline(encoder, matching)
-    applied: int | None = None
+    feed = Feed(source, Pipeline(encoder, matching), detector, store)
     for step in read_steps(values, reading):
-        changes = Changes(source, 0, expected=applied, end=step.end)
         if scores is not None:
             scores.expect(step)
-        failed = pipeline.process(step.lines, detector, changes, step.failed)
-        fold(changes)
-        detector.decided(store.apply(changes))
-        applied = changes.end
-        yield failed
-    last = Changes(source, 0, expected=applied, end=applied or 0)
-    detector.finish(last)
-    fold(last)
-    store.apply(last)
+        yield feed.take(step).failed
+    feed.finish()

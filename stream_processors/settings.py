@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +20,13 @@ from connectors import config as tables
 from connectors.config import SettingsError
 from connectors.envelopes.settings import ReadingSettings
 from connectors.kafka import KafkaSettings
+from connectors.kafka.topics import topic_regex
 from connectors.redis import RedisSettings, without_overridden
 from connectors.sinks.settings import SinkSettings
 from connectors.store import RetentionSettings
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.operations.health import HealthSettings
+from stream_processors.operations.tracing import TelemetrySettings
 
 __all__ = ["Settings", "SettingsError", "known_names", "load_settings", "section_fields"]
 
@@ -91,15 +94,41 @@ class StreamSettings(ReadingSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.topic_pattern is not None:
+            self._check_pattern(self.topic_pattern)
+        elif not self.topics:
+            raise ValueError("stream.topics: at least one is needed, or stream.topic_pattern")
         if self.dead_letter_topic in self.topics:
             raise ValueError(f"stream.dead_letter_topic: {self.dead_letter_topic} is also in stream.topics")
         for topic in self.by_topic:
-            if topic not in self.topics:
-                raise ValueError(f"stream.by_topic: {topic} is not in stream.topics")
+            if not self.reads(topic):
+                name = "in stream.topics" if self.topic_pattern is None else "a match of stream.topic_pattern"
+                raise ValueError(f"stream.by_topic: {topic} is not {name}")
             self.reading(topic)
         return self
 
-    topics: list[str] = Field(["logs"], min_length=1, description="Topics with log lines; each is a source")
+    def _check_pattern(self, pattern: str) -> None:
+        if "topics" in self.model_fields_set and self.topics:
+            raise ValueError("stream.topics and stream.topic_pattern are both set; use one of them")
+        self.topics = []
+        try:
+            topic_regex(pattern)
+        except ValueError as error:
+            raise ValueError(f"stream.topic_pattern: {error}") from error
+
+    def reads(self, topic: str) -> bool:
+        """Whether a topic is one of those that are read."""
+        if self.topic_pattern is None:
+            return topic in self.topics
+        return topic_regex(self.topic_pattern, [self.dead_letter_topic]).match(topic) is not None
+
+    topics: list[str] = Field(["logs"], description="Topics with log lines; each is a source")
+    topic_pattern: str | None = Field(
+        None,
+        min_length=1,
+        description="In place of stream.topics: a regular expression for whole names, e.g. logs-.*; new topics that "
+        "match are found while a worker runs",
+    )
     by_topic: dict[str, dict[str, Any]] = Field(
         {}, description="Topic to those of the settings of reading that differ there, in a settings file only"
     )
@@ -107,7 +136,9 @@ class StreamSettings(ReadingSettings):
     dead_letter_topic: str = Field("secencoder.dead-letter", min_length=1, description="For lines that fail")
     batch_lines: int = Field(4_000, ge=1, le=10_000, description="Most lines of one partition batch")
     queued_batches: int = Field(8, ge=1, description="Batches fetched ahead: the back-pressure bound")
-    snapshot_lines: int = Field(50_000, ge=1, description="Lines between snapshots of a partition's memory")
+    snapshot_lines: int = Field(
+        50_000, ge=1, description="Least lines between snapshots of a partition's memory"
+    )
     start: str = Field("earliest", pattern="^(earliest|latest)$", description="Where a new group begins")
     startup_seconds: float = Field(300, gt=0, description="How long to wait for Kafka and Redis at the start")
     session_timeout_seconds: float = Field(30, ge=1, description="Silence until a worker counts as dead")
@@ -152,8 +183,15 @@ class Settings(BaseModel):
             )
         return self
 
+    def topic_regex(self) -> re.Pattern[str] | None:
+        """What matches the topics of ``stream.topic_pattern``, none that we write ourselves; None without one."""
+        if self.stream.topic_pattern is None:
+            return None
+        return topic_regex(self.stream.topic_pattern, [self.stream.dead_letter_topic, self.alerts.topic])
+
     alerts: SinkSettings = Field(default_factory=SinkSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
 
 def load_settings(

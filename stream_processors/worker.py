@@ -10,6 +10,7 @@ import logging
 import os
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -17,12 +18,17 @@ import faust
 from faust.app.base import BootStrategy
 
 from connectors.envelopes.plugins import known_envelopes
+from connectors.version import version
+from encoder_core import Encoder
+from encoder_core.cascade import Cascade
 from stream_processors.assembly import limit_blas, make_embedder, make_matching, make_store
 from stream_processors.delivery.service import StreamService
 from stream_processors.detection.pipeline import Pipeline
 from stream_processors.operations.compiling import compile_ahead, told_of_compiling
 from stream_processors.operations.logs import limit_repeats
-from stream_processors.operations.metrics import EncoderMetrics
+from stream_processors.operations.metrics import Metrics
+from stream_processors.operations.report import EncoderReport
+from stream_processors.operations.tracing import make_tracing
 from stream_processors.settings import Settings
 
 log = logging.getLogger("secencoder.worker")
@@ -86,11 +92,20 @@ def _exit_now() -> None:
     os._exit(1)
 
 
-def make_app(settings: Settings) -> App:
+def encoders_of(embedder: Encoder | Cascade, tier: str) -> dict[str, Encoder]:
+    """The encoders by tier: two in a cascade."""
+    if isinstance(embedder, Cascade):
+        return {"static": embedder.static, "full": embedder.full}
+    return {tier: embedder}
+
+
+def make_app(settings: Settings, make_service: Callable[..., StreamService] = StreamService) -> App:
     """The Faust app: two channels, an agent over each, and the service that feeds them."""
     limit_blas()
     known_envelopes()  # a broken plug-in is said before anything starts
     encoder, store = make_embedder(settings), make_store(settings)
+    model = encoder.bundle.identity
+    tracing = make_tracing(settings.telemetry, version=version(), model=model)
     pipeline = Pipeline(encoder, make_matching(settings), encoder.count_words)
     compile_ahead(log.warning)
     with told_of_compiling(log.warning):
@@ -102,13 +117,17 @@ def make_app(settings: Settings) -> App:
         datadir=Path(tempfile.gettempdir())
         / "secencoder-streams",  # Faust makes one, nothing of ours is in it
     )
-    service = StreamService(
+    metrics = Metrics(version=version(), model=model, most_sources=settings.stream.max_sources)
+    metrics.traffic, metrics.encoders = store.traffic, encoders_of(encoder, settings.encoder.tier)
+    service = make_service(
         settings,
         pipeline,
         store,
         dim=encoder.dim,
-        model=encoder.bundle.identity,
-        metrics=EncoderMetrics(encoder),
+        model=model,
+        metrics=metrics,
+        report=EncoderReport(encoder),
+        tracing=tracing,
     )
     service.channel = app.channel(maxsize=settings.stream.queued_batches)
     service.long_channel = app.channel(maxsize=0)  # no bound
@@ -118,7 +137,7 @@ def make_app(settings: Settings) -> App:
     @app.agent(service.channel, name="detect")
     async def detect(batches: Any) -> None:
         async for batch in batches:
-            await service.take(batch)
+            await service.begin(batch)
 
     @app.agent(service.long_channel, name="detect-long")
     async def detect_long(batches: Any) -> None:

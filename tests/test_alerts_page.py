@@ -13,6 +13,7 @@ import pytest
 from connectors.alerts import Told, folded
 from connectors.findings import Anomaly, Reason
 from connectors.sinks.forms import plain
+from connectors.version import version
 from stream_processors.alerts.folding import folded_lines
 from stream_processors.cli import cli
 from stream_processors.settings import load_settings
@@ -38,6 +39,7 @@ def test_the_document_is_what_a_sink_gets():
     )
     (change,) = folded_lines([line])
     told = Told(1_700_000_000_000, 0, folded(None, change, at, at)[0])
+    shown["product"]["version"] = version()
     assert json.loads(json.dumps(plain("sshd", told))) == shown
 
 

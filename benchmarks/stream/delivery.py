@@ -10,6 +10,7 @@ import sys
 
 from connectors.findings import Changes
 from stream_processors.detection import pipeline, reading
+from stream_processors.detection.arriving import Queue
 from stream_processors.detection.reading import Step
 
 COMMAND = ("-m", "benchmarks.stream.delivery")
@@ -22,7 +23,7 @@ class UnreadLines(reading.LineReader):
         """All that was added, without a line."""
         if self._end <= self._done:
             return None
-        self._messages.clear()
+        self._messages = Queue()
         self._done = self._end
         return Step(self._end)
 

@@ -7,6 +7,7 @@ arrays. So both say the same of every line.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +86,8 @@ class ColumnarReader:
 
         Raises RegistryUnreachable.
         """
+        if self._reader.headers.streams:
+            self._objects.heed_streams()
         self._objects.forget()
         kept = [b"" if value is None else value for value in values]
         sizes = np.fromiter(map(len, kept), np.int64, len(kept))
@@ -117,7 +120,7 @@ class ColumnarReader:
             rest.lines.extend((message, index, one) for index, one in enumerate(unread))
         lines.drop(whole)
         texts = [spans.take(np.flatnonzero(~whole[lines.messages[spans.lines]])) for spans in texts]
-        self._texts(buffer, texts, lines, rest)
+        self._texts(values, buffer, texts, lines, rest)
         self._parse(buffer, lines, rest)
         messages, indexes, rows = lines.in_order()
         return Scanned(
@@ -180,8 +183,15 @@ class ColumnarReader:
                 found += self._sorted(buffer, inner, self._kinds(buffer, inner), lines, depth + 1)
         return found
 
-    def _texts(self, buffer: Buffer, texts: list[Spans], lines: Lines, rest: Rest) -> None:
-        """Reads lines of text, all the plain way where one may say what the columns of others are."""
+    def _texts(
+        self,
+        values: Sequence[bytes | None],
+        buffer: Buffer,
+        texts: list[Spans],
+        lines: Lines,
+        rest: Rest,
+    ) -> None:
+        """Reads lines of text, all the plain way where one may say what the columns of others of its stream are."""
         streams = self._reader.headers.streams
         read = [read_texts(buffer, spans, self._objects, self._clock, streams) for spans in texts]
         for part in read:
@@ -189,6 +199,9 @@ class ColumnarReader:
         if any(isinstance(unread.line, str) and may_be_header(unread.line) for *_, unread in rest.lines):
             for part in read:
                 part.leave(part.known, buffer, lines, self._objects, rest)
+            if not self._objects.streams:
+                unwrap = cache(lambda message: self._reader.unwrap(values[message]))
+                rest.lines[:] = [(m, index, unwrap(m)[index]) for m, index, _ in rest.lines]
         else:
             for part in read:
                 part.take(lines, self._objects)

@@ -29,6 +29,19 @@ _WITH_MESSAGE = METADATA | {"message", "log"}
 _PLAIN_LOG = frozenset({"offset", "file"})
 _NOT_PARSED = frozenset({"message", "hostname", "source"})
 """Members that become a column in a way of their own."""
+_BESIDE = (
+    *(
+        (name,)
+        for name in ("@metadata", "agent", "ecs", "input", "offset", "host", "kubernetes", "container")
+    ),
+    ("log", "offset"),
+)
+_NAMES = (
+    *(("host", "name"), ("host", "hostname"), ("container", "name"), ("kubernetes", "namespace")),
+    *(("kubernetes", "container", "name"), ("kubernetes", "node", "name")),
+    *(("kubernetes", "labels", label) for label in SERVICE_LABELS),
+)
+"""What names the host and the container of a line."""
 _PROGRAMS = ("process.program", "log.syslog.appname", "syslog.identifier")
 _ABOUT = ("dataset", "category", "type", "action", "code", "outcome", "reason", "severity")
 """Members of ``event`` that are content."""
@@ -45,11 +58,14 @@ class Filebeat:
         return "@timestamp" in names and not names.isdisjoint(("@metadata", "agent", "beat"))
 
     def passing(self, event: dict[str, Any]) -> Passing | None:
-        """A line as it was read and what is counted beside it."""
-        beside = (("log", "offset"), ("offset",), ("@metadata",), ("agent",), ("ecs",), ("input",))
+        """A line as it was read, and what is said beside it of its file, its host and its container."""
         if type(event.get("message")) is not str:
             return None
-        return Passing(("message",), time=("@timestamp",), beside=beside)
+        beside, log = _BESIDE, event.get("log")
+        if _WITH_MESSAGE.issuperset(event) and (type(log) is not dict or _PLAIN_LOG.issuperset(log)):
+            beside += (("log", "file"),)
+        file = (("source",),) if type(event.get("source")) is str else (("log", "file", "path"),)
+        return Passing(("message",), time=("@timestamp",), beside=beside, kept=_NAMES, stream=file)
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; None for what no Beat made."""

@@ -79,6 +79,8 @@ class Learned:
         """By number."""
         self.contexts: list[Undone | None] = []
         """By number; None for what only the plain way undoes."""
+        self.streams = False
+        """Whether it is to be known which stream a line is of."""
         self._once: set[int] = set()
         self._masks: list[NDArray[np.bool_]] = []
 
@@ -118,6 +120,8 @@ class Learned:
         if not candidates:
             return Known(columns=columns_of_line(text))
         if isinstance(candidates[0], Passes) and (passing := candidates[0].passing(event)) is not None:
+            if not self.streams:
+                passing = passing.without_streams()
             self._masks.append(np.array([role == KEPT for role in roles_of(event, passing)], np.bool_))
             return Known(None, candidates[0], passing, len(self._masks) - 1)
         return Known()
@@ -163,7 +167,7 @@ class Learned:
             assert known.envelope is not None
             assert known.passing is not None
             holder = known.envelope if holders is None else holders.known[holders.of[row]]
-            self.contexts.append(undone(text_of(row), holder, known.passing))
+            self.contexts.append(undone(text_of(row), holder, known.passing, streams=self.streams))
             added.append(key)
         self._contexts.add(added, range(begin, len(self.contexts)))
         return self._contexts.find(keys)

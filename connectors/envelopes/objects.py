@@ -55,15 +55,29 @@ class Objects:
     def forget(self) -> None:
         """Begins anew where there is too much."""
         if self.plans.is_full or self._alone.is_full or self._held.is_full:
-            self.plans.clear()
-            self._alone.clear()
-            self._held.clear()
-            self.arounds.clear()
-            self._said = self._said[-1:]
-            self._numbers.clear()
-            self._severities.clear()
+            self._clear()
         if len(self._severities) > MOST_SEVERITIES:
             self._severities.clear()
+
+    def _clear(self) -> None:
+        self.plans.clear()
+        self._alone.clear()
+        self._held.clear()
+        self.arounds.clear()
+        self._said = self._said[-1:]
+        self._numbers.clear()
+        self._severities.clear()
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is known which stream a line is of."""
+        return self._alone.streams
+
+    def heed_streams(self) -> None:
+        """From now on it is known. Much more is then to be remembered: all about each file and container."""
+        if not self.streams:
+            self._alone.streams = self._held.streams = True
+            self._clear()
 
     def undo(
         self, buffer: Buffer, spans: Spans, lines: Lines, holders: Holders | None = None

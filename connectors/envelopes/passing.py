@@ -33,6 +33,8 @@ class Passing(NamedTuple):
     """What is below these is the shipper's alone."""
     kept: tuple[Path, ...] = ()
     """What is below these is looked at, although it is below one of the others."""
+    stream: tuple[Path, ...] = ()
+    """What only says which stream a line is of, such as the path of its file: looked at where that matters."""
 
     def role(self, path: Path) -> int:
         """What a value is."""
@@ -42,11 +44,15 @@ class Passing(NamedTuple):
             return TIME
         if path == self.headline:
             return HEADLINE
-        if _is_below(path, self.kept):
+        if _is_below(path, self.kept) or _is_below(path, self.stream):
             return KEPT
         if _is_below(path, self.content):
             return CONTENT
         return BESIDE if _is_below(path, self.beside) else KEPT
+
+    def without_streams(self) -> Passing:
+        """Where nothing depends on the stream of a line."""
+        return self._replace(beside=self.beside + self.stream, stream=())
 
 
 @runtime_checkable

@@ -99,8 +99,11 @@ def roles_of(event: dict[str, Any], passing: Passing) -> list[int]:
     return roles
 
 
-def undone(text: bytes, envelope: Undoes, passing: Passing) -> Undone | None:
-    """How an object is undone; None when what its envelope passes on does not show in what is left of it."""
+def undone(text: bytes, envelope: Undoes, passing: Passing, *, streams: bool) -> Undone | None:
+    """How an object is undone; None when what its envelope passes on does not show in what is left of it.
+
+    streams: whether it is to be known which stream a line is of.
+    """
     event = orjson.loads(text)
     roles = roles_of(event, passing)
     places = {role: place for place, role in enumerate(roles)}
@@ -115,6 +118,7 @@ def undone(text: bytes, envelope: Undoes, passing: Passing) -> Undone | None:
         return None
     for one in (inner, again):
         one.time = one.shipper = None
+        one.stream = one.stream if streams else ""
     if inner != again or _ANY_MARK.search("\n".join((inner.stream, *inner.columns, *inner.columns.values()))):
         return None
     line = places.get(LINE)

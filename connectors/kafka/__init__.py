@@ -10,6 +10,8 @@ from connectors.kafka.admin import (
     committed_with_metadata,
     end_offsets,
     ensure_topic,
+    matching,
+    offsets_at,
     topic_ids,
 )
 from connectors.kafka.reaching import BrokerUnreachable, client, wait_until_reachable
@@ -26,6 +28,8 @@ __all__ = [
     "committed_with_metadata",
     "end_offsets",
     "ensure_topic",
+    "matching",
+    "offsets_at",
     "topic_ids",
     "wait_until_reachable",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
@@ -68,6 +69,12 @@ def _auto_create(settings: KafkaSettings, name: str, refused: str) -> int:
             raise TopicError(refused) from error
 
 
+def matching(settings: KafkaSettings, pattern: re.Pattern[str]) -> list[str]:
+    """The names of the cluster's topics that match, in order."""
+    with closing(client(KafkaAdminClient, settings)) as admin:
+        return sorted(name for name in admin.list_topics() if pattern.match(name))
+
+
 def _partitions(consumer: Any, settings: KafkaSettings, topic: str) -> list[TopicPartition]:
     partitions = consumer.partitions_for_topic(topic)
     if not partitions:
@@ -87,6 +94,17 @@ def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
 def beginning_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     """Per partition the offset of the first message that is kept. Raises TopicError for an unknown topic."""
     return _offsets(settings, topic, "beginning_offsets")
+
+
+def offsets_at(settings: KafkaSettings, topic: str, timestamp: float) -> dict[int, int]:
+    """Per partition the offset of the first message that is not older than a time; those without one are left out.
+
+    timestamp: Kafka's, seconds since the epoch. Raises TopicError for an unknown topic.
+    """
+    with closing(client(KafkaConsumer, settings, allow_auto_create_topics=False)) as consumer:
+        asked = dict.fromkeys(_partitions(consumer, settings, topic), max(0, int(timestamp * 1_000)))
+        found = consumer.offsets_for_times(asked)
+    return {at.partition: first.offset for at, first in found.items() if first is not None}
 
 
 def _offsets(settings: KafkaSettings, topic: str, question: str) -> dict[int, int]:

@@ -9,8 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
-from connectors.kafka.admin import beginning_offsets, end_offsets
+from connectors.kafka.admin import beginning_offsets, end_offsets, offsets_at
 from connectors.kafka.reaching import client
 from connectors.kafka.settings import KafkaSettings
 from connectors.records import Message
@@ -42,10 +43,8 @@ def latest(settings: KafkaSettings, topic: str, most: int, since: float = 0.0) -
     """
     starts, ends = beginning_offsets(settings, topic), end_offsets(settings, topic)
     if since:
-        with closing(client(KafkaConsumer, settings, **OPTIONS)) as consumer:
-            asked = {TopicPartition(topic, partition): int(since * 1_000) for partition in ends}
-            for at, found in consumer.offsets_for_times(asked).items():
-                starts[at.partition] = ends[at.partition] if found is None else found.offset
+        later = offsets_at(settings, topic, since)
+        starts = {partition: later.get(partition, end) for partition, end in ends.items()}
     counts = {partition: max(0, end - starts[partition]) for partition, end in ends.items()}
     found, left = [], most
     for number, partition in enumerate(sorted(counts, key=lambda partition: counts[partition])):
@@ -65,14 +64,21 @@ def messages(settings: KafkaSettings, stretches: list[Stretch]) -> Iterator[Mess
 
 
 def _of_partition(settings: KafkaSettings, stretch: Stretch) -> Iterator[Message]:
+    for record in records(settings, stretch):
+        if record.value is not None:
+            timestamp = min(max(record.timestamp, 0) / 1_000, time.time())
+            yield Message(record.offset, timestamp, record.value)
+
+
+def records(settings: KafkaSettings, stretch: Stretch) -> Iterator[ConsumerRecord]:
+    """The messages of a stretch as Kafka has them."""
+    if stretch.start >= stretch.end:
+        return
     with closing(client(KafkaConsumer, settings, **OPTIONS)) as consumer:
         consumer.assign([stretch.at])
         consumer.seek(stretch.at, stretch.start)
         for record in consumer:
-            if record.offset >= stretch.end:
-                return
-            if record.value is not None:
-                timestamp = min(max(record.timestamp, 0) / 1_000, time.time())
-                yield Message(record.offset, timestamp, record.value)
+            if record.offset < stretch.end:
+                yield record
             if record.offset >= stretch.end - 1:
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import aiokafka.client
 import aiokafka.consumer.fetcher
@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, codec
 from aiokafka.protocol.metadata import MetadataRequest
 
 from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.sticky import StickyAssignor
 
 FETCH_BYTES = 16 << 20
 """Of one partition and fetch; above any sensible ``max.message.bytes``."""
@@ -21,6 +22,9 @@ METADATA_SECONDS = 10
 """A partition that was added, or a topic that was made, is seen within this time."""
 RETRY_MS = 500
 """Between two attempts at a broker that does not answer; aiokafka logs each."""
+HEARTBEAT_SECONDS = 2.0
+"""A rebalance waits until all members of the group hear of it, with their next sign of life."""
+Consumer = TypeVar("Consumer", bound=AIOKafkaConsumer)
 CODECS: dict[str, Callable[[], bool]] = {
     "gzip": codec.has_gzip,
     "snappy": codec.has_snappy,
@@ -54,14 +58,20 @@ def _as_it_is(self: object, partition: TopicPartition, record: Any) -> Any:
     return record
 
 
-def make_consumer(settings: KafkaSettings, group: str, *, session_seconds: float) -> AIOKafkaConsumer:
+def make_consumer(
+    settings: KafkaSettings,
+    group: str | None,
+    *,
+    session_seconds: float,
+    kind: type[Consumer] = AIOKafkaConsumer,
+) -> Consumer:
     """A consumer of committed transactions that never commits or moves by itself.
 
     An offset out of the log's range is raised as an error, so that whoever reads can say what is gone.
     """
     forbid_topic_creation()
     hand_out_records()
-    return AIOKafkaConsumer(
+    return kind(
         **settings.aiokafka_kwargs(),
         group_id=group,
         enable_auto_commit=False,
@@ -72,8 +82,24 @@ def make_consumer(settings: KafkaSettings, group: str, *, session_seconds: float
         metadata_max_age_ms=METADATA_SECONDS * 1_000,
         retry_backoff_ms=RETRY_MS,
         session_timeout_ms=int(session_seconds * 1_000),
-        heartbeat_interval_ms=int(session_seconds * 1_000 / 5),
+        heartbeat_interval_ms=int(min(session_seconds / 5, HEARTBEAT_SECONDS) * 1_000),
+        partition_assignment_strategy=(StickyAssignor(),),
     )
+
+
+def position_now(consumer: AIOKafkaConsumer, at: TopicPartition) -> int | None:
+    """Where the consumer stands in an assigned partition; None when it does not know yet.
+
+    ``AIOKafkaConsumer.position`` waits until it knows, which may be never. It answers at once when it knows, so its
+    first step is all that is taken. Raises IllegalStateError for a partition that is not assigned.
+    """
+    question = consumer.position(at)
+    try:
+        question.send(None)
+    except StopIteration as answer:
+        return answer.value
+    question.close()
+    return None
 
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:

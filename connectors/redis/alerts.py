@@ -44,10 +44,18 @@ def line_from(kept: bytes) -> Anomaly:
     return Anomaly(**fields | {"reasons": reasons, "entities": tuple(fields.get("entities", ()))})
 
 
-def alert_command(change: AlertChange, now: float) -> list[Any]:
-    """What a step adds to an alert, as a command of ``apply.lua``."""
+def alert_command(change: AlertChange, now: float, numbers: Mapping[int, int]) -> list[Any]:
+    """What a step adds to an alert, as a command of ``apply.lua``.
+
+    numbers: of the source's flagged lines of the step, from 1, by their ``id()``: those go as ``#`` and their number.
+    """
     first, last = (ranked_time(line.timestamp, now) for line in (change.first, change.last))
-    shortened = (replace(line, text=line.text[:MOST_TEXT]) for line in (change.first, change.last))
+
+    def words(line: Anomaly, most: int) -> str | bytes:
+        if len(line.text) <= most and (number := numbers.get(id(line))) is not None:
+            return f"#{number}"
+        return line_words(replace(line, text=line.text[:most]))
+
     return [
         "ALERT",
         change.pattern,
@@ -56,8 +64,9 @@ def alert_command(change: AlertChange, now: float) -> list[Any]:
         repr(max(first, last)),
         repr(change.best.score),
         " ".join(change.kinds),
-        *map(line_words, shortened),
-        line_words(change.best),
+        words(change.first, MOST_TEXT) if change.count else "",
+        words(change.last, MOST_TEXT),
+        words(change.best, len(change.best.text)) if change.count else "",
     ]
 
 

@@ -18,6 +18,7 @@ from redis.exceptions import (
 )
 
 from connectors.redis.settings import RedisSettings
+from connectors.redis.traffic import Traffic
 from connectors.store import StoreRefused
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -29,8 +30,9 @@ class LazyCluster:
     So a cluster that is down is an error of a command, as a single server's is, and the next command tries again.
     """
 
-    def __init__(self, settings: RedisSettings) -> None:
+    def __init__(self, settings: RedisSettings, traffic: Traffic) -> None:
         self._kwargs, self._address = settings.client_kwargs(), settings.address
+        self._kwargs["redis_connect_func"] = traffic.watch  # called when the client has greeted the node
         self._client: redis.RedisCluster | None = None
         self._lock = Lock()
 
@@ -66,11 +68,12 @@ class LazyCluster:
             self._client.close()
 
 
-def connect(settings: RedisSettings) -> redis.Redis | redis.RedisCluster:
-    """A client whose answers are bytes; it connects at its first command."""
+def connect(settings: RedisSettings, traffic: Traffic | None = None) -> redis.Redis | redis.RedisCluster:
+    """A client whose answers are bytes; it connects at its first command. traffic: counts what is sent."""
+    traffic = traffic or Traffic()
     if settings.cluster:
-        return cast(redis.RedisCluster, LazyCluster(settings))
-    return redis.Redis(**settings.client_kwargs())
+        return cast(redis.RedisCluster, LazyCluster(settings, traffic))
+    return redis.Redis(**settings.client_kwargs(), redis_connect_func=cast(Any, traffic.connected))
 
 
 @contextlib.contextmanager
@@ -95,12 +98,19 @@ def translated(client: Any) -> Iterator[None]:
 
 
 def answered(method: Function) -> Function:
-    """A method of what has a client as ``_redis``, whose errors say what the next try needs, see ``translated``."""
+    """A method of what has a client as ``_redis``, whose errors say what the next try needs, see ``translated``.
+
+    They are counted in its ``traffic``.
+    """
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with translated(self._redis):
-            return method(self, *args, **kwargs)
+        try:
+            with translated(self._redis):
+                return method(self, *args, **kwargs)
+        except (redis.RedisError, StoreRefused):
+            self.traffic.add(errors=1)
+            raise
 
     return cast(Function, call)
 

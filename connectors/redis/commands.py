@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.days import counted_days
 from connectors.findings import Anomaly, Changes, Findings, Template, WindowPart
-from connectors.redis.alerts import alert_command
-from connectors.redis.fields import anomaly_fields, flatten, waiting_fields, window_fields
+from connectors.redis.alerts import alert_command, line_words
+from connectors.redis.fields import flatten, gone_fields, waiting_fields, window_fields
 from connectors.redis.keys import BUCKET_SECONDS, Keys
 from connectors.redis.kinds import founder_words, merge_words, pace_words, slot_words
 from connectors.store import RetentionSettings, counted_minutes, ranked_time
 
 Command = list[Any]
 """Its words, of which the second is the key, but for the commands of the script itself."""
-OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "DAY", "MERGE", "TAUGHT", "RANK", "ALERT")
+OF_THE_SCRIPT = ("SOURCE", "TEMPLATE", "KNOWN", "DAY", "MERGE", "TAUGHT", "LINE", "ALERT")
+KNOWN = struct.Struct(">QIIdd")
+"""What a minute's lines add to a known template: its id, the minute, the lines, and when it was seen first and last."""
+HEXADECIMAL, HEX_DIGITS = frozenset("0123456789abcdef"), 16
+"""Of the id of a template that can be packed: such as all are that workers tell of."""
 
 
 class Commands:
     """Makes the commands of steps, and says how long what they write lives."""
 
     def __init__(self, keys: Keys, keep: RetentionSettings) -> None:
-        self._key, self._feed = keys.key, keep.feed
+        self._key = keys.key
         self.anomaly_seconds = max(1, math.ceil(keep.anomaly_hours * 3_600))
         self.bucket_seconds = self.anomaly_seconds + BUCKET_SECONDS
         self.window_seconds = max(1, math.ceil(keep.window_hours * 3_600))
@@ -52,16 +58,16 @@ class Commands:
             ["SOURCE", name, seen, findings.heard, findings.feedback],
             *self._stats_commands(findings, partition),
         ]
-        commands += [template_command(template, now) for template in findings.templates]
+        commands += template_commands(findings.templates, now)
         commands += [
             ["DAY", day, *flatten(counts)] for day, counts in counted_days(findings.days, now).items()
         ]
         commands += [["MERGE", *merge_words(merge)] for merge in findings.merges]
         if findings.taught:
             commands.append(["TAUGHT", findings.taught])
-        for anomaly in findings.anomalies:
-            commands += self._anomaly_commands(source, anomaly, now)
-        commands += [alert_command(change, now) for change in findings.alerts]
+        commands += [line_command(anomaly, now) for anomaly in findings.anomalies]
+        numbers = {id(anomaly): number for number, anomaly in enumerate(findings.anomalies, 1)}
+        commands += [alert_command(change, now, numbers) for change in findings.alerts]
         for part in findings.windows:
             commands += self._window_commands(source, part)
         if findings.pace is not None:
@@ -88,30 +94,48 @@ class Commands:
             commands.append(["HDEL", key, *(name for name in known if name not in stated)])
         return commands
 
-    def _anomaly_commands(self, source: str, anomaly: Anomaly, now: float) -> list[Command]:
-        member = f"{anomaly.partition}:{anomaly.offset}:{anomaly.index}"
-        line = self._key(source, "line", member)
-        fields = flatten(anomaly_fields(anomaly))
-        return [
-            ["HSET", line, *fields],
-            ["EXPIRE", line, self.anomaly_seconds],
-            ["RANK", member, ranked_time(anomaly.timestamp, now), anomaly.score],
-            ["XADD", self._key(source, "feed"), "MAXLEN", "~", self._feed, "*", *fields],
-        ]
-
     def _window_commands(self, source: str, part: WindowPart) -> list[Command]:
         member = f"{part.start}:{part.partition}:{part.opened}"
         key = self._key(source, "window", member)
-        return [
+        commands: list[Command] = [
             ["HSET", key, *flatten(window_fields(part))],
             ["EXPIRE", key, self.window_seconds],
             ["ZADD", self._key(source, "windows"), part.start, member],
         ]
+        gone = gone_fields(part)
+        return [["HDEL", key, *gone], *commands] if gone else commands
 
 
-def template_command(template: Template, now: float) -> Command:
-    """What a step adds to a template; short where the store knows what it is."""
-    minutes = " ".join(f"{at}:{count}" for at, count in counted_minutes(template.minutes, now).items())
-    seen = template.first_seen, min(template.last_seen, now)
-    command = ["TEMPLATE", template.id, template.count, *seen, minutes, slot_words(template.parameters)]
+def line_command(line: Anomaly, now: float) -> Command:
+    """A flagged line: its place, when and how high it is ranked, and all that is known of it."""
+    place = line.partition, line.offset, line.index
+    return ["LINE", *place, ranked_time(line.timestamp, now), line.score, line_words(line)]
+
+
+def template_commands(templates: Sequence[Template], now: float) -> list[Command]:
+    """What a step adds to templates: those that the store knows, and that add no more than lines, in one word."""
+    commands, packed = [], []
+    for template in templates:
+        minutes = counted_minutes(template.minutes, now)
+        last_seen = min(template.last_seen, now)
+        if can_be_packed(template) and sum(minutes.values()) == template.count:
+            name = int(template.id, 16)
+            packed += [KNOWN.pack(name, *each, template.first_seen, last_seen) for each in minutes.items()]
+        else:
+            commands.append(template_command(template, minutes, last_seen))
+    return [*commands, ["KNOWN", b"".join(packed)]] if packed else commands
+
+
+def can_be_packed(template: Template) -> bool:
+    """Whether a template adds nothing but lines, of minutes, to one whose id is a number."""
+    if template.text or template.parameters or not template.minutes:
+        return False
+    return len(template.id) == HEX_DIGITS and HEXADECIMAL.issuperset(template.id)
+
+
+def template_command(template: Template, minutes: Mapping[int, int], last_seen: float) -> Command:
+    """What a step adds to one template; short where the store knows what it is."""
+    words = " ".join(f"{at}:{count}" for at, count in minutes.items())
+    seen = template.first_seen, last_seen
+    command = ["TEMPLATE", template.id, template.count, *seen, words, slot_words(template.parameters)]
     return [*command, template.pattern, *founder_words(template)] if template.text else command

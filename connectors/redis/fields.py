@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 from connectors.findings import Anomaly, Findings, Warmup, WindowPart
-from connectors.redis.alerts import reasons_from, reasons_json
+from connectors.redis.alerts import line_from, reasons_from
 
 
 def flatten(fields: Mapping[Any, Any]) -> list[Any]:
@@ -15,29 +16,10 @@ def flatten(fields: Mapping[Any, Any]) -> list[Any]:
     return [word for pair in fields.items() for word in pair]
 
 
-def anomaly_fields(anomaly: Anomaly) -> dict[str, Any]:
-    """An anomaly as the fields of a hash or stream entry."""
-    return {
-        "partition": anomaly.partition,
-        "offset": anomaly.offset,
-        "index": anomaly.index,
-        "timestamp": repr(anomaly.timestamp),
-        "score": repr(anomaly.score),
-        "threshold": repr(anomaly.threshold),
-        "text": anomaly.text.encode("utf-8", "replace"),
-        "format": anomaly.format,
-        "pattern": anomaly.pattern,
-        "cut": int(anomaly.cut),
-        "model": anomaly.model,
-        "share": repr(anomaly.share),
-        "among": anomaly.among,
-        "reasons": reasons_json(anomaly.reasons).encode("utf-8", "replace"),
-        "entities": "\n".join(anomaly.entities).encode("utf-8", "replace"),
-    }
-
-
 def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
-    """The inverse of ``anomaly_fields``."""
+    """A flagged line from its hash: one word, or in older versions fields."""
+    if b"line" in fields:
+        return line_from(fields[b"line"])
     return Anomaly(
         partition=int(fields[b"partition"]),
         offset=int(fields[b"offset"]),
@@ -47,7 +29,7 @@ def anomaly_from(fields: dict[bytes, bytes]) -> Anomaly:
         text=fields[b"text"].decode(),
         format=fields[b"format"].decode(),
         pattern=fields[b"pattern"].decode(),
-        cut=fields.get(b"cut") == b"1",  # this and what follows was not there in older versions
+        cut=fields.get(b"cut") == b"1",  # this and what follows was not there in the first versions
         model=fields.get(b"model", b"").decode(),
         index=int(fields.get(b"index", 0)),
         share=float(fields.get(b"share", 1)),
@@ -82,33 +64,65 @@ def warmups_from(fields: Mapping[str, int]) -> dict[int, Warmup]:
 
 
 def window_fields(part: WindowPart) -> dict[str, Any]:
-    """A part of a window as the fields of its hash; its place is in the key."""
-    return {
+    """A part of a window as fields of its hash, those of lines that the store has left out; its place is in the key."""
+    new = range(len(part.places)) if part.new is None else part.new
+    weights, templates = part.weights or repeat(0), part.templates or repeat("")
+    kept = [[*place, weight, of] for place, weight, of in zip(part.places, weights, templates)]  # noqa: B905
+    fields: dict[str, Any] = {
         "count": part.count,
         "total": part.total,
-        "lines": json.dumps([part.places, part.texts, part.weights, part.templates]).encode(),
-        "vectors": part.vectors,
+        "kept": json.dumps(kept, separators=(",", ":")),
         "model": part.model,
     }
+    size = len(part.vectors) // max(1, len(new))
+    for at, text in zip(new, part.texts, strict=True):
+        fields[line_field(*part.places[at])] = text.encode("utf-8", "replace")
+    for number, at in enumerate(new):
+        fields[vector_field(*part.places[at])] = part.vectors[number * size : (number + 1) * size]
+    return fields
+
+
+def line_field(offset: int, index: int) -> str:
+    """The field with the text of a window's line."""
+    return f"line:{offset}:{index}"
+
+
+def vector_field(offset: int, index: int) -> str:
+    """The field with the vector of a window's line."""
+    return f"vector:{offset}:{index}"
+
+
+def gone_fields(part: WindowPart) -> list[str]:
+    """Fields of lines that the part keeps no more."""
+    return [field(*place) for place in part.gone for field in (line_field, vector_field)]
 
 
 def window_part_from(member: bytes, fields: dict[bytes, bytes]) -> WindowPart:
     """One part of a window from its member of the index and its hash."""
     start, partition, opened = map(int, member.split(b":"))
-    places, texts, *more = json.loads(fields[b"lines"])
-    weights, templates = more or ((), ())  # older versions kept neither
+    if b"kept" in fields:
+        rows = [row for row in json.loads(fields[b"kept"]) if line_field(row[0], row[1]).encode() in fields]
+        places = tuple((row[0], row[1]) for row in rows)
+        texts = tuple(fields[line_field(*place).encode()].decode() for place in places)
+        vectors = b"".join(fields[vector_field(*place).encode()] for place in places)
+        weights, templates = tuple(row[2] for row in rows), tuple(row[3] for row in rows)
+    else:  # as older versions kept it, the first of which had neither weights nor templates
+        found, known, *more = json.loads(fields[b"lines"])
+        places, texts = tuple(map(place_from, found)), tuple(known)
+        weights, templates = map(tuple, more or ((), ()))
+        vectors = fields[b"vectors"]
     return WindowPart(
         start=start,
         partition=partition,
         count=int(fields[b"count"]),
         total=fields[b"total"],
-        places=tuple(place_from(place) for place in places),
-        texts=tuple(texts),
-        vectors=fields[b"vectors"],
+        places=places,
+        texts=texts,
+        vectors=vectors,
         opened=opened,
         model=fields.get(b"model", b"").decode(),
-        weights=tuple(weights),
-        templates=tuple(templates),
+        weights=weights,
+        templates=templates,
     )
 
 

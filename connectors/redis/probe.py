@@ -104,6 +104,8 @@ def made_by_script(findings: Findings, now: float) -> list[tuple[object, ...]]:
     """Keys of a source that a step makes beside those that its commands name."""
     return [
         ("anomalies", "by_time"),
+        ("feed",),
+        *(("line", f"{one.partition}:{one.offset}:{one.index}") for one in findings.anomalies),
         *((name,) for name in ("templates", "decisions", "log", "merged", "merges", "lessons")),
         *((name,) for name in ("alerts", "outbox", "sent", "feedback", "seeds", "stats")),
         *(("alert", change.pattern) for change in findings.alerts),

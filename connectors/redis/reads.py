@@ -18,6 +18,7 @@ from connectors.redis.client import answered
 from connectors.redis.fields import anomaly_from, warmups_from, window_part_from
 from connectors.redis.keys import Keys, bucket
 from connectors.redis.kinds import DECIDED, decided_from, merge_from, pattern_of_today, template_from
+from connectors.redis.traffic import Traffic
 from connectors.store import Order, is_living
 
 FORGOTTEN = ("forgotten_template_lines", "forgotten_pattern_lines")
@@ -29,9 +30,12 @@ PAGE = 1_000
 class RedisReads:
     """The part of the store that only reads; methods are those of ``connectors.store.Store``."""
 
-    def __init__(self, client: redis.Redis | redis.RedisCluster, keys: Keys) -> None:
+    def __init__(
+        self, client: redis.Redis | redis.RedisCluster, keys: Keys, traffic: Traffic | None = None
+    ) -> None:
         self._redis: Any = client  # redis-py types every answer as "now or awaitable"
         self._keys = keys
+        self.traffic = traffic or Traffic()
 
     def key(self, source: str, *parts: object) -> str:
         """The name of a source's key, e.g. ``se:default:{logs}:applied``."""

@@ -21,9 +21,11 @@ from connectors.redis.commands import Commands
 from connectors.redis.fields import flatten, window_part_from
 from connectors.redis.keys import Keys
 from connectors.redis.kinds import applied_from
+from connectors.redis.layout import LAYOUT, taken_up
 from connectors.redis.probe import GROUP, LIMITS, check
 from connectors.redis.reads import RedisReads
 from connectors.redis.scripts import ACKNOWLEDGE, APPLY, BEGIN, CLAIM, MARK, RESTART, STORED, Script
+from connectors.redis.traffic import Traffic
 from connectors.store import (
     TAKEOVER_SECONDS,
     Clock,
@@ -34,6 +36,7 @@ from connectors.store import (
     StoredSource,
     StoreRefused,
 )
+from connectors.version import version
 
 
 class RedisStore(RedisReads):
@@ -42,6 +45,7 @@ class RedisStore(RedisReads):
     client: from ``connectors.redis.connect``, without response decoding.
     group: the consumer group that feeds it, kept as a sign of life with every step; ``claim`` sets it too.
     below: parts put after the source in every key, for keys of its own.
+    traffic: that of the client; errors are counted there.
     """
 
     def __init__(
@@ -54,8 +58,9 @@ class RedisStore(RedisReads):
         retention: RetentionSettings | None = None,
         group: str = "",
         clock: Clock = time.time,
+        traffic: Traffic | None = None,
     ) -> None:
-        super().__init__(client, Keys(prefix, env, below))
+        super().__init__(client, Keys(prefix, env, below), traffic)
         self._keep = retention or RetentionSettings()
         self._commands = Commands(self._keys, self._keep)
         self._group, self._clock = group, clock
@@ -90,11 +95,14 @@ class RedisStore(RedisReads):
         check(self._redis, source, probe, probe._keys, self._clock())
 
     @answered
-    def claim(self, source: str, group: str, now: float) -> None:
-        found = self._run(CLAIM, [self.key(source, "owner")], [group, int(now), TAKEOVER_SECONDS])
-        if found:
-            raise Occupied(source, self._keys.env, found[0].decode(), float(found[1]))
+    def claim(self, source: str, group: str, now: float) -> str | None:
+        keys = [self.key(source, name) for name in ("owner", "applied", "patterns", "windows")]
+        found = self._run(CLAIM, keys, [group, int(now), TAKEOVER_SECONDS, LAYOUT, version()])
+        if found and found[0] == b"other":
+            raise Occupied(source, self._keys.env, found[1].decode(), float(found[2]))
+        set_aside = taken_up(found, source, version())
         self._group = group
+        return set_aside
 
     @answered
     def begin(self, source: str, starts: Mapping[int, int]) -> None:
@@ -210,6 +218,7 @@ class RedisStore(RedisReads):
                 self._commands.bucket_seconds,
                 self._commands.anomaly_seconds,
                 *self._keys.around(source),
+                keep.feed,
                 *words,
             ],
         )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.alerts import Told
-from connectors.sinks.forms import PRODUCT, iso, level, plain, title
+from connectors.sinks.forms import iso, level, plain, title
+from connectors.version import PRODUCT, version
 
 VERSION = "9.0.0"
 RELATED = {"ip": "ip", "user": "user", "host": "hosts"}
@@ -55,7 +56,12 @@ def ecs(source: str, told: Told) -> dict[str, Any]:
             "category": ", ".join(alert.kinds) or "unusual",
             "version": best.model or PRODUCT,
         },
-        "observer": {"product": PRODUCT, "vendor": PRODUCT, "type": "log analysis"},
+        "observer": {
+            "product": PRODUCT,
+            "vendor": PRODUCT,
+            "version": version(),
+            "type": "log analysis",
+        },
         "labels": {"source": source},
         "secencoder": {name: found[name] for name in OWN} | {"lines": alert.count, "score": best.score},
     }

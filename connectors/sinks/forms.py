@@ -9,8 +9,8 @@ from typing import Any
 from connectors.alerts import Told
 from connectors.findings import Anomaly
 from connectors.sinks.settings import Format
+from connectors.version import PRODUCT, version
 
-PRODUCT = "SecEncoder Streams"
 LEVELS = ((6.0, 4, "High"), (4.0, 3, "Medium"), (0.0, 2, "Low"))
 """From which score on an alert has which severity, by OCSF's numbers: the score is -log10 of how rare its lines are."""
 MOST_CHARACTERS = 16_000
@@ -81,6 +81,7 @@ def plain(source: str, told: Told) -> dict[str, Any]:
         "first": line_fields(alert.first),
         "last": line_fields(alert.last),
         "model": best.model,
+        "product": {"name": PRODUCT, "version": version()},
     }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.alerts import Told
-from connectors.sinks.forms import PRODUCT, level, line_fields, plain, title
+from connectors.sinks.forms import level, line_fields, plain, title
+from connectors.version import PRODUCT, version
 
 VERSION = "1.8.0"
 ACTIVITIES = {"new": (1, "Create"), "again": (1, "Create"), "over": (3, "Close")}
@@ -26,7 +27,7 @@ def ocsf(source: str, told: Told) -> dict[str, Any]:
     activity, activity_name = ACTIVITIES.get(alert.why, UPDATE)
     status, status_name = RESOLVED if alert.why == "over" else NEW
     severity, caption = level(told)
-    model, _, version = best.model.partition("@")
+    model, _, model_version = best.model.partition("@")
     return {
         "activity_id": activity,
         "activity_name": activity_name,
@@ -52,7 +53,7 @@ def ocsf(source: str, told: Told) -> dict[str, Any]:
             "uid": told.key(source),
             "correlation_uid": alert.id,
             "log_name": source,
-            "product": {"name": PRODUCT, "vendor_name": PRODUCT},
+            "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": version()},
         },
         "finding_info": {
             "uid": alert.id,
@@ -65,7 +66,7 @@ def ocsf(source: str, told: Told) -> dict[str, Any]:
             "analytic": {
                 "name": model or PRODUCT,
                 "uid": best.model or PRODUCT,
-                "version": version,
+                "version": model_version,
                 "type_id": LEARNING[0],
                 "type": LEARNING[1],
             },

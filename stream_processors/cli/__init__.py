@@ -13,11 +13,27 @@ import click
 from stream_processors.cli.commands import LazyGroup
 
 
+def print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Says which version this is, also of files that were never installed."""
+    if asked and not ctx.resilient_parsing:
+        from connectors.version import version
+
+        click.echo(f"secencoder {version()}")
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110},
 )
-@click.version_option(package_name="secencoder-streams")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Find what is unusual in logs that flow through Kafka, with a language model made for logs."""
 

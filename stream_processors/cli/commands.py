@@ -16,6 +16,7 @@ COMMANDS = {
     "parse": "stream_processors.cli.parse:parse",
     "produce": "stream_processors.cli.files:produce",
     "query": "stream_processors.cli.query:query",
+    "replay": "stream_processors.cli.replay:replay",
     "scan": "stream_processors.cli.scan:scan",
     "worker": "stream_processors.cli.worker:worker",
 }

@@ -20,6 +20,7 @@ _SHORTCUTS = {
     "bootstrap_servers": "kafka.bootstrap_servers",
     "redis_url": "redis.url",
     "topics": "stream.topics",
+    "topic_pattern": "stream.topic_pattern",
     "bundle": "encoder.bundle",
 }
 

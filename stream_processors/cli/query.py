@@ -10,6 +10,7 @@ import click
 from stream_processors.assembly import make_encoder, make_reading
 from stream_processors.cli import kinds, report
 from stream_processors.cli.query_alerts import alerts, anomalies, incidents
+from stream_processors.cli.query_diff import diff
 from stream_processors.cli.query_digest import digest
 from stream_processors.cli.query_drift import drift
 from stream_processors.cli.question import Question, pattern_option, query_options
@@ -26,6 +27,7 @@ def query() -> None:
 query.add_command(anomalies)
 query.add_command(alerts)
 query.add_command(incidents)
+query.add_command(diff)
 query.add_command(digest)
 query.add_command(drift)
 

@@ -11,6 +11,11 @@ from stream_processors.cli.options import note_retry, settings_from, settings_op
 
 @click.command()
 @click.option("--topic", "topics", multiple=True, help="Topic to read; repeatable [setting stream.topics].")
+@click.option(
+    "--topic-pattern",
+    metavar="REGEX",
+    help="Topics to read, also those made later: a regular expression for whole names [setting stream.topic_pattern].",
+)
 @click.option("--print-config", is_flag=True, help="Print the settings, secrets masked, and exit.")
 @click.option(
     "--log-level",
@@ -23,12 +28,15 @@ def worker(
     config: Path | None,
     assignments: tuple[str, ...],
     topics: tuple[str, ...],
+    topic_pattern: str | None,
     print_config: bool,
     log_level: str,
     **shortcuts: str | None,
 ) -> None:
     """Read log topics, detect, and keep the answers in Redis. Runs until it is told to stop."""
-    settings = settings_from(config, assignments, topics=list(topics), **shortcuts)
+    settings = settings_from(
+        config, assignments, topics=list(topics), topic_pattern=topic_pattern, **shortcuts
+    )
     if print_config:
         click.echo(settings.model_dump_json(indent=2))
         return
@@ -46,4 +54,7 @@ def worker(
             kafka.end_offsets(settings.kafka, topic)
         except kafka.TopicError as error:
             click.echo(f"secencoder: waiting for it: {error} (setting stream.topics)", err=True)
+    pattern = settings.topic_regex()
+    if pattern is not None and not kafka.matching(settings.kafka, pattern):
+        click.echo("secencoder: waiting: no topic matches yet (setting stream.topic_pattern)", err=True)
     Worker(app, loglevel=log_level, quiet=False, redirect_stdouts=False).execute_from_commandline()

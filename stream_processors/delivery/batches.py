@@ -37,6 +37,8 @@ class Partition:
     """Where the group began in this partition, kept with every commit; None for the topic's beginning."""
     expired: int = 0
     """Lines that the topic's retention removed before they were read, not yet counted in the store."""
+    paused: bool = False
+    """Whether nothing more is fetched of it until a long batch is done."""
     unreadable: str | None = None
     """Why nothing more can be read of it; what was handed out before still takes effect."""
     committed: int | None = None
@@ -45,6 +47,10 @@ class Partition:
     """When that was last tried, on the monotonic clock."""
     reader: LineReader = field(default_factory=LineReader)
     """What was handed out on its way to lines; what it holds back is not applied."""
+    newest: float = 0.0
+    """Kafka's time of the newest message that was applied, seconds since the epoch; 0 when it isn't known."""
+    unsaved: int = 0
+    """Bytes of messages that its memory was not told of: they say when a snapshot is due."""
     handled_at: float = 0.0
     """When its last batch was done, on the monotonic clock."""
     unfinished: int = 0
@@ -86,9 +92,11 @@ class Partition:
         """Whether the last commit is long enough ago."""
         return time.monotonic() >= self.committed_at + COMMIT_SECONDS
 
-    def next_batch(self, messages: Sequence[ConsumerRecord], end: int) -> Batch:
+    def next_batch(
+        self, messages: Sequence[ConsumerRecord], end: int, *, fetched: tuple[int, int] = (0, 0)
+    ) -> Batch:
         """The batch that comes after all that were made before; ``end`` is the offset after it."""
-        batch = Batch(self, messages, end, before=self.latest)
+        batch = Batch(self, messages, end, before=self.latest, fetched=fetched)
         self.latest, self.position = batch.done, end
         self.unfinished += 1
         return batch
@@ -105,6 +113,8 @@ class Batch:
     before: asyncio.Event | None = None
     """Set when the batch before it in the partition is done; None for the first one."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    fetched: tuple[int, int] = (0, 0)
+    """When fetching it began and ended, nanoseconds since the epoch."""
 
     @property
     def last(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -16,6 +17,19 @@ from stream_processors.delivery.retrying import Retrying
 from stream_processors.detection.reading import Failed
 
 log = logging.getLogger("secencoder.worker")
+
+
+class FailedLines(Protocol):
+    """Where lines that can't be processed go."""
+
+    async def start(self) -> None:
+        """Connects."""
+
+    async def stop(self) -> None:
+        """Disconnects."""
+
+    async def send(self, failed: Failed, at: TopicPartition) -> None:
+        """Returns when it is safe there."""
 
 
 class DeadLetters:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
+from connectors.kafka.streaming import position_now
 from connectors.waiting import reason_of
 from stream_processors.delivery.batches import Batch, Partition, name_of
 from stream_processors.delivery.troubles import Troubles
@@ -36,11 +38,14 @@ class Fetcher:
         queue: Callable[[Batch], Awaitable[None]],
         *,
         batch_lines: int,
+        unchanged: Callable[[Partition], Awaitable[bool]],
     ) -> None:
+        """``unchanged``: whether the store stands where an open partition does."""
         self._consumer, self._troubles = consumer, troubles
-        self._open_partition, self._queue = open_partition, queue
+        self._open_partition, self._queue, self._unchanged = open_partition, queue, unchanged
         self._batch_lines = batch_lines
         self.partitions: dict[TopicPartition, Partition] = {}
+        self._undecided: dict[TopicPartition, Partition] = {}
         self._opening: dict[TopicPartition, asyncio.Task[None]] = {}
         self._rebalancing = False
         self._together = asyncio.Semaphore(OPENED_TOGETHER)
@@ -49,10 +54,17 @@ class Fetcher:
         """Whether the partition is still open as this object: neither taken away nor reopened since."""
         return self.partitions.get(partition.at) is partition
 
+    async def holds(self, partition: Partition) -> bool:
+        """``owns``, once that is decided: it is not while the group is shared out anew."""
+        while self._undecided.get(partition.at) is partition:
+            await asyncio.sleep(IDLE_SECONDS)
+        return self.owns(partition)
+
     def close(self, partition: Partition) -> None:
         """Forgets an open partition, which is then opened anew from the store; one reopened since stays."""
-        if self.owns(partition):
-            del self.partitions[partition.at]
+        for known in (self.partitions, self._undecided):
+            if known.get(partition.at) is partition:
+                del known[partition.at]
 
     async def round(self) -> None:
         """Opens what is assigned and not open, and queues what there is of each open partition; waits if nothing."""
@@ -70,6 +82,7 @@ class Fetcher:
             self._give_way(partition, partition.unreadable)
         if partition.unreadable is not None or not self.owns(partition):
             return False  # not owned: reopened while another partition's batch waited for room
+        started = time.time_ns()
         try:
             begin = position_now(self._consumer, at)
             fetched = await self._consumer.getmany(at, timeout_ms=0, max_records=self._most_lines(partition))
@@ -78,6 +91,8 @@ class Fetcher:
             if not isinstance(error, IllegalStateError):  # no longer assigned: the listener says so
                 partition.unreadable = reason_of(error)
             return False
+        if not self.owns(partition):
+            return False  # a rebalance has begun
         if begin != partition.position or end is None:
             self.close(partition)
             self._troubles.add(at, f"the consumer stands at {begin} and not at {partition.position}")
@@ -85,7 +100,8 @@ class Fetcher:
         messages = fetched.get(at, [])
         if not self.owns(partition) or not (messages or end > partition.position or self._behind(partition)):
             return False
-        await self._queue(partition.next_batch(messages, end))
+        fetched = started, time.time_ns()
+        await self._queue(partition.next_batch(messages, end, fetched=fetched))
         return True
 
     def _give_way(self, partition: Partition, reason: str) -> None:
@@ -128,7 +144,7 @@ class Fetcher:
     async def _open(self, at: TopicPartition) -> None:
         try:
             async with self._together:
-                partition = await self._open_partition(at)
+                partition = await self._kept(at) or await self._open_partition(at)
             if at in self._consumer.assignment():
                 self.partitions[at] = partition
         except Exception as error:
@@ -137,17 +153,39 @@ class Fetcher:
         finally:
             if self._opening.get(at) is asyncio.current_task():
                 del self._opening[at]
+                self._undecided.pop(at, None)
 
-    def forget_all(self, *, rebalancing: bool) -> None:
-        """The group is shared out anew, or was: batches that are still queued are dropped, and no place counts.
+    async def _kept(self, at: TopicPartition) -> Partition | None:
+        """A partition that stayed ours, as it was before the rebalance, unless another worker was at it meanwhile.
+
+        One with batches on their way is taken as it is: the store refuses its next step if it moved on without us.
+        """
+        partition = self._undecided.get(at)
+        if partition is None or not (partition.unfinished or await self._unchanged(partition)):
+            return None
+        if self._undecided.get(at) is not partition or at not in self._consumer.assignment():
+            return None  # a step of it failed, or it is being shared out again
+        self._consumer.seek(at, partition.position)
+        if partition.paused:
+            self._consumer.pause(at)
+        log.info("%s: stays, reading on from %s", partition.name, partition.position)
+        return partition
+
+    def rebalance(self, *, begins: bool) -> None:
+        """The group is shared out anew, or was. What stays ours keeps its memory, and its batches that are queued.
 
         Until the new assignment is known nothing is opened: the consumer would forget where it stands.
         """
-        self._rebalancing = rebalancing
+        self._rebalancing = begins
+        self._undecided |= self.partitions
         self.partitions.clear()
         for task in self._opening.values():
             task.cancel()
         self._opening.clear()
+        if not begins:
+            ours = {at for at in self._consumer.assignment() if not self._troubles.waits(at)}
+            self._undecided = {at: one for at, one in self._undecided.items() if at in ours}
+            self._open_missing()  # not by the next round: that may wait for a batch that waits for this
 
     @property
     def unopened(self) -> set[TopicPartition]:
@@ -158,31 +196,16 @@ class Fetcher:
 class Assignment(ConsumerRebalanceListener):
     """Tells the fetcher when the group is shared out; what is assigned then is opened by its next round."""
 
-    def __init__(self, forget_all: Callable[[bool], None]) -> None:
-        self._forget_all = forget_all
+    def __init__(self, rebalance: Callable[[bool], None]) -> None:
+        self._rebalance = rebalance
         self.joined = False
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Called before a rebalance."""
-        self._forget_all(True)
+        self._rebalance(True)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Called after a rebalance."""
-        self._forget_all(False)
+        self._rebalance(False)
         self.joined = True
         log.info("assigned: %s", ", ".join(sorted(map(name_of, assigned))) or "nothing")
-
-
-def position_now(consumer: AIOKafkaConsumer, at: TopicPartition) -> int | None:
-    """Where the consumer stands in an assigned partition; None when it does not know yet.
-
-    ``AIOKafkaConsumer.position`` waits until it knows, which may be never. It answers at once when it knows, so its
-    first step is all that is taken. Raises IllegalStateError for a partition that is not assigned.
-    """
-    question = consumer.position(at)
-    try:
-        question.send(None)
-    except StopIteration as answer:
-        return answer.value
-    question.close()
-    return None

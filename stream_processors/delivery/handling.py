@@ -17,13 +17,15 @@ from connectors.waiting import reason_of
 from stream_processors.alerts.folding import fold
 from stream_processors.delivery.applying import Applier
 from stream_processors.delivery.batches import Batch, Partition, messages_from
-from stream_processors.delivery.dead_letters import DeadLetters
+from stream_processors.delivery.dead_letters import FailedLines
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.opening import Opener, start_text
 from stream_processors.delivery.suspects import Suspects
 from stream_processors.delivery.troubles import Troubles
 from stream_processors.detection.pipeline import OurFault, Pipeline, TooManyFailed
 from stream_processors.detection.reading import Failed, Step
+from stream_processors.operations.metrics import Metrics
+from stream_processors.operations.stages import StageClock
 
 log = logging.getLogger("secencoder.worker")
 
@@ -38,9 +40,11 @@ class Handler:
         self,
         pipeline: Pipeline,
         applier: Applier,
-        dead_letters: DeadLetters,
+        dead_letters: FailedLines,
         suspects: Suspects,
         troubles: Troubles,
+        metrics: Metrics,
+        stages: StageClock,
         *,
         model: str,
         batch_lines: int,
@@ -48,7 +52,10 @@ class Handler:
     ) -> None:
         self._pipeline, self._applier, self._dead_letters = pipeline, applier, dead_letters
         self._suspects, self._troubles = suspects, troubles
+        self._metrics, self._stages = metrics, stages
         self._model, self._batch_lines, self._snapshot_lines = model, batch_lines, snapshot_lines
+        self.lines = 0
+        """Lines that took effect."""
 
     def connect(self, consumer: AIOKafkaConsumer, fetcher: Fetcher, opener: Opener) -> None:
         """Takes what exists only once the process' event loop runs."""
@@ -65,6 +72,10 @@ class Handler:
 
         Lines that are held back, since they may be continued, are no part of a step yet: they come with a later batch.
         """
+        with self._stages.batch(batch.partition.at, batch.messages, batch.end, batch.fetched):
+            await self._handle(batch)
+
+    async def _handle(self, batch: Batch) -> None:
         partition, now = batch.partition, time.time()
         step: Step | None = None
 
@@ -74,21 +85,26 @@ class Handler:
             step = self._step(partition)
             return None if step is None else self._process(partition, step)
 
-        partition.reader.add(messages_from(batch.messages, now), batch.end)
+        messages = messages_from(batch.messages, now)
+        partition.reader.add(messages, batch.end)
+        partition.unsaved += sum(len(value or b"") for value in messages.values)
         try:
             while (done := await asyncio.to_thread(work)) is not None:
                 await self._take_effect(partition, *done)
-                if not self._fetcher.owns(partition):
+                if not await self._fetcher.holds(partition):
                     return  # its new owner, or what it was reopened as, goes on from the store, and commits
                 if partition.reader.done >= batch.end:
                     break
         except Fenced as fenced:
             log.warning("%s; reopening the partition", fenced)
+            self._metrics.fenced(partition.at.topic)
             self._fetcher.close(partition)
         except Exception as error:
             await self._failed(partition, step, error)
         else:
             partition.handled_at = time.monotonic()
+            if batch.messages:
+                partition.newest = min(now, max(0, batch.messages[-1].timestamp or 0) / 1_000)
             if batch.last or partition.commit_due:
                 await self.commit(partition)
 
@@ -97,7 +113,9 @@ class Handler:
         for failure in failed:
             await self._dead_letters.send(failure, partition.at)
         if changes is not None:
-            applied = await self._applier.apply(changes)
+            with self._stages("apply") as note:
+                note(lines=changes.all_lines, begin=changes.expected, end=changes.end)
+                applied = await self._applier.apply(changes)
             self._applied(partition, changes)
             if applied is not None:
                 await asyncio.to_thread(partition.detector.decided, applied)
@@ -105,7 +123,10 @@ class Handler:
     def _step(self, partition: Partition) -> Step | None:
         """The next lines, or what the store is to learn without any: offsets, lost lines, the end of a warm-up."""
         most = self._troubles.limit(partition.at, self._batch_lines)
-        step = partition.reader.step(most, before=partition.applied)
+        with self._stages("read") as note:
+            step = partition.reader.step(most, before=partition.applied)
+            if step is not None:
+                note(lines=len(step.lines), end=step.end)
         if step is None and (partition.expired or partition.due(time.time())):
             return Step(partition.reader.done)
         return step
@@ -117,28 +138,44 @@ class Handler:
         if applied is not None and step.end <= applied and not (partition.expired or due):
             self._pipeline.relearn(step.lines, partition.detector)
             return None, []
-        changes = Changes(
-            partition.at.topic,
-            partition.at.partition,
-            expected=applied,
-            end=step.end,
-            expired=partition.expired,
-            topic_id=partition.topic_id,
-            model=self._model,
-            now=now,
-        )
+        changes = self._changes(partition, step.end, now)
         innocent, guilty = self._suspects.part(partition.at, step.lines)
         failed = self._pipeline.process(innocent, partition.detector, changes, step.failed + guilty)
         if due:
             partition.detector.tick(now, changes)
         fold(changes)
-        if step.lines and partition.detector.snapshot_due(self._snapshot_lines):
+        read, partition.unsaved = partition.unsaved, 0
+        if step.lines and partition.detector.snapshot_due(self._snapshot_lines, read):
             partition.detector.snapshot(step.end, changes, reader=partition.reader.state())
         return changes, step.whole(failed)
+
+    def _changes(self, partition: Partition, end: int, now: float = 0.0) -> Changes:
+        """Those of a step, with nothing in them yet."""
+        return Changes(
+            partition.at.topic,
+            partition.at.partition,
+            expected=partition.applied,
+            end=end,
+            expired=partition.expired,
+            topic_id=partition.topic_id,
+            model=self._model,
+            now=now,
+        )
+
+    async def finish(self, partition: Partition) -> None:
+        """Scores lines that still wait for the end of a warm-up: a partition that has no batch on its way ends."""
+        changes = self._changes(partition, partition.reader.done)
+        if partition.applied is None or partition.applied != changes.end:
+            return
+        await asyncio.to_thread(partition.detector.finish, changes)
+        fold(changes)
+        await self._take_effect(partition, changes, [])
 
     def _applied(self, partition: Partition, changes: Changes) -> None:
         """Notes a step that the store has taken."""
         partition.applied, partition.expired = changes.end, 0
+        self._metrics.applied(changes)
+        self.lines += changes.all_lines
         if self._troubles.succeeded(partition.at, changes.all_lines, changes.dead_letters):
             log.info("%s: goes on at %s", partition.name, changes.end)
 
@@ -167,7 +204,9 @@ class Handler:
         if applied is None or applied == partition.committed:
             return
         try:
-            await self._consumer.commit({partition.at: (applied, start_text(partition.start))})
+            with self._stages("commit") as note:
+                note(end=applied)
+                await self._consumer.commit({partition.at: (applied, start_text(partition.start))})
             partition.committed = applied
         except (KafkaError, ValueError) as error:
             log.warning("%s: commit of %s failed: %s", partition.name, applied, reason_of(error))

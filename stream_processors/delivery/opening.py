@@ -129,6 +129,11 @@ class Opener:
             reader=self._reader(at, position, detector.reader),
         )
 
+    async def unchanged(self, partition: Partition) -> bool:
+        """Whether the store stands where an open partition does: nobody else applied anything since."""
+        found = await asyncio.to_thread(self._store.applied, partition.at.topic)
+        return found.get(partition.at.partition) == partition.applied
+
     def _reader(self, at: TopicPartition, start: int, state: bytes) -> LineReader:
         """What reads a partition's messages from an offset on, with what its snapshot says of header lines."""
         settings = self._settings.stream.reading(at.topic)
@@ -166,7 +171,10 @@ class Opener:
         if source not in self._checked:
             await asyncio.to_thread(self._store.check, source)
             self._checked.add(source)
-        await asyncio.to_thread(self._store.claim, source, self._settings.stream.group, time.time())
+        group = self._settings.stream.group
+        set_aside = await asyncio.to_thread(self._store.claim, source, group, time.time())
+        if set_aside:
+            log.warning("%s: %s", source, set_aside)
         self._claimed.add(source)
 
     def distrust(self, source: str) -> None:

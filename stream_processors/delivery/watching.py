@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 
 from connectors import kafka
 from connectors.kafka import KafkaSettings
-from connectors.store import Occupied, Store
+from connectors.store import NewerKeys, Occupied, Store
 from stream_processors.delivery.batches import Partition, name_of
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.troubles import Troubles
@@ -68,8 +68,8 @@ class Watcher:
         try:
             await asyncio.to_thread(self._store.claim, source, self._group, time.time())
             found = await asyncio.to_thread(self._store.applied, source)
-        except Occupied as occupied:
-            self._reopen(self._of(source), str(occupied))
+        except (Occupied, NewerKeys) as not_ours:
+            self._reopen(self._of(source), str(not_ours))
             return
         except (redis.RedisError, RuntimeError):
             return

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.kernels import helper, kernel
+from connectors.kernels import helper, kernel, prefetch
 
 MEMORY_LINES = 10_000
 FADE = 1 - 1 / MEMORY_LINES
@@ -55,6 +55,13 @@ def place_of(table: NDArray, key: np.uint64) -> int:
         if found == key or found == np.uint64(0):
             return place
     return -1 - base
+
+
+@helper(inline=True)
+def ask_for(table: NDArray, key: np.uint64) -> None:
+    """Lets the place of a key come into the cache: to be called some hundred instructions before it is looked up."""
+    sets = np.uint64(len(table) // WAYS)
+    prefetch(table, np.int64((key & (sets - np.uint64(1))) * np.uint64(WAYS) + (key >> np.uint64(61))))
 
 
 @kernel(inline=True)

@@ -32,6 +32,15 @@ def joint(left: np.uint64, right: np.uint64) -> np.uint64:
     return found if found != np.uint64(0) else FIRST_BASIS
 
 
+@kernel
+def joint_all(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The hash of each pair of two arrays, uint64 (n,)."""
+    found = np.empty(len(left), dtype=np.uint64)
+    for row in range(len(left)):
+        found[row] = joint(left[row], right[row])
+    return found
+
+
 @helper(inline=True)
 def next_byte(value: np.uint64, byte: np.uint8) -> np.uint64:
     """The unfinished hash with one more byte; ``scrambled`` finishes it, ``FIRST_BASIS`` is that of nothing."""

@@ -18,6 +18,7 @@ from stream_processors.detection.embedding import Embedder, embed_rows
 from stream_processors.detection.reading import FEW, Failed, LineReader
 from stream_processors.detection.settings import DetectionSettings
 from stream_processors.detection.sources import Sources
+from stream_processors.detection.stages import Stages, unwatched
 from stream_processors.detection.table import TemplateTable, WordCounter, no_words
 
 FEW_LINES = 8
@@ -41,13 +42,14 @@ class Pipeline:
     """Templates, vectors and detection for any number of partitions, with one encoder.
 
     matching: what knows the templates of records, the usual one without. count_words: what knows which words of
-    templates the encoder knows; nothing is counted without.
+    templates the encoder knows; nothing is counted without. ``stages``, which may be set, hears of what is done.
     """
 
     def __init__(
         self, encoder: Embedder, matching: Matching | None = None, count_words: WordCounter = no_words
     ) -> None:
         self._encoder, self._matching = encoder, matching or Matching()
+        self.stages: Stages = unwatched
         self.table = TemplateTable(encoder.dim, count_words=count_words)
         self._probes = count()
 
@@ -63,7 +65,10 @@ class Pipeline:
         unread: what failed before it was a line; it is among what is returned.
         Raises OurFault or TooManyFailed when that would be no verdict on the lines, and what detection raises.
         """
-        return self.process_batch(self.batch(lines), detector, changes, unread)
+        with self.stages("match") as note:
+            batch = self.batch(lines)
+            note(lines=len(batch))
+        return self.process_batch(batch, detector, changes, unread)
 
     def batch(self, lines: Sequence[Line]) -> LineBatch:
         """Lines as arrays, their texts in our table."""
@@ -75,15 +80,19 @@ class Pipeline:
         """As ``process``, of lines whose texts are in our table."""
         if any(failure.ours for failure in unread):
             self.probe()
-        good, failed = self._embed(batch)
+        with self.stages("embed") as note:
+            good, failed = self._embed(batch)
+            note(lines=len(batch), failed=len(failed))
         failed = [*unread, *failed]
         ours = [failure for failure in failed if failure.ours]
         if len(ours) > FEW_LINES:
             raise TooManyFailed(
                 f"{len(ours)} of {len(batch) + len(unread)} lines failed, the first with: {ours[0].error}"
             )
-        for part in good.parts(CHUNK_LINES):
-            detector.process(part, changes)
+        with self.stages("detect") as note:
+            for part in good.parts(CHUNK_LINES):
+                detector.process(part, changes)
+            note(lines=len(good))
         changes.dead_letters += sum(failure.lines for failure in failed)
         return failed
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from encoder_core.encoder import Embedded
 
 TEXT = "Jun 14 15:16:01 web1 sshd[4721]: Accepted publickey for %s from 192.0.2.7 port 50022 ssh2"
+PAIRS = 'time=2026-06-14T15:16:01Z level=info user="%d" msg="cache ready"'
+ENVELOPED = (
+    '{"@timestamp":"2026-06-14T15:16:01.000Z","@metadata":{"beat":"filebeat"},"host":{"name":"web1"},'
+    '"log":{"offset":%d,"file":{"path":"/var/log/auth.log"}},"message":"Jun 14 15:16:01 web1 su[7]: \\"by root\\""}'
+)
 WIDTH = 4
 
 
@@ -94,12 +99,14 @@ def compile_templates() -> None:
 
 
 def compile_lines() -> None:
-    """The reading of lines of text."""
+    """The reading of lines of text, and of an envelope around them."""
     from stream_processors.detection.reading import LineReader
 
     reader = LineReader()
-    reader.add([Message(at, 0.0, (TEXT % at).encode()) for at in range(64)], 64)
-    reader.step(64)
+    for message in ENVELOPED, PAIRS, TEXT:
+        for _ in range(3):  # an envelope is known from the second time on
+            reader.add([Message(at, 0.0, (message % at).encode()) for at in range(64)], 64)
+            reader.step(64)
 
 
 def compile_batches() -> None:

@@ -22,6 +22,8 @@ from stream_processors.detection.seats import RARE, Seats
 from stream_processors.detection.seed import plant, usable
 from stream_processors.detection.settings import DetectionSettings
 
+SNAPSHOT_SHARE = 0.03
+"""Of the bytes that are read, what snapshots take at most: large memories of short lines are kept more seldom."""
 TOPIC = ""
 """The name of the source that is the topic as a whole."""
 
@@ -51,7 +53,7 @@ class Sources:
         self._unscored_from: dict[str, int | None] = {}
         self._leaving: list[str] = []
         self._changed: dict[str, None] = {}
-        self._lines, self._saved = 0, False
+        self._lines, self._read, self._saved = 0, 0, 0
         self._seats, self._reader = Seats(most), snapshot.Slot()
         self._parts: dict[str, snapshot.Part] = {"seats": self._seats, "reader": self._reader}
         self._kind = snapshot.Kind(model, dim, f"sources by {by}")
@@ -191,12 +193,17 @@ class Sources:
             if name in self._detectors:
                 self._detectors[name].decided(found)
 
-    def snapshot_due(self, every: int) -> bool:
+    def snapshot_due(self, every: int, read: int = 0) -> bool:
         """Whether there have been ``every`` lines since the last snapshot for each source that has changed since.
 
-        So bytes of snapshots a line are the same for any number of sources. The first snapshot is due at once.
+        So bytes of snapshots a line are the same for any number of sources. They are at most SNAPSHOT_SHARE of those
+        that are read: the next one waits until that is worth the last one. The first is due at once.
+        read: bytes of messages since the last call.
         """
-        return bool(self._changed) and (not self._saved or self._lines >= every * len(self._changed))
+        self._read += read
+        if not self._changed or not self._saved:
+            return bool(self._changed)
+        return self._lines >= every * len(self._changed) and self._read * SNAPSHOT_SHARE >= self._saved
 
     def snapshot(self, offset: int, changes: Changes, *, reader: bytes = b"") -> None:
         """Adds to ``changes``, after all else that is in them, the memory of every source that has changed.
@@ -206,15 +213,17 @@ class Sources:
         self._reader.value = reader
         if self._namer is not None:
             changes.snapshot = snapshot.save(self._parts, self._kind, offset)
+        self._saved = len(changes.snapshot or b"")
         for name in self._changed:
             detector, findings = self._detectors[name], self._findings(changes, name)
             beside = {"reader": self._reader} if name == TOPIC else {}
             findings.snapshot = detector.snapshot(offset, **beside)
+            self._saved += len(findings.snapshot)
             detector.describe(findings)
         for name, stored in self._stored.items():  # of other settings than now
             if name and (stored.snapshot, stored.waiting_from) != (None, None):
                 changes.part(name).forget = True
-        self._stored, self._changed, self._lines, self._saved = {}, {}, 0, True
+        self._stored, self._changed, self._lines, self._read = {}, {}, 0, 0
 
     @property
     def reader(self) -> bytes:
@@ -236,7 +245,7 @@ class Sources:
         if stored.snapshot is None:
             raise ValueError("there is no snapshot")
         self.resume(stored)
-        self._saved = True
+        self._saved = len(stored.snapshot)
         if self._namer is None:
             detector = self._detector(TOPIC)
             return detector.restore(stored.snapshot, waiting_from=stored.waiting_from, reader=self._reader)

@@ -58,6 +58,8 @@ class OpenWindow:
     templates: list[str] = field(default_factory=list)
     considered: set[int] = field(default_factory=set)
     """Hashes of the texts that were candidates."""
+    told: set[tuple[int, int]] = field(default_factory=set)
+    """Places of the lines that the store was told of last."""
 
 
 class WindowSampler:
@@ -73,7 +75,7 @@ class WindowSampler:
         self._open: dict[int, OpenWindow] = {}
 
     def add(self, batch: LineBatch, show: Callable[[int], str]) -> list[WindowPart]:
-        """Takes the lines of a batch; returns the parts that changed, by start.
+        """Takes the lines of a batch; returns the parts that changed, as changes, by start.
 
         show: the text of a line's place, asked for the kept ones only.
         """
@@ -172,19 +174,25 @@ class WindowSampler:
         return np.array(new, dtype=np.int64)
 
     def _part(self, start: int) -> WindowPart:
+        """What the store is told of a window: of lines that it has, neither text nor vector."""
         window = self._open[start]
+        new = [at for at, place in enumerate(window.places) if place not in window.told]
+        gone = window.told.difference(window.places)
+        window.told = set(window.places)
         return WindowPart(
             start=start,
             partition=self._partition,
             count=window.count,
             total=window.total.astype("<f4").tobytes(),
             places=tuple(window.places),
-            texts=tuple(window.texts),
-            vectors=window.vectors.astype("<f2").tobytes(),
+            texts=tuple(window.texts[at] for at in new),
+            vectors=window.vectors[new].astype("<f2").tobytes(),
             opened=window.opened,
             model=self._model,
             weights=tuple(window.weights.tolist()),
             templates=tuple(window.templates),
+            new=tuple(new),
+            gone=tuple(sorted(gone)),
         )
 
     def restore(self, parts: Iterable[WindowPart]) -> None:

@@ -1,6 +1,7 @@
-"""Two questions over HTTP for an orchestrator: is the worker moving, and is it ready? Nothing of log lines.
+"""What a worker tells over HTTP: is it moving, is it ready, and its metrics. Nothing of log lines.
 
 ``GET /healthz``: 200, or 503 with the reasons. ``GET /readyz``: 200, or 503 with the checks that do not pass.
+``GET /metrics``: for Prometheus.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ CHECK_SECONDS = 2.0
 STOP_SECONDS = 1.0
 """Longest wait for open connections when stopping."""
 
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Of Prometheus' text format."""
+
 Check = Callable[[], Awaitable[bool]]
 
 
@@ -40,8 +44,10 @@ class HealthSettings(BaseModel):
             )
         return self
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address that /healthz and /readyz listen on")
-    port: int = Field(8080, ge=0, lt=65536, description="Port of /healthz and /readyz; 0 for none")
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address that /healthz, /readyz and /metrics listen on"
+    )
+    port: int = Field(8080, ge=0, lt=65536, description="Port of /healthz, /readyz and /metrics; 0 for none")
     stall_seconds: float = Field(
         60, gt=0, description="Seconds without progress after which a partition that is behind is unhealthy"
     )
@@ -53,13 +59,18 @@ class HealthSettings(BaseModel):
 class Health:
     """The HTTP server. ``alive()`` gives the reasons why the worker isn't well, ``ready`` a check for each name.
 
-    A check that raises, or takes longer than CHECK_SECONDS, does not pass. It runs once at a time, however many ask.
+    scrape: gives the metrics in Prometheus' text format; none are served without. A check that raises, or takes
+    longer than CHECK_SECONDS, does not pass. It runs once at a time, however many ask.
     """
 
     def __init__(
-        self, settings: HealthSettings, alive: Callable[[], list[str]], ready: Mapping[str, Check]
+        self,
+        settings: HealthSettings,
+        alive: Callable[[], list[str]],
+        ready: Mapping[str, Check],
+        scrape: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        self._settings, self._alive, self._ready = settings, alive, ready
+        self._settings, self._alive, self._ready, self._scrape = settings, alive, ready, scrape
         self._running: dict[str, asyncio.Future[bool]] = {}
         self._runner: web.AppRunner | None = None
 
@@ -71,6 +82,8 @@ class Health:
             return
         app = web.Application()
         app.add_routes([web.get("/healthz", self._healthz), web.get("/readyz", self._readyz)])
+        if self._scrape is not None:
+            app.add_routes([web.get("/metrics", self._metrics)])
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         try:
@@ -78,7 +91,7 @@ class Health:
         except OSError as error:
             await runner.cleanup()
             log.warning(
-                "/healthz and /readyz are not served on %s:%s: %s (settings health.host and health.port)",
+                "/healthz, /readyz and /metrics are not served on %s:%s: %s (settings health.host and health.port)",
                 *(self._settings.host, self._settings.port, error.strerror or error),
             )
         else:
@@ -100,6 +113,12 @@ class Health:
         passed = await asyncio.gather(*map(self._passes, self._ready))
         missing = [name for name, passes in zip(self._ready, passed, strict=True) if not passes]
         return answer("not ready", missing=missing) if missing else answer("ok")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        from aiohttp import web
+
+        assert self._scrape is not None
+        return web.Response(body=await self._scrape(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _passes(self, name: str) -> bool:
         running = self._running.get(name)

@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 
-LIMITED = {"aiokafka": logging.INFO, "kafka": logging.INFO, "secencoder": logging.WARNING}
+LIMITED = {
+    "aiokafka": logging.INFO,
+    "kafka": logging.INFO,
+    "opentelemetry": logging.WARNING,
+    "secencoder": logging.WARNING,
+}
 """Logger to the least severe level that is limited, its children included. What our own loggers say at INFO is told
 once anyway, and each one matters."""
 SECONDS = 60.0

@@ -85,6 +85,10 @@ class Watchdog:
         for name in self._watched.keys() - set(names):
             del self._watched[name]
 
+    def stalled(self) -> dict[str, float]:
+        """Every partition, and for how many seconds it has been behind without a move."""
+        return {name: self._look_at(name).seconds for name in self._watched}
+
     def stuck(self) -> list[Stuck]:
         """The partitions that are behind and have not moved for ``stall_seconds``, by name."""
         return self._still_for(self._stall_seconds)

@@ -40,9 +40,11 @@ def change(*lines: Anomaly) -> AlertChange:
 
 
 def tell(store, *changes: AlertChange, source: str = "logs") -> None:
-    """One step of these changes."""
+    """One step of these changes, and of the lines that they are of."""
     expected = store.applied(source).get(0)
-    store.apply(step(expected, (expected or 0) + 1, source=source, alerts=list(changes)))
+    lines = {id(one): one for c in changes if c.count for one in (c.best, c.first, c.last)}
+    flagged = {"anomalies": [*lines.values()], "alerts": [*changes]}
+    store.apply(step(expected, (expected or 0) + 1, source=source, **flagged))
 
 
 def told(store) -> list[tuple]:

@@ -9,16 +9,18 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from connectors.findings import Merge, SourceStats, Warmup
+from connectors.findings import Merge, SourceStats, Warmup, WindowPart
 from connectors.memory import MemoryStore
 from connectors.redis.keys import BUCKET_SECONDS
 from connectors.store import TAKEOVER_SECONDS, Fenced, Occupied, RetentionSettings, Stored, StoredSource
 from tests.connectors.steps import (
     BINARY,
+    MINUTE,
     NOW,
     anomaly,
     everything,
     full_step,
+    known,
     of_topic,
     step,
     template,
@@ -233,6 +235,65 @@ def test_a_step_without_a_snapshot_keeps_the_last_one(store):
     store.apply(step(None, 1, snapshot=BINARY))
     store.apply(step(1, 2))
     assert store.stored("logs", 0, 1).snapshot == BINARY
+
+
+def test_a_template_of_any_id_is_counted_the_same(store):
+    names = ["00000000ffffffff", "f" * 16, "F" * 16, "t1"]
+    minutes = ((MINUTE, 4), (MINUTE + 61, 2))
+    founders = [template(name, count=3, seen=NOW + 1, minutes=((MINUTE, 3),)) for name in names]
+    more = [replace(known(name, count=6, minutes=minutes), last_seen=NOW + 5.123456) for name in names]
+    store.apply(step(None, 5, templates=founders))
+    store.apply(step(5, 9, templates=[*more, known("1" * 16, count=1, minutes=((MINUTE, 1),))]))
+    *found, unknown = sorted(store.templates("logs"), key=lambda one: -one.count)
+    assert {one.id for one in found} == {*names}
+    for one in found:
+        assert (one.count, one.first_seen, one.last_seen) == (9, NOW, NOW + 5.123456)
+        assert one.minutes == ((MINUTE, 7), (MINUTE + 61, 2))
+    assert (unknown.id, unknown.text, unknown.count) == ("1" * 16, "", 1)
+
+
+def test_a_window_is_told_what_is_new_in_it(store):
+    vectors = [bytes([n]) * 8 for n in range(4)]
+    whole = WindowPart(
+        60,
+        0,
+        9,
+        b"t" * 16,
+        ((1, 0), (2, 0)),
+        ("one", "two"),
+        vectors[0] + vectors[1],
+        7,
+        "m1",
+        (8, 1),
+        ("a", "b"),
+    )
+    change = replace(
+        whole,
+        count=12,
+        places=((3, 1), (2, 0)),
+        texts=("three",),
+        vectors=vectors[2],
+        weights=(2, 10),
+        templates=("c", "b"),
+        new=(0,),
+        gone=((1, 0),),
+    )
+    expected = replace(change, texts=("three", "two"), vectors=vectors[2] + vectors[1], new=None, gone=())
+    store.apply(step(None, 5, windows=[whole]))
+    store.apply(step(5, 8, windows=[change]))
+    assert store.window("logs", 60) == list(store.stored("logs", 0, 1).windows) == [expected]
+
+
+def test_lines_of_a_window_that_the_store_does_not_have_are_left_out(store):
+    told = replace(window(60), texts=("zwei",), vectors=b"v" * 8, new=(1,))
+    store.apply(step(None, 5, windows=[told]))
+    (found,) = store.window("logs", 60)
+    assert (found.places, found.texts, found.weights, found.templates) == (
+        ((1, 1),),
+        ("zwei",),
+        (1,),
+        ("t2",),
+    )
 
 
 def test_a_step_of_many_changes_is_one_step(store):

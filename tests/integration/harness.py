@@ -224,9 +224,9 @@ class Stream:
         """Offsets and the workers' logs, for failure messages."""
         return "\n".join([f"applied {self.applied()}", *(worker.tail() for worker in self.workers)])
 
-    def wait_until(self, predicate: Callable[[], object], what: str) -> None:
+    def wait_until(self, predicate: Callable[[], object], what: str, *, seconds: float = SECONDS) -> None:
         """``wait_until`` that shows offsets and logs when it fails."""
-        wait_until(predicate, what, state=self.state)
+        wait_until(predicate, what, seconds=seconds, state=self.state)
 
     def wait_until_applied(self, count: int) -> None:
         """Waits until at least ``count`` lines are applied."""

@@ -312,3 +312,34 @@ def test_a_setting_and_the_argument_it_becomes_have_one_default(section, factory
 def test_settings_that_cannot_work_together_are_refused_by_name(values, names):
     message = refusal(None, values, {})
     assert all(name in message for name in names)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("logs-.*", ["logs-", "logs-web"], ["logs", "my-logs-web", "logs-web\n"]),
+        ("a|b", ["a", "b"], ["ab", "xb"]),
+        (".*", ["logs"], ["secencoder.dead-letter", "our.alerts", "__consumer_offsets"]),
+        ("(?i:LOGS)", ["logs", "Logs"], ["log"]),
+    ],
+)
+def test_a_pattern_means_whole_names_and_never_a_topic_of_ours_or_of_kafka(pattern, yes, no):
+    settings = load_settings(None, {"stream.topic_pattern": pattern, "alerts.topic": "our.alerts"}, {})
+    assert settings.stream.topics == []
+    regex = settings.topic_regex()
+    assert [bool(regex.match(name)) for name in (*yes, *no)] == [True] * len(yes) + [False] * len(no)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["logs-(", "*", "(?i)logs", "(?P<a>x)(?P<a>y)", "x{99999999999999999999}"]
+)
+def test_what_is_no_regular_expression_is_one_line_that_names_the_setting(pattern):
+    assert "stream.topic_pattern" in refusal(None, {"stream.topic_pattern": pattern}, {})
+
+
+def test_topics_and_a_pattern_are_one_or_the_other(config):
+    both = {"stream.topic_pattern": "x.*", "stream.topics": "logs"}
+    assert "stream.topics and stream.topic_pattern" in refusal(None, both, {})
+    assert "stream.topics" in refusal(None, {"stream.topics": []}, {})
+    other = config('[stream]\ntopic_pattern = "web-.*"\n[stream.by_topic.mail]\ntime = "kafka"\n')
+    assert "mail is not a match of stream.topic_pattern" in refusal(other, {}, {})

@@ -45,7 +45,13 @@ local function end_alert(source, most, key, pattern, old, last_seen, last)
   tell(source, key, pattern, most)
 end
 
+-- A line of an alert: as it is, or '#' and its number among the source's flagged lines of the step.
+local function line_of(source, word)
+  return string.sub(word, 1, 1) == '#' and source.lines[tonumber(string.sub(word, 2))] or word
+end
+
 local function add_alert(source, most, seconds, pattern, count, first_seen, last_seen, score, kinds, first, last, best)
+  first, last, best = line_of(source, first), line_of(source, last), line_of(source, best)
   local key = source.base .. 'alert:' .. pattern
   local found, old = run('HMGET', key, unpack(ALERT)), {}
   for at, name in ipairs(ALERT) do

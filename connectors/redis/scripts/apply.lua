@@ -7,9 +7,9 @@
 -- ARGV: partition, expected offset ('' for none), new offset, now, limit of anomalies, of window parts, of sources,
 -- of templates, of alerts, of entries of the outbox, of news, of lessons that are kept, of those and their bytes that are
 -- told, seconds that a window, an hour of anomalies and an alert live, what keys have before and after the name of a
--- source, then commands, each as its number of words followed by the words. SOURCE ('' for the topic itself, up to where
+-- source, limit of the feed, then commands, each as its number of words followed by the words. SOURCE ('' for the topic itself, up to where
 -- decisions are known there, and lessons, each '' to be told none, and the version of the feedback that is known),
--- TEMPLATE, DAY, MERGE, TAUGHT, RANK and ALERT are commands of this script; the others are of the source that was named last.
+-- TEMPLATE, KNOWN, DAY, MERGE, TAUGHT, LINE and ALERT are commands of this script, of the source that was named last.
 -- Answers {'applied', of each source named: {name, {template, its pattern, ...} where that is not the one named,
 -- {template without a text, ...}, news, lessons, {partition, its rate of lines, ...}, feedback unless it is known}},
 -- {'fenced', offset found} or {'refused', command, key, the server's words}.
@@ -20,8 +20,8 @@ MOST.alerts, MOST.outbox = ARGV[9], ARGV[10]
 local MOST_NEWS = tonumber(ARGV[11])
 local MOST_LESSONS, MOST_TOLD, MOST_TOLD_BYTES = ARGV[12], ARGV[13], tonumber(ARGV[14])
 local WINDOW_SECONDS, BUCKET_SECONDS, ALERT_SECONDS = ARGV[15], ARGV[16], ARGV[17]
-local BEFORE, AFTER = ARGV[18], ARGV[19]
-local FIRST_COMMAND = 20
+local BEFORE, AFTER, MOST_FED = ARGV[18], ARGV[19], ARGV[20]
+local FIRST_COMMAND = 21
 local HOUR = 3600
 local CHECKED = 50 -- index members looked at in a step, so that its length has a bound
 local OLD_PATTERNS = 5000 -- of an earlier version, that a step removes at most
@@ -55,6 +55,18 @@ local function rank(base, member, time, score)
   run('EXPIRE', bucket, BUCKET_SECONDS)
 end
 
+-- A flagged line: by itself, ranked, and in the feed.
+local function add_line(source, partition, offset, index, time, score, line)
+  local member = partition .. ':' .. offset .. ':' .. index
+  local key = source.base .. 'line:' .. member
+  source.lines[#source.lines + 1] = line
+  change('HSET', key, 'line', line)
+  run('EXPIRE', key, ALERT_SECONDS)
+  rank(source.base, member, time, score)
+  change('XADD', source.base .. 'feed', 'MAXLEN', '~', MOST_FED, '*', 'partition', partition, 'offset', offset,
+    'index', index, 'line', line)
+end
+
 -- Answers every source that was named.
 local function apply_commands()
   local at, source, sources = FIRST_COMMAND, nil, {}
@@ -66,13 +78,16 @@ local function apply_commands()
         name = ARGV[at + 2], base = base_of(ARGV[at + 2]), seen = ARGV[at + 3], heard = ARGV[at + 4],
         feedback = ARGV[at + 5],
         now = NOW,
-        otherwise = {}, missing = {}, mine = {}, moved = {}, days = {},
+        otherwise = {}, missing = {}, mine = {}, moved = {}, days = {}, lines = {},
       }
       sources[#sources + 1] = source
-    elseif name == 'RANK' then
-      rank(source.base, unpack(ARGV, at + 2, at + words))
+    elseif name == 'LINE' then
+      add_line(source, unpack(ARGV, at + 2, at + words))
+    elseif name == 'KNOWN' then
+      add_known(source, ARGV[at + 2])
     elseif name == 'TEMPLATE' then
-      add_template(source, unpack(ARGV, at + 2, at + words))
+      local id, count, first, last, minutes = unpack(ARGV, at + 2, at + 6)
+      add_template(source, id, count, first, last, minutes_in(minutes), unpack(ARGV, at + 7, at + words))
     elseif name == 'ALERT' then
       add_alert(source, MOST.outbox, ALERT_SECONDS, unpack(ARGV, at + 2, at + words))
     elseif name == 'MERGE' then

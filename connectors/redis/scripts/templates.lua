@@ -8,9 +8,14 @@ local ENTRY = 5 -- bytes of a minute: its number, and its lines as 4 bytes
 local MOST_LINES = 4294967295
 local MINUTES = 1440 -- of a day
 local EXAMPLES, MOST_SLOTS = 3, 64
+local KNOWN = '>I4I4I4I4dd'
 
 local function whole(number)
   return string.format('%.0f', number)
+end
+
+local function exact(number)
+  return string.format('%.17g', number)
 end
 
 -- Positions go up with the clock: one of a source that was forgotten and began anew is known as old.
@@ -101,21 +106,22 @@ local function decide(source, id, pattern)
   source.mine[id] = true
 end
 
--- Adds to a template, or founds it. What it is comes without when the worker thinks that it is known here, and stays
--- the founder's but for the vector, which is the latest model's.
+-- Adds to a template, or founds it. minutes: each with its lines, one behind the other. What the template is comes without
+-- when the worker thinks that it is known here, and stays the founder's but for the vector, which is the latest model's.
 local function add_template(source, id, count, first_seen, last_seen, minutes, slots, pattern, text, example, vector, model)
   local key, index = source.base .. 'template:' .. id, source.base .. 'templates'
-  local fields, minute_of, lines_of, days = {'count', 'first_seen', 'text', 'model', 'slots', 'days'}, {}, {}, {}
-  for minute, lines in string.gmatch(minutes, '(%d+):(%d+)') do
-    local at = #fields + 1
-    fields[at] = 'hour:' .. math.floor(minute / 60) % RING
-    minute_of[at], lines_of[at] = tonumber(minute), tonumber(lines)
+  local asked, days = {'count', 'first_seen', 'model', 'days'}, {}
+  for at = 1, #minutes, 2 do
+    local minute, lines = minutes[at], minutes[at + 1]
+    asked[#asked + 1] = 'hour:' .. math.floor(minute / 60) % RING
     local day = math.floor(minute / MINUTES)
     days[day] = (days[day] or 0) + lines
   end
-  local old = run('HMGET', key, unpack(fields))
-  local words, names, before, hours = {key, 'count', whole((old[1] or 0) + count)}, {'count'}, {old[1]}, {}
-  local was = {}
+  if slots ~= '' then
+    asked[#asked + 1] = 'slots'
+  end
+  local old = run('HMGET', key, unpack(asked))
+  local words, names, before = {key, 'count', whole((old[1] or 0) + count)}, {'count'}, {old[1]}
   local function put(name, value, was)
     words[#words + 1] = name
     words[#words + 1] = value
@@ -126,15 +132,17 @@ local function add_template(source, id, count, first_seen, last_seen, minutes, s
     put('first_seen', first_seen, old[2])
   end
   if slots ~= '' then
-    put('slots', together(old[5], slots), old[5])
+    put('slots', together(old[#asked], slots), old[#asked])
   end
   if next(days) then
-    put('days', follow(source, old[6], old[1], days), old[6])
+    put('days', follow(source, old[4], old[1], days), old[4])
   end
-  for at = 7, #fields do
-    local field = fields[at]
-    hours[field] = counted(hours[field] or old[at], minute_of[at], lines_of[at])
-    was[field] = old[at]
+  local hours, was = {}, {}
+  for at = 1, #minutes, 2 do
+    local place = 4 + (at + 1) / 2
+    local field = asked[place]
+    hours[field] = counted(hours[field] or old[place], minutes[at], minutes[at + 1])
+    was[field] = old[place]
   end
   for field, value in pairs(hours) do
     put(field, value, was[field])
@@ -143,12 +151,12 @@ local function add_template(source, id, count, first_seen, last_seen, minutes, s
   note_fields(key, names, before)
   if text and not old[3] then
     change('HSET', key, 'text', text, 'example', example, 'vector', vector, 'model', model)
-  elseif text and old[4] ~= model then
+  elseif text and old[3] ~= model then
     change('HSET', key, 'vector', vector, 'model', model)
   end
   if text then
     decide(source, id, pattern)
-    if old[4] ~= model then
+    if old[3] ~= model then
       change('ZADD', source.base .. 'log', next_position(source), id)
     end
   elseif not old[3] then
@@ -161,6 +169,39 @@ local function add_template(source, id, count, first_seen, last_seen, minutes, s
   elseif tonumber(last) < tonumber(last_seen) then
     run('ZADD', index, last_seen, id)
     note('ZADD', index, last, id)
+  end
+end
+
+local function minutes_in(words)
+  local found = {}
+  for minute, lines in string.gmatch(words, '(%d+):(%d+)') do
+    found[#found + 1] = tonumber(minute)
+    found[#found + 1] = tonumber(lines)
+  end
+  return found
+end
+
+-- Adds to templates that are known, packed: of each minute of one the id, the minute and its lines, and when the template
+-- was seen first and last in the step.
+local function add_known(source, packed)
+  local at, before, count, minutes, first, last = 1, nil, 0, nil, nil, nil
+  while true do
+    local high, low, minute, lines, began, ended
+    if at <= #packed then
+      high, low, minute, lines, began, ended, at = struct.unpack(KNOWN, packed, at)
+    end
+    local id = high and string.format('%08x%08x', high, low)
+    if before and id ~= before then
+      add_template(source, before, count, exact(first), exact(last), minutes, '')
+    end
+    if not id then
+      return
+    elseif id ~= before then
+      before, count, minutes, first, last = id, 0, {}, began, ended
+    end
+    count = count + lines
+    minutes[#minutes + 1] = minute
+    minutes[#minutes + 1] = lines
   end
 end
 

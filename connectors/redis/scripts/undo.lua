@@ -17,20 +17,16 @@ end
 
 -- old: what the fields held, false where nothing was.
 local function note_fields(key, fields, old)
-  local changed, made = {'HSET', key}, {'HDEL', key}
+  undo[#undo + 1] = {false, key, fields, old}
+end
+
+local function restore_fields(key, fields, old)
   for at = 1, #fields do
     if old[at] then
-      changed[#changed + 1] = fields[at]
-      changed[#changed + 1] = old[at]
+      redis.pcall('HSET', key, fields[at], old[at])
     else
-      made[#made + 1] = fields[at]
+      redis.pcall('HDEL', key, fields[at])
     end
-  end
-  if #changed > 2 then
-    undo[#undo + 1] = changed
-  end
-  if #made > 2 then
-    undo[#undo + 1] = made
   end
 end
 
@@ -90,6 +86,11 @@ end
 
 local function take_back()
   for step = #undo, 1, -1 do
-    redis.pcall(unpack(undo[step]))
+    local noted = undo[step]
+    if noted[1] then
+      redis.pcall(unpack(noted))
+    else
+      restore_fields(noted[2], noted[3], noted[4])
+    end
   end
 end

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from connectors.kernels import helper, kernel
 from encoder_core.templates.match import TYPES
-from stream_processors.detection.counting import place_of
+from stream_processors.detection.counting import ask_for, place_of
 from stream_processors.detection.detectors.clock import HISTORY, WINDOW, tick
 from stream_processors.detection.detectors.entities import kept
 from stream_processors.detection.detectors.kind import NO_CAUSE
@@ -85,6 +85,12 @@ def excess_of(now: float, mean: float) -> float:
 
 
 @helper(inline=True)
+def left(age: float) -> float:
+    """What is left of what fades to 1/e at an age of 1; of the usual small one, to some billionths, without exp."""
+    return 1.0 - age * (1.0 - age * (0.5 - age / 6.0)) if age < 0.02 else exp(-age)
+
+
+@helper(inline=True)
 def surprise(excess: float, count: Any, reached: NDArray[np.float64]) -> float:
     """-log of the share of times that reached an excess, this one aside, which counts in.
 
@@ -105,13 +111,14 @@ def count_key(
     reached: NDArray[np.float64],
     key: np.uint64,
     time: float,
-    span: float,
+    windows: float,
     line: int,
     found: NDArray[np.float64],
 ) -> tuple[float, bool]:
     """The surprise of how often a key comes, and whether it is new; counts it in.
 
-    span: seconds of history there are. found: lines in the last window, and those expected in one.
+    windows: what a line of the history there is counts in a window. found: lines in the last window, and those
+    expected in one.
     """
     count = counts[kept(counts, key, line)]
     new = count.key != key
@@ -120,8 +127,8 @@ def count_key(
         count.high, count.peak = 0.0, 0.0
     age = max(0.0, time - count.time)
     if age > 0.0:
-        count.now *= exp(-age / WINDOW)
-        fading = exp(-age / HISTORY) if age > 1e-3 * HISTORY else 1.0 - age / HISTORY
+        count.now *= left(age / WINDOW)
+        fading = left(age / HISTORY)
         count.usual *= fading
         count.peak *= fading
         if count.now < 0.5 * count.high:  # that burst is over
@@ -132,12 +139,12 @@ def count_key(
         if reached[0] > 2.0 * TIMES:
             reached *= 0.5
     # What is in the window is no history yet.
-    history = (max(0.0, count.usual - count.now) + SELDOM) / (HISTORY * (1.0 - exp(-span / HISTORY)))
+    usual = (max(0.0, count.usual - count.now) + SELDOM) * windows
     count.now += 1.0
     count.usual += 1.0
     count.time, count.seen = time, line
     count.high = max(count.high, count.now)
-    found[0], found[1] = count.now, max(history * WINDOW, PEAK * count.peak)
+    found[0], found[1] = count.now, max(usual, PEAK * count.peak)
     if found[0] > 2.0 * found[1] + 3.0:
         found[1] = max(found[1], highest_before(hours, key, time, line, found[0]))
     excess = excess_of(found[0], found[1])
@@ -160,11 +167,27 @@ def highest_before(hours: NDArray, key: np.uint64, time: float, line: int, now: 
     return float(peak.before)
 
 
+@helper(inline=True)
+def ask_ahead(
+    counts: NDArray,
+    slots: NDArray,
+    parts: tuple[int, int],
+    keys: NDArray[np.uint64],
+    standing: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+) -> None:
+    """Lets what the parts of a later line are looked up by come into the cache."""
+    for part in range(parts[0], parts[1]):
+        if WATCHED[types[part]]:
+            ask_for(slots, keys[part])
+            ask_for(counts, standing[part])
+
+
 @kernel
 def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
-    values: NDArray[np.uint64],
+    standing: NDArray[np.uint64],
     types: NDArray[np.uint8],
     times: NDArray[np.float64],
     templates: NDArray[np.uint64],
@@ -177,13 +200,19 @@ def count_lines(
 ) -> None:
     """Scores lines and counts them in.
 
-    reached: by templates and by values, (2, LEVELS). details: (lines, 2) lines in the last window, and those expected.
+    standing: joint hashes of keys and values. reached: by templates and by values, (2, LEVELS).
+    details: (lines, 2) lines in the last window, and those expected.
     """
     counts, slots, hours, clock = tables
     found = np.zeros(2)
-    for line in range(len(times)):
+    lines = len(times)
+    for line in range(lines):
         time = tick(clock, times[line], counts)
         seen, span = clock[0].lines, max(time - clock[0].begin, WINDOW)
+        windows = WINDOW / (HISTORY * (1.0 - exp(-span / HISTORY)))
+        if line + 1 < lines:
+            ask_for(counts, templates[line + 1])
+            ask_ahead(counts, slots, (starts[line + 1], starts[line + 2]), keys, standing, types)
         settled, worth = time - clock[0].begin >= SETTLED, 1.0 if clock[0].timed else UNTIMED
         for part in range(starts[line] - 2, starts[line + 1]):
             cause = NO_CAUSE
@@ -191,7 +220,7 @@ def count_lines(
                 key = templates[line] if part == starts[line] - 2 else patterns[line]
                 if part == starts[line] - 1 and key == templates[line]:
                     continue
-                score, _ = count_key(counts, hours, reached[0], key, time, span, seen, found)
+                score, _ = count_key(counts, hours, reached[0], key, time, windows, seen, found)
             elif not WATCHED[types[part]]:
                 continue
             else:
@@ -203,9 +232,7 @@ def count_lines(
                 slot.lines += 1.0
                 if slot.new > FEW_NEW * slot.lines + NEW:
                     continue
-                score, new = count_key(
-                    counts, hours, reached[1], joint(keys[part], values[part]), time, span, seen, found
-                )
+                score, new = count_key(counts, hours, reached[1], standing[part], time, windows, seen, found)
                 score *= VALUE
                 slot.new += new
             if settled and worth * score > scores[line]:

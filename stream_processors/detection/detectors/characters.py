@@ -34,8 +34,8 @@ class Characters:
         self._read = np.zeros(KNOWN, dtype=np.uint64)
         self._often = np.zeros(KNOWN, dtype=OFTEN)
         self._scratch: Scratch = (
-            np.zeros(SIGNS * SIGNS, dtype=np.int64),
-            np.zeros(SIGNS * SIGNS, dtype=np.int64),
+            np.zeros(SIGNS * SIGNS, dtype=np.uint32),
+            np.zeros(SIGNS * SIGNS, dtype=np.uint32),
         )
         self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
         self._places = np.zeros((0, 2), dtype=np.int64)

@@ -2,15 +2,16 @@
 
 The scores of each kind become tails (``tails``), in nats, but count no more than the kind says itself: of scores that
 are all low the highest is no surprise. Those of a kind that are tails of its own history are taken as they are. Tails
-are combined by their ``POWER`` norm: the smallest tail decides, what agrees with it adds a little, and a kind that has
-nothing to say costs nothing. A kind that often finds unusual what is not may count less. The severity's prior is added.
-So a score of 3 is what one line in a thousand has of the kind that finds the line most unusual.
+are combined as the fourth root of the sum of their fourth powers (of first powers it would be Fisher's rule): the
+smallest decides, what agrees with it adds a little, and a kind that has nothing to say costs nothing. A kind that often
+finds unusual what is not may count less. The severity's prior is added. So a score of 3 is what one line in a thousand
+has of the kind that finds the line most unusual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +19,18 @@ from numpy.typing import NDArray
 from connectors.kernels import helper, kernel
 from stream_processors.detection.detectors.tails import (
     BINS,
+    EDGES,
     FIRST_UPDATE,
     GROWTH,
     HEAVIEST,
     UPDATE_EVERY,
     bin_of,
-    lower_edge,
     renew,
     tail_of,
 )
 
 OWN = -1
 """Stands for the quantile of a kind whose scores are tails."""
-POWER = 4.0
-"""1 would be the sum (Fisher's rule), infinity the smallest tail."""
 NATS = log(10.0)
 
 
@@ -51,8 +50,9 @@ def combined(
     """The kinds' tails and the prior as one number of nats. row: scores by kind, then the prior, (kinds + 1,)."""
     total, kinds = 0.0, len(row) - 1
     for kind in range(kinds):
-        total += (shares[kind] * nats_of(tails[kind], quantiles[kind], row[kind])) ** POWER
-    return total ** (1.0 / POWER) + row[kinds]
+        square = (shares[kind] * nats_of(tails[kind], quantiles[kind], row[kind])) ** 2
+        total += square * square
+    return sqrt(sqrt(total)) + row[kinds]
 
 
 @kernel
@@ -119,7 +119,7 @@ class Combination:
         self._shares, self.warmup = np.array(shares, dtype=np.float64), warmup
         kinds = len(self._shares)
         self._counts = np.zeros((kinds, BINS))
-        self._tails = np.tile([lower_edge(bin) for bin in range(BINS)], (kinds, 1))
+        self._tails = np.tile(EDGES, (kinds, 1))
         self._quantiles = np.zeros(kinds, dtype=np.int64)
         self._quantiles[list(own)] = OWN
         self._clock = np.array([0, FIRST_UPDATE])
@@ -157,10 +157,10 @@ class Combination:
         score_rows(rows, self._shares, self._tails, self._quantiles, found)
         return found
 
-    def nats(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
+    def nats(self, row: NDArray[np.float32]) -> Sequence[float]:
         """What each kind's tail counts for one line, in nats, (kinds,)."""
-        parts = zip(self._tails, self._quantiles.tolist(), row.tolist(), strict=False)
-        return self._shares * [nats_of(tail, quantile, score) for tail, quantile, score in parts]
+        parts = zip(self._shares.tolist(), self._tails, self._quantiles.tolist(), row.tolist(), strict=False)
+        return [share * nats_of(tail, quantile, score) for share, tail, quantile, score in parts]
 
     def state(self) -> dict[str, NDArray]:
         """The histograms, and when their tails were taken."""

@@ -96,14 +96,15 @@ class Ensemble:
 
     def reasons(self, judged: Judged, place: int) -> tuple[Reason, ...]:
         """Why a line scores as it does, the strongest reason first."""
-        row = judged.rows[place]
-        nats = self.combination.nats(row)
+        nats = self.combination.nats(judged.rows[place])
+        least = WORTH * max(nats)
+        strongest = sorted(range(len(nats)), key=lambda kind: -nats[kind])[:REASONS]
         found = [
-            replace(self.kinds[kind].explain(judged.seen, place), score=float(nats[kind] / NATS))
-            for kind in np.argsort(-nats, kind="stable")[:REASONS].tolist()
-            if nats[kind] > 0 and nats[kind] >= WORTH * nats.max()
+            replace(self.kinds[kind].explain(judged.seen, place), score=nats[kind] / NATS)
+            for kind in strongest
+            if nats[kind] > 0 and nats[kind] >= least
         ]
-        if (risk := self.risk.explain(judged.seen, place)) is not None and risk.score >= WORTH * nats.max():
+        if (risk := self.risk.explain(judged.seen, place)) is not None and risk.score >= least:
             found.append(replace(risk, score=risk.score / NATS))
             found.sort(key=lambda reason: -reason.score)
         if (prior := severity.reason(int(judged.seen.batch.severities[place]))).score > 0:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.kernels import helper
-from encoder_core.templates.match import TYPES
-from stream_processors.detection.counting import WAYS, place_of
+from stream_processors.detection.counting import WAYS, ask_for, place_of
+from stream_processors.detection.detectors.nameable import is_number
 from stream_processors.detection.hashing import joint
 
 TRACKED = np.uint64(3)
@@ -28,10 +28,8 @@ NUMBER = 0.25
 """What a number is worth: many are sizes and counts."""
 FIRST_CHOICE, CHOICES = 16, 256
 """Lines of a template after which its slot is chosen, then at each doubling, at last every so many."""
-FEW_DIGITS = 4
 MEMORY = 1_000.0
 """Lines of a slot that its statistics are of."""
-TIME = np.uint8(1 + TYPES.index("time"))
 VALUE = np.dtype(
     [
         ("key", "<u8"),
@@ -63,23 +61,6 @@ def kept(table: NDArray, key: np.uint64, now: int) -> int:
                 place = other
         table[place].key = np.uint64(0)
     return place
-
-
-@helper(inline=True)
-def is_number(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
-    """Whether a value is all digits."""
-    place = begin
-    while place < end and 48 <= buffer[place] <= 57:
-        place += 1
-    return place == end
-
-
-@helper(inline=True)
-def may_name(buffer: NDArray[np.uint8], begin: int, end: int, kind: np.uint8) -> bool:
-    """Whether a value may name a thing: no time, no short number, not empty or a sign."""
-    if kind == TIME or end - begin < 2:
-        return False
-    return end - begin > FEW_DIGITS or not is_number(buffer, begin, end)
 
 
 @helper
@@ -142,6 +123,37 @@ def population(key: np.uint64, kind: np.uint8) -> np.uint64:
     return joint(key, np.uint64(0)) if kind == 0 else joint(np.uint64(kind), np.uint64(1))
 
 
+@helper(inline=True)
+def ask_ahead(
+    line: int,
+    starts: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+    naming: NDArray[np.bool_],
+    templates: NDArray[np.uint64],
+    tables: tuple[NDArray, NDArray, NDArray, NDArray],
+) -> None:
+    """Lets what a later line, if there is one, is looked up by come into the cache.
+
+    tables: tracked values, choices, entities, and what each had of a template.
+    """
+    known, choices, entities, own = tables
+    if line + 1 < len(templates):
+        ask_for(choices, templates[line + 1])
+    if line < len(templates):
+        template = templates[line]
+        place = place_of(choices, template)
+        slot = choices[place].slot if place >= 0 and choices[place].key == template else np.uint64(0)
+        for part in range(starts[line], starts[line + 1]):
+            if naming[part] and values[part] & TRACKED == TRACKED:
+                ask_for(known, values[part])
+            if naming[part] and keys[part] == slot:
+                name = joint(values[part], population(keys[part], types[part]))
+                ask_for(entities, name)
+                ask_for(own, joint(name, template))
+
+
 @helper
 def entity_of(
     line: int,
@@ -149,6 +161,7 @@ def entity_of(
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
     types: NDArray[np.uint8],
+    naming: NDArray[np.bool_],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     template: np.uint64,
     tables: tuple[NDArray, NDArray, NDArray],
@@ -157,11 +170,12 @@ def entity_of(
 ) -> int:
     """The part of a line that names its entity, -1 for none; notes the line's values.
 
-    A template too young to have a slot of its own is about an entity that is known. entities: those, by ``key``.
+    A template too young to have a slot of its own is about an entity that is known. naming: whether a part may name
+    one. entities: those, by ``key``.
     """
-    (buffer, begins, ends), (known, slots, choices) = spans, tables
+    known, slots, choices = tables
     for part in range(starts[line], starts[line + 1]):
-        if values[part] & TRACKED == TRACKED and may_name(buffer, begins[part], ends[part], types[part]):
+        if values[part] & TRACKED == TRACKED and naming[part]:
             note_value(known, slots, values[part], keys[part], template, now)
     choice = choices[kept(choices, template, now)]
     if choice.key != template:
@@ -173,8 +187,7 @@ def entity_of(
         choice.slot = chosen(slots, keys, spans, starts[line], starts[line + 1], now)
     young = choice.slot == np.uint64(0) and lines < CHOICES
     for part in range(starts[line], starts[line + 1]):
-        named = young or keys[part] == choice.slot
-        if named and may_name(buffer, begins[part], ends[part], types[part]):
+        if naming[part] and (young or keys[part] == choice.slot):
             name = joint(values[part], population(keys[part], types[part]))
             place = place_of(entities, name)
             if not young or (place >= 0 and entities[place].key == name):

@@ -7,6 +7,7 @@ included, and learns it. So the scores do not depend on how a stream is cut into
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from connectors.findings import Reason
 from stream_processors.detection.batch import LineBatch
+from stream_processors.detection.detectors.nameable import naming
+from stream_processors.detection.hashing import joint_all
 
 __all__ = ["NO_CAUSE", "Kind", "Reason", "Seen", "Surprises"]
 
@@ -35,6 +38,16 @@ class Seen:
 
     def __len__(self) -> int:
         return len(self.batch)
+
+    @cached_property
+    def standing(self) -> NDArray[np.uint64]:
+        """Joint hash of slot and value of each part, (parts,)."""
+        return joint_all(self.batch.slots, self.batch.values)
+
+    @cached_property
+    def naming(self) -> NDArray[np.bool_]:
+        """Whether the value of each part may name a thing (``nameable.may_name``), (parts,)."""
+        return naming(self.batch.buffer, self.batch.begins, self.batch.ends, self.batch.types)
 
     def take(self, places: NDArray[np.int64]) -> Seen:
         """The lines of some places, in their order."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.kernels import helper, kernel
-from stream_processors.detection.counting import faded
+from stream_processors.detection.counting import MEMORY_LINES, faded
 from stream_processors.detection.detectors.counts import lines_counted
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.table import Rows
@@ -166,7 +166,7 @@ class Meaning:
             del self._places[self._keys[place]]
             self._keys[place], self._texts[place] = key, text
         self._places[key] = place
-        self._vectors[place] = rows.vectors[row]
+        self._vectors[place] = rows.vectors[row].astype(np.float16)  # as a snapshot has it
         self._counts[place], self._seen[place] = 0.0, now
         known = len(self._keys)
         cosines = self._vectors[:known] @ self._vectors[place]
@@ -195,9 +195,7 @@ class Meaning:
             return Reason(self.name, log(total + 2), text, {"lines": lines})
         others, weights = self._others[own], self._weights[own]
         ages = self._lines - self._seen[others]
-        near = float(
-            sum(w * faded(c, a) for w, c, a in zip(weights, self._counts[others], ages, strict=True))
-        )
+        near = float(weights @ (self._counts[others] * np.exp(ages * (-1.0 / MEMORY_LINES))))
         score = log((total + 2) / (max(self._counts[own] - 1, 0.0) + near + 1))
         numbers: dict[str, float | str] = {"lines_alike": round(near), "lines": lines}
         if not weights.any():

@@ -20,7 +20,6 @@ from stream_processors.detection.detectors.bursts import (
 from stream_processors.detection.detectors.clock import CLOCK, WINDOW_LINES
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.detectors.slotcounts import shown
-from stream_processors.detection.hashing import joint
 
 
 class Rate:
@@ -56,7 +55,7 @@ class Rate:
         count_lines(
             batch.starts,
             batch.slots,
-            batch.values,
+            seen.standing,
             batch.types,
             batch.times,
             seen.templates,
@@ -77,10 +76,7 @@ class Rate:
             keys = [int(seen.templates[place])]
             if seen.patterns[place] != seen.templates[place]:
                 keys.append(int(seen.patterns[place]))
-            keys += [
-                int(joint(batch.slots[part], batch.values[part]))
-                for part in range(int(batch.starts[place]), int(batch.starts[place + 1]))
-            ]
+            keys += seen.standing[batch.starts[place] : batch.starts[place + 1]].tolist()
             for key in keys:
                 untaught(self._tables["counts"], np.uint64(key))
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.kernels import helper, kernel
-from stream_processors.detection.counting import faded, moved
-from stream_processors.detection.detectors.entities import kept, may_name
+from stream_processors.detection.counting import ask_for, faded, moved
+from stream_processors.detection.detectors.entities import kept
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.detectors.slotcounts import shown
 
@@ -44,6 +44,8 @@ VALUE = np.dtype(
 """A value: lines, templates and their nats, which fade as counts do."""
 FORGOTTEN = 0.05
 """Share that is left of what is not known any more."""
+AHEAD = 2
+"""Lines before its own that a value is asked for in."""
 
 
 @helper(inline=True)
@@ -57,8 +59,7 @@ def follow_values(
     clock: int,
     starts: NDArray[np.int64],
     values: NDArray[np.uint64],
-    types: NDArray[np.uint8],
-    spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+    naming: NDArray[np.bool_],
     templates: NDArray[np.uint64],
     nats: NDArray[np.float64],
     table: NDArray,
@@ -66,17 +67,21 @@ def follow_values(
     causes: NDArray[np.int64],
     details: NDArray[np.float64],
 ) -> None:
-    """Scores lines by what their values were in before, and notes them. nats: how unusual lines are, (lines,).
+    """Scores lines by what their values were in before, and notes them.
 
+    naming: whether a part may name a thing. nats: how unusual lines are, (lines,).
     details: (lines, 2) lines and templates of the value that is the cause.
     """
-    buffer, begins, ends = spans
-    for line in range(len(templates)):
+    lines = len(templates)
+    for line in range(lines):
+        for part in range(starts[min(line + AHEAD, lines)], starts[min(line + AHEAD + 1, lines)]):
+            if naming[part]:
+                ask_for(table, values[part])
         now = clock + line
         bit = np.uint64(1) << (templates[line] & np.uint64(63))
         more = np.float32(max(0.0, nats[line] - USUAL))
         for part in range(starts[line], starts[line + 1]):
-            if not may_name(buffer, begins[part], ends[part], types[part]):
+            if not naming[part]:
                 continue
             one = table[kept(table, values[part], now)]
             left = faded(1.0, now - one.seen)
@@ -120,8 +125,7 @@ class Risk:
             self._lines,
             batch.starts,
             batch.values,
-            batch.types,
-            (batch.buffer, batch.begins, batch.ends),
+            seen.naming,
             seen.templates,
             nats,
             self._table,

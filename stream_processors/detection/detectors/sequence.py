@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ from stream_processors.detection.detectors.entities import (
     MOST_LINES,
     SLOT,
     VALUE,
+    ask_ahead,
     entity_of,
     kept,
     population,
 )
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.detectors.named import NamedColumns, named_part
-from stream_processors.detection.detectors.slotcounts import NEW, RARITIES, rarity_of, shown, tail_and_count
+from stream_processors.detection.detectors.slotcounts import NEW, RARITIES, rarity_of, share_and_count, shown
 from stream_processors.detection.hashing import joint, scrambled
 
 PLACES = {
@@ -81,7 +83,7 @@ def surprise(
     of: (1,) POPULATION. rarities: its steps by how few of its entities came to them.
     """
     before = count_in(entries, taken, key, of[0].lines, now)
-    found = tail_and_count(rarities, rarity_of(before, of[0].total), rarities.sum())
+    found = -log(share_and_count(rarities, rarity_of(before, of[0].total), rarities.sum()))
     if rarities.sum() >= MEMORY:
         for rarity in range(RARITIES):
             rarities[rarity] *= 0.5
@@ -95,6 +97,7 @@ def follow_lines(
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
     types: NDArray[np.uint8],
+    naming: NDArray[np.bool_],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     templates: NDArray[np.uint64],
     ranks: NDArray[np.uint8],
@@ -110,11 +113,13 @@ def follow_lines(
     known, slots, choices, populations, entities, own, of_all = tables
     taken = np.zeros(4, dtype=np.int64)
     for line in range(len(templates)):
+        ask_ahead(line + 1, starts, keys, values, types, naming, templates, (known, choices, entities, own))
         now, template = clock + line, templates[line]
         part = named_part(ranks, starts[line], starts[line + 1], spans)
         if part < 0:
+            tables_of = known, slots, choices
             part = entity_of(
-                line, starts, keys, values, types, spans, template, (known, slots, choices), entities, now
+                line, starts, keys, values, types, naming, spans, template, tables_of, entities, now
             )
         if part < 0:
             continue
@@ -222,6 +227,7 @@ class Sequence:
             batch.slots,
             batch.values,
             batch.types,
+            seen.naming,
             (batch.buffer, batch.begins, batch.ends),
             seen.templates,
             self._named.ranks(batch),

@@ -1,4 +1,4 @@
-"""How surprising a value is where it stands, from 0 up in nats: slots and the values seen in them, hashed. Compiled.
+"""How rare a value is where it stands, as a share of lines: slots and the values seen in them, hashed. Compiled.
 
 A value's rarity is how many times it has to double to be all of its slot, in whole octaves; that of a new one is NEW.
 Of each slot it is counted how rare the values of its lines were, so a rarity becomes the share of the slot's lines that
@@ -8,7 +8,7 @@ share is half a line too high at the end (Krichevsky and Trofimov's estimate), a
 
 from __future__ import annotations
 
-from math import log, log2
+from math import frexp, log2
 from typing import Any
 
 import numpy as np
@@ -72,18 +72,18 @@ def rarity_of(before: float, total: float) -> int:
     """The rarity of what has counted so much of a total."""
     if before < FADED:
         return NEW
-    return 0 if 4.0 * before > total else min(int(log2((total + 1.0) / before)), NEW - 1)
+    return 0 if 4.0 * before > total else min(frexp((total + 1.0) / before)[1] - 1, NEW - 1)
 
 
 @helper(inline=True)
-def tail_and_count(rarities: NDArray[np.float32], rarity: int, total: float) -> float:
-    """-log of the share of lines that were as rare, 0 for what is common; then counts this one in."""
+def share_and_count(rarities: NDArray[np.float32], rarity: int, total: float) -> float:
+    """The share of lines that were as rare, 1 for what is common; then counts this one in."""
     share = 0.5
     if rarity >= RARE:
         for other in range(rarity, RARITIES):
             share += rarities[other]
     rarities[rarity] += 1.0
-    return max(0.0, -log(min(1.0, share / (total + 1.0)))) if rarity >= RARE else 0.0
+    return min(1.0, share / (total + 1.0)) if rarity >= RARE else 1.0
 
 
 @helper(inline=True)
@@ -120,7 +120,7 @@ def size_of(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
 
 
 @helper(inline=True)
-def value_surprise(
+def value_share(
     slots: NDArray,
     entries: NDArray,
     taken: NDArray[np.int64],
@@ -132,17 +132,18 @@ def value_surprise(
     now: int,
     found: NDArray[np.float64],
 ) -> tuple[float, int]:
-    """The surprise of a value, which is then counted in, and the place of its slot.
+    """The share of lines that had values as rare as one, which is then counted in, and the place of its slot.
 
-    found: what it has counted, lines of the slot before it, and whether it is the size of a number that surprises most.
+    value: joint hash of slot and value. found: what it has counted, lines of the slot before it, and whether it is the
+    size of a number that is rarest.
     """
     place = slot_of(slots, taken, key, now)
     slot = slots[place]
-    total, surprise, before, rarity = slot.total, 0.0, 0.0, NEW
+    total, share, before, rarity = slot.total, 1.0, 0.0, NEW
     if slot.lines % SAMPLED == 0 or total < SETTLED or slot.rarities[NEW] < IDENTIFYING * total:
-        before = count_in(entries, taken, joint(key, value), slot.lines, now)
+        before = count_in(entries, taken, value, slot.lines, now)
         rarity = rarity_of(before, total)
-        surprise = tail_and_count(slot.rarities, rarity, total)
+        share = share_and_count(slot.rarities, rarity, total)
         slot.total += 1.0
     found[0], found[1], found[2] = before, slot.lines, 0.0
     if rarity == NEW and end > begin:
@@ -150,14 +151,14 @@ def value_surprise(
         if size >= 0:
             sized = joint(key ^ _SIZES, np.uint64(size))
             of_size = rarity_of(count_in(entries, taken, sized, slot.lines, now), slot.numbers)
-            odd = tail_and_count(slot.sizes, of_size, slot.numbers)
+            odd = share_and_count(slot.sizes, of_size, slot.numbers)
             slot.numbers += 1.0
-            if odd > surprise:
-                surprise, found[2] = odd, 1.0
+            if odd < share:
+                share, found[2] = odd, 1.0
     slot.lines += 1
     if slot.lines % FADE_EVERY == 0:
         fade(slot)
-    return surprise, place
+    return share, place
 
 
 @kernel

@@ -39,10 +39,8 @@ def bin_of(score: float) -> float:
     return min(log1p(score) * (OCTAVE / log(2.0)), BINS - 1.000001)
 
 
-@kernel
-def lower_edge(bin: int) -> float:
-    """The least score of a bin."""
-    return 2.0 ** (bin / OCTAVE) - 1.0
+EDGES = 2.0 ** (np.arange(BINS) / OCTAVE) - 1.0
+"""The least score of each bin, float64 (BINS,)."""
 
 
 @helper
@@ -58,15 +56,15 @@ def renew(counts: NDArray[np.float64], tail: NDArray[np.float64]) -> int:
         left -= counts[quantile]
         quantile += 1
         tail[quantile] = log((total + 1.0) / (left + 1.0))
-    edge = lower_edge(quantile)
+    edge = EDGES[quantile]
     excess, lines = 0.0, 0.0
     for bin in range(quantile + 1, BINS):
-        excess += counts[bin] * (lower_edge(bin) - edge)
+        excess += counts[bin] * (EDGES[bin] - edge)
         lines += counts[bin]
     scale = (excess + PRIOR_LINES * PRIOR_SCALE) / (lines + PRIOR_LINES)
     least = tail[quantile] if quantile else log((total + 1.0) / (lines + 1.0))
     for bin in range(quantile + 1, BINS):
-        tail[bin] = least + (lower_edge(bin) - edge) / scale
+        tail[bin] = least + (EDGES[bin] - edge) / scale
     return quantile
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.kernels import helper, kernel
+from connectors.kernels import helper, kernel, prefetch
 from encoder_core.templates.match import TYPES
 from stream_processors.detection import counting
-from stream_processors.detection.counting import FULL
+from stream_processors.detection.counting import FULL, ask_for
 from stream_processors.detection.detectors.kind import NO_CAUSE, Reason, Seen, Surprises
 from stream_processors.detection.detectors.slotcounts import (
     NEW,
@@ -19,7 +19,7 @@ from stream_processors.detection.detectors.slotcounts import (
     SLOTS,
     shown,
     untaught,
-    value_surprise,
+    value_share,
 )
 from stream_processors.detection.hashing import joint
 
@@ -40,12 +40,31 @@ def has_few(slot: Any) -> bool:
     return slot.total >= SETTLED and slot.rarities[NEW] < FEW_NEW * slot.total
 
 
-@helper
+@helper(inline=True)
+def ask_ahead(
+    slots: NDArray,
+    entries: NDArray,
+    parts: tuple[int, int],
+    keys: NDArray[np.uint64],
+    standing: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+    spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+) -> None:
+    """Lets what the parts of a later line are looked up by come into the cache."""
+    for part in range(parts[0], parts[1]):
+        if not IDENTIFYING[types[part]]:
+            ask_for(slots, keys[part])
+            ask_for(entries, standing[part])
+            prefetch(spans[0], spans[1][part])
+
+
+@helper(inline=True)
 def pair_surprise(
     slots: NDArray,
     entries: NDArray,
     taken: NDArray[np.int64],
-    paired: tuple[NDArray[np.int64], NDArray[np.float64]],
+    paired: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint64]],
+    few: int,
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
     buffer: NDArray[np.uint8],
@@ -55,21 +74,33 @@ def pair_surprise(
 ) -> tuple[float, int]:
     """The surprise of the most surprising pair of a line's values, and one of its parts; counts all pairs in.
 
-    paired: the parts, and what each has counted of how many lines. detail: what is said of the pair, as of a line.
+    paired: the parts, ``few`` of them, what each has counted of how many lines, and room for the pairs' hashes. detail:
+    what is said of the pair, as of a line.
     """
-    best, cause = 0.0, NO_CAUSE
-    parts, counted = paired
-    for one in range(len(parts)):
+    best, cause, pair = 0.0, NO_CAUSE, 0
+    parts, counted, hashes = paired
+    for one in range(few):
         for other in range(one):
             left, right = parts[one], parts[other]
-            slot, pair = joint(keys[left], keys[right]), joint(values[left], values[right])
-            surprise, _ = value_surprise(slots, entries, taken, slot, pair, buffer, 0, 0, now, found)
+            hashes[pair, 0] = joint(keys[left], keys[right])
+            hashes[pair, 1] = joint(hashes[pair, 0], joint(values[left], values[right]))
+            ask_for(slots, hashes[pair, 0])
+            ask_for(entries, hashes[pair, 1])
+            pair += 1
+    pair = 0
+    for one in range(few):
+        for other in range(one):
+            slot, value = hashes[pair, 0], hashes[pair, 1]
+            pair += 1
+            share, _ = value_share(slots, entries, taken, slot, value, buffer, 0, 0, now, found)
+            if share == 1.0:
+                continue
             # How often the two should have met by chance: less can't be missed.
             chance = counted[one, 0] * counted[other, 0] / max(counted[one, 1], counted[other, 1])
-            surprise = min(surprise, chance - found[0])
+            surprise = min(-log(share), chance - found[0])
             if surprise > best:
-                best, cause = surprise, left
-                detail[0], detail[1], detail[2], detail[3] = PAIR, found[0], found[1], right
+                best, cause = surprise, parts[one]
+                detail[0], detail[1], detail[2], detail[3] = PAIR, found[0], found[1], parts[other]
     return best, cause
 
 
@@ -83,6 +114,7 @@ def count_lines(
     starts: NDArray[np.int64],
     keys: NDArray[np.uint64],
     values: NDArray[np.uint64],
+    standing: NDArray[np.uint64],
     types: NDArray[np.uint8],
     spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     scores: NDArray[np.float32],
@@ -91,37 +123,61 @@ def count_lines(
 ) -> int:
     """Scores and counts lines from ``begin`` on, until a table is to grow.
 
-    details: (lines, 4) what it is, what it has counted, lines of the slot, and the part that a pair is of.
+    standing: joint hashes of keys and values. details: (lines, 4) what it is, what it has counted, lines of the slot,
+    and the part that a pair is of.
     """
     buffer, begins, ends = spans
-    found, counted = np.zeros(3), np.zeros((PAIRED, 2))
+    found, counted, lines = np.zeros(3), np.zeros((PAIRED, 2)), len(starts) - 1
     paired, pair = np.zeros(PAIRED, dtype=np.int64), np.zeros(4)
-    for line in range(begin, len(starts) - 1):
+    hashes = np.zeros((PAIRED * (PAIRED - 1) // 2, 2), dtype=np.uint64)
+    for line in range(begin, lines):
         if taken[0] > taken[2] or taken[1] > taken[3]:
             return line
-        now, best, few = clock + line, 0.0, 0
+        if line + 1 < lines:
+            ahead = starts[line + 1], starts[line + 2]
+            ask_ahead(slots, entries, ahead, keys, standing, types, spans)
+        now, least, few = clock + line, 1.0, 0
         for part in range(starts[line], starts[line + 1]):
             if IDENTIFYING[types[part]]:
                 continue
-            surprise, place = value_surprise(
-                slots, entries, taken, keys[part], values[part], buffer, begins[part], ends[part], now, found
+            share, place = value_share(
+                slots,
+                entries,
+                taken,
+                keys[part],
+                standing[part],
+                buffer,
+                begins[part],
+                ends[part],
+                now,
+                found,
             )
-            if surprise > best:
-                best, causes[line] = surprise, part
+            if share < least:
+                least, causes[line] = share, part
                 details[line, 0] = SIZE if found[2] else VALUE
                 details[line, 1], details[line, 2] = found[0], found[1]
             slot = slots[place]
             if few < PAIRED and has_few(slot) and found[0] < CONSTANT * slot.total:
                 paired[few], counted[few, 0], counted[few, 1] = part, found[0], slot.total
                 few += 1
-        of_few = (paired[:few], counted[:few])
-        surprise, part = pair_surprise(slots, entries, taken, of_few, keys, values, buffer, now, found, pair)
+        of_few = (paired, counted, hashes)
+        surprise, part = pair_surprise(
+            slots, entries, taken, of_few, few, keys, values, buffer, now, found, pair
+        )
+        best = -log(least)
         if surprise > best:
-            best, causes[line], details[line] = surprise, part, pair
+            best, causes[line] = surprise, part
+            # One by one: compiling the assignment of a row takes seconds.
+            details[line, 0], details[line, 1], details[line, 2], details[line, 3] = (
+                pair[0],
+                pair[1],
+                pair[2],
+                pair[3],
+            )
         tests = starts[line + 1] - starts[line] + few * (few - 1) // 2
         if tests:
             scores[line] = max(0.0, best - log(tests))
-    return len(starts) - 1
+    return lines
 
 
 class Values:
@@ -136,6 +192,8 @@ class Values:
     def __init__(self) -> None:
         self._slots = counting.make_table(SLOT)
         self._entries = counting.make_table(counting.ENTRY)
+        self._taken = np.zeros(4, dtype=np.int64)
+        """Places that are taken in the two, and how many may be."""
         self._lines = 0
         self._details = np.zeros((0, 4))
         self._said = Surprises(np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
@@ -145,7 +203,7 @@ class Values:
         batch, done = seen.batch, 0
         scores = np.zeros(len(seen), dtype=np.float32)
         causes, details = np.full(len(seen), NO_CAUSE), np.zeros((len(seen), 4))
-        taken = np.array([np.count_nonzero(t["key"]) for t in (self._slots, self._entries)] + [0, 0])
+        taken = self._taken
         while done < len(seen):
             taken[2:] = self._room(taken)
             done = count_lines(
@@ -157,6 +215,7 @@ class Values:
                 batch.starts,
                 batch.slots,
                 batch.values,
+                seen.standing,
                 batch.types,
                 (batch.buffer, batch.begins, batch.ends),
                 scores,
@@ -217,4 +276,5 @@ class Values:
         """Takes up saved counts."""
         self._slots = counting.table_of(state["slots"], SLOT, SLOTS)
         self._entries = counting.table_of(state["entries"], counting.ENTRY, counting.ENTRIES)
+        self._taken[:2] = [np.count_nonzero(table["key"]) for table in (self._slots, self._entries)]
         self._lines = int(state["lines"][0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from math import log
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,18 +122,16 @@ class Words:
     def explain(self, seen: Seen, place: int) -> Reason:
         """Its rarest words, and in how many lines they were."""
         known = _words(seen.batch, place)
-        words, counts = (
-            list(known),
-            np.maximum(self._counts.of(np.array([*known.values()], np.uint64)) - 1, 0),
-        )
-        order = np.argsort(counts, kind="stable")[:2].tolist()
-        rarest = {words[at]: round(counts[at]) for at in order}
+        counts = self._counts.of(np.array([*known.values()], np.uint64)).tolist()
+        rarest = [(max(count - 1, 0), word) for count, word in zip(counts, known, strict=True)]
+        rarest = sorted(rarest, key=itemgetter(0))[:2]
         total, lines = lines_counted(self._counts.lines), self._counts.lines
-        score = float(np.mean([log((total + 2) / (counts[at] + 1)) for at in order])) if order else 0.0
+        score = sum(log((total + 2) / (count + 1)) for count, _ in rarest) / max(len(rarest), 1)
+        numbers = {word: round(count) for count, word in rarest}
         said = " and ".join(
-            f"{word!r} in {count:,}" if count else f"{word!r} in none" for word, count in rarest.items()
+            f"{word!r} in {count:,}" if count else f"{word!r} in none" for word, count in numbers.items()
         )
-        return Reason(self.name, score, f"of {lines:,} lines {said}", {**rarest, "lines": lines})
+        return Reason(self.name, score, f"of {lines:,} lines {said}", {**numbers, "lines": lines})
 
     def state(self) -> dict[str, NDArray]:
         """The counts."""
@@ -145,8 +144,9 @@ class Words:
 
 def _words(batch: LineBatch, place: int) -> dict[str, int]:
     """The distinct words of a line with their hashes, in the order in which they stand: its template's, its values'."""
-    parts = range(int(batch.starts[place]), int(batch.starts[place + 1]))
-    values = [batch.buffer[batch.begins[p] : batch.ends[p]].tobytes() for p in parts]
+    first, last = batch.starts[place : place + 2].tolist()
+    spans = zip(batch.begins[first:last].tolist(), batch.ends[first:last].tolist(), strict=True)
+    values = [batch.buffer[begin:end].tobytes() for begin, end in spans]
     own = hashed_words(b" ".join(values).decode("utf-8", "surrogatepass"))
     return _template_words(batch.rows.shapes[batch.templates[place]]) | own
 
@@ -158,7 +158,10 @@ def _template_words(shape: str) -> dict[str, int]:
 
 def hashed_words(text: str) -> dict[str, int]:
     """The distinct words of a text, as ``wording`` finds them, and their hashes."""
-    words = [
-        word for word in dict.fromkeys(_WORD.findall(text)) if sum(map(str.isdigit, word)) <= MOST_DIGITS
-    ]
+    words = [word for word in dict.fromkeys(_WORD.findall(text)) if few_digits(word)]
     return dict(zip(words, hash_texts(words).tolist(), strict=True))
+
+
+def few_digits(word: str) -> bool:
+    """Whether a word is counted, as ``wording`` has it."""
+    return len(word) <= MOST_DIGITS or word.isalpha() or sum(map(str.isdigit, word)) <= MOST_DIGITS

@@ -19,10 +19,10 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.kernels import helper, kernel
+from connectors.kernels import helper, kernel, prefetch
 from encoder_core.templates.match import TYPES
-from stream_processors.detection.detectors.entities import is_number
 from stream_processors.detection.detectors.kind import NO_CAUSE
+from stream_processors.detection.detectors.nameable import is_number
 from stream_processors.detection.hashing import FIRST_BASIS, joint, next_byte, scrambled
 
 SIGNS = 64
@@ -50,7 +50,7 @@ CHECKED = np.array([True] + [name in ("path", "url", "email", "id", "*") for nam
 """By type of part: whether its characters are not given by the type."""
 Counted = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]
 """Values with a pair by name, by name, with a pair whatever their name; and how many there were, faded and all."""
-Scratch = tuple[NDArray[np.int64], NDArray[np.int64]]
+Scratch = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 """To work with: by pair the value that had it last, and the pairs of a value."""
 _LESS = np.exp(USUAL)
 
@@ -74,6 +74,13 @@ READ_AS[37] = ENDS + 1
 
 
 @helper
+def halve(counts: NDArray[np.float32]) -> None:
+    """In a loop: compiling the product of an array takes seconds."""
+    for place in range(len(counts)):
+        counts[place] *= np.float32(0.5)
+
+
+@helper
 def hexadecimal(byte: int) -> int:
     """The value of a hexadecimal digit, -1 for anything else."""
     if 48 <= byte <= 57:
@@ -87,7 +94,7 @@ def name_before(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, n
     """Where the value begins that has its name before it, and the name's hash without digits; begin for none."""
     value = FIRST_BASIS
     for place in range(begin, min(end, begin + LONGEST_NAME)):
-        byte = buffer[place]
+        byte = buffer[np.uint64(place)]
         if byte == 61:
             return (place + 1, scrambled(value)) if place > begin else (begin, value)
         sign = SIGN_OF[byte]
@@ -124,42 +131,42 @@ def read_value(
     base = np.int64(name & np.uint64(PLACES - 1))
     total[0] += weight
     total[1] += 1.0
-    stamp = np.int64(total[1])
+    stamp = np.uint32(np.int64(total[1]))
     of_all, known = np.float32(1.0 / total[0]), np.float32(_LESS / (values[own] + 1.0))
     surprise, product, before, count, place = 0.0, 1.0, EDGE, 0, begin
     over = False
     while not over:
         sign, over = EDGE, place >= end
         if not over:
-            sign = np.int64(READ_AS[buffer[place]])
+            sign = np.int64(READ_AS[buffer[np.uint64(place)]])
             if sign >= ENDS:
                 if sign == ENDS:
                     sign, over = EDGE, True
                 else:
                     sign, place = escaped(buffer, place, end)
             place += 1
-        pair = before * SIGNS + sign
+        pair = np.uint64(before * SIGNS + sign)  # an index that has no sign takes fewer instructions
         before = sign
         if marks[pair] == stamp:
             continue
         marks[pair] = stamp
-        pairs[count] = pair
+        pairs[np.uint64(count)] = np.uint32(pair)
         count += 1
-        share = (counts[(base + pair) & (PLACES - 1)] + (everyone[pair] + BEGINNING) * of_all) * known
-        if share < 1.0:
-            product *= share
-            if product < 1e-200:
-                surprise -= log(product)
-                product = 1.0
+        own_share = counts[(base + np.int64(pair)) & (PLACES - 1)]
+        share = (own_share + (everyone[pair] + BEGINNING) * of_all) * known
+        product *= min(share, 1.0)  # no branch that would wait for the counts
+        if product < 1e-200:
+            surprise -= log(product)
+            product = 1.0
     for one in range(count):
-        pair = pairs[one]
+        pair = np.uint64(pairs[one])
         everyone[pair] += weight
-        counts[(base + pair) & (PLACES - 1)] += weight
+        counts[(base + np.int64(pair)) & (PLACES - 1)] += weight
     values[own] += weight
     if total[0] >= HALVED_EVERY:
-        counts *= np.float32(0.5)
-        values *= np.float32(0.5)
-        everyone *= np.float32(0.5)
+        halve(counts)
+        halve(values)
+        halve(everyone)
         total[0] *= 0.5
     return (surprise - log(product)) / (count + SHORT) * total[1] / (total[1] + YOUNG), place
 
@@ -213,6 +220,23 @@ def weight_of(often: NDArray, key: np.uint64) -> float:
     return 0.0 if one.lines % SAMPLED else np.float64(SAMPLED)
 
 
+@helper(inline=True)
+def ask_ahead(
+    begin: int,
+    end: int,
+    kind: np.uint64,
+    values: NDArray[np.uint64],
+    types: NDArray[np.uint8],
+    spans: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
+    often: NDArray,
+) -> None:
+    """Lets the columns of a later line, and how often each value came, come into the cache."""
+    for part in range(begin, end):
+        if types[part] == 0:
+            prefetch(spans[0], spans[1][part])
+            prefetch(often, np.int64(joint(kind, values[part]) & np.uint64(len(often) - 1)))
+
+
 @kernel
 def read_lines(
     starts: NDArray[np.int64],
@@ -234,6 +258,8 @@ def read_lines(
     buffer, begins, ends = spans
     worst = np.zeros(2, dtype=np.int64)
     for line in range(len(templates)):
+        if line + 1 < len(templates):
+            ask_ahead(starts[line + 1], starts[line + 2], kinds[line + 1], values, types, spans, often)
         text, text_end = texts[0][line], texts[1][line]
         known = np.int64(templates[line] & np.uint64(KNOWN - 1))
         unread = read[known] != templates[line]
@@ -250,9 +276,10 @@ def read_lines(
                 continue
             score = read_values(buffer, begin, end, kinds[line], weight, counted, scratch, worst)
             if score > scores[line]:
-                scores[line], places[line], causes[line] = score, worst, part
+                scores[line], causes[line] = score, part
+                places[line, 0], places[line, 1] = worst[0], worst[1]
         if unread and text < text_end:
             score = read_values(buffer, text, text_end, kinds[line], 1.0, counted, scratch, worst)
             if score > scores[line]:
-                scores[line], places[line] = score, worst
+                scores[line], places[line, 0], places[line, 1] = score, worst[0], worst[1]
                 causes[line] = part_at(worst, starts[line], starts[line + 1], begins, ends)

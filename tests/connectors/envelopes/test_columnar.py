@@ -250,6 +250,55 @@ def test_a_header_line_counts_for_the_lines_behind_it_and_no_others(wrapped, bef
     assert [record.format for record in wanted] == ["text", "vpcflow", "vpcflow", "vpcflow"] + ["vpcflow"] * 3
 
 
+def in_pod(pod: str, line: str) -> bytes:
+    kubernetes = {
+        "pod_name": pod,
+        "pod_id": f"id of {pod}",
+        "namespace_name": "shop",
+        "container_name": "edge",
+    }
+    return orjson.dumps({"@timestamp": "2026-11-25T10:00:00Z", "log": line, "kubernetes": kubernetes})
+
+
+def in_file(path: str, line: str) -> bytes:
+    host = {"name": "web-1", "id": f"id of {path}"}
+    return filebeat(line, log={"offset": 1, "file": {"path": path, "inode": str(hash(path))}}, host=host)
+
+
+def in_vector(pod: str, line: str) -> bytes:
+    kubernetes = {
+        "pod_name": pod,
+        "pod_uid": f"id of {pod}",
+        "pod_namespace": "shop",
+        "container_name": "edge",
+    }
+    event = {"source_type": "kubernetes_logs", "timestamp": "2026-11-25T10:00:00Z", "file": f"/logs/{pod}"}
+    return orjson.dumps({**event, "kubernetes": kubernetes, "message": line, "stream": "stdout"})
+
+
+@pytest.mark.parametrize("wrapped", [in_pod, in_file, in_vector])
+def test_a_new_pod_or_file_is_nothing_new(wrapped):
+    line, reader = "<13>Nov 25 10:00:00 web-1 cron[7]: done", Reader()
+    for _ in range(2):
+        reader.scan([wrapped("first", line)])
+    assert reader.scan([wrapped(f"p{number}", line) for number in range(50)]).plainly == 0
+
+
+@pytest.mark.parametrize("wrapped", [in_pod, in_file, in_vector])
+def test_a_header_line_counts_in_its_pod_or_file_alone(wrapped):
+    line = "25-Nov-2026 10:00:00.123 general: info: loaded"
+    parts = [wrapped("one", line), wrapped("two", line)]
+    values = [*parts, wrapped("one", "type region az-id traffic-path instance-id"), *parts]
+    plain, quick = Reader(), Reader()
+    for _ in range(2):
+        quick.scan(parts)
+    wanted = [record for value in values + parts for record in plain.read(value)]
+    found = [quick.scan(values), quick.scan(parts)]
+    rows = [as_row(part, at) for part in found for at in range(len(part))]
+    assert rows == [as_wanted(one) for one in wanted]
+    assert [record.format for record in wanted] == ["text"] * 2 + ["vpcflow", "text"] * 2
+
+
 def test_an_envelope_is_undone_by_what_is_in_it_not_by_what_others_had():
     first, second = filebeat("x", host={"name": "web-1"}), filebeat("x", host={"name": "web-2"})
     reader = Reader()

@@ -20,6 +20,9 @@ from connectors.redis import (
     store_warnings,
     wait_until_reachable,
 )
+from connectors.redis.environments import Environment
+from connectors.redis.traffic import Traffic
+from connectors.replays import Plan, Span
 from connectors.store import StoreRefused
 from stream_processors.demo.servers import StoreServer
 
@@ -66,8 +69,12 @@ def test_a_server_that_is_no_cluster_is_told_by_the_setting(redis_settings):
 def test_a_cluster_keeps_what_a_single_server_keeps(nodes):
     settings = RedisSettings(host="127.0.0.1", port=nodes[0].port, cluster=True)
     wait_until_reachable(settings, 20)
-    store = RedisStore(connect(settings), group="g")
+    traffic = Traffic()
+    store = RedisStore(connect(settings, traffic), group="g", traffic=traffic)
     store.check("logs")
+    assert traffic.round_trips > 10
+    assert traffic.sent > 1_000
+    assert traffic.received > 100
     store.claim("logs", "g", time.time())
     store.begin("logs", {0: 5})
     store.apply(Changes("logs", 0, 5, 9, lines=4))
@@ -75,6 +82,15 @@ def test_a_cluster_keeps_what_a_single_server_keeps(nodes):
     stats = store.stats("logs")
     assert (stats.lines, stats.applied, store.sources()) == (4, {0: 0}, ["logs"])
     assert store.stored("logs", 0, 3).topic_id == "t"
+    place = Environment(connect(settings), prefix="se", env="default-again")
+    place.keep(Plan("from 7d", {"logs": {0: Span(5, 9)}}))
+    again = RedisStore(connect(settings), env="default-again")
+    for topic in ("logs", "web", "mail"):
+        again.apply(Changes(topic, 0, None, 9, lines=4))
+    assert (place.plan().messages, place.topics()) == (4, ["logs", "mail", "web"])
+    assert place.remove() > 6
+    assert (place.plan(), place.topics(), again.stats("web").lines) == (None, [], 0)
+    assert store.stats("logs").lines == 4
     assert isinstance(store_warnings(connect(settings)), list)
 
 

@@ -61,26 +61,35 @@ def test_windows_of_earlier_versions_are_passed_over(redis_store, client):
     assert store.stored("logs", 0, 5).windows == (window(60),)
 
 
+def as_older_versions_kept_it(client, store, member: str = "0:9:0", **fields) -> None:
+    """Puts a flagged line and a window in place of today's as hashes of fields."""
+    line, part = store.key("logs", "line", "0:9:0"), store.key("logs", "window", 60, 0, 7)
+    client.delete(line)
+    known = {"partition": 0, "offset": 9, "timestamp": NOW, "score": 0.5, "threshold": 0.4}
+    known |= {"text": "x", "format": "raw", "pattern": "p1"}
+    client.hset(store.key("logs", "line", member), mapping=known | fields)
+    client.delete(part)
+    lines = '[[1, 2], ["one", "two"]]'
+    client.hset(part, mapping={"count": 5, "total": b"t" * 16, "lines": lines, "vectors": b"v" * 16})
+
+
 def test_what_was_kept_of_messages_of_one_line_by_their_offset_alone_is_still_read(redis_store, client):
     store = redis_store()
     store.apply(full_step(None, 10))
-    client.rename(store.key("logs", "line", "0:9:0"), store.key("logs", "line", "0:9"))
-    client.hdel(store.key("logs", "line", "0:9"), "index")
+    as_older_versions_kept_it(client, store, "0:9", model="m1")
     for name in (("by_time",), ("by_score", bucket(NOW))):
         key = store.key("logs", "anomalies", *name)
         client.zadd(key, {"0:9": client.zscore(key, "0:9:0")})
         client.zrem(key, "0:9:0")
-    part = store.key("logs", "window", 60, 0, 7)
-    client.hset(part, "lines", '[[1, 2], ["one", "two"]]')
     assert store.anomalies("logs") == store.anomalies("logs", order="time") == [anomaly(9)]
-    assert store.window("logs", 60)[0].places == ((1, 0), (2, 0))
+    found = store.window("logs", 60)[0]
+    assert (found.places, found.texts, found.vectors) == (((1, 0), (2, 0)), ("one", "two"), b"v" * 16)
 
 
 def test_what_earlier_versions_kept_names_no_model(redis_store, client):
     store = redis_store()
     store.apply(full_step(None, 10))
-    client.hdel(store.key("logs", "line", "0:9:0"), "model")
-    client.hdel(store.key("logs", "window", 60, 0, 7), "model")
+    as_older_versions_kept_it(client, store)
     assert store.anomalies("logs")[0].model == ""
     assert store.window("logs", 60)[0].model == ""
 

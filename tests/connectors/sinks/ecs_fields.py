@@ -35,6 +35,7 @@ FIELDS = {
     "rule.version": "keyword",
     "observer.product": "keyword",
     "observer.vendor": "keyword",
+    "observer.version": "keyword",
     "observer.type": "keyword",
     "related.ip": "ip[]",
     "related.user": "keyword[]",

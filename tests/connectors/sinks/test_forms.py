@@ -9,6 +9,7 @@ from connectors.alerts import Told, folded
 from connectors.sinks.ecs import ecs
 from connectors.sinks.forms import form_of, plain
 from connectors.sinks.ocsf import ocsf
+from connectors.version import PRODUCT, version
 from tests.connectors.sinks.schemas import ecs_errors, ocsf_errors
 from tests.connectors.steps import NOW
 from tests.connectors.test_alerts import change, line
@@ -82,6 +83,16 @@ def test_a_plain_alert_says_all_there_is():
     assert found["reasons"][0]["numbers"] == {"lines": 7.0, "value": "ä\U0001f600"}
     assert found["severity"] == "medium"
     assert form_of("json") is plain
+
+
+def test_every_form_names_the_program_with_its_version_and_the_model():
+    json_, finding, event = (form_of(name)("logs", ENTRIES[0]) for name in ("json", "ocsf", "ecs"))
+    product = {"name": PRODUCT, "version": version()}
+    assert json_["product"] == product
+    assert finding["metadata"]["product"] == product | {"vendor_name": PRODUCT}
+    assert {"product": PRODUCT, "version": version()}.items() <= event["observer"].items()
+    models = json_["model"], finding["finding_info"]["analytic"]["uid"], event["rule"]["version"]
+    assert set(models) == {"tiny@1.0#ab12"}
 
 
 def test_what_was_marked_as_malicious_is_severe():

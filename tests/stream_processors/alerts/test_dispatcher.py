@@ -77,6 +77,26 @@ def test_what_a_sink_refuses_for_good_is_passed_over_and_said(store, caplog):
     assert "alert a.1 is not sent: webhook answers 400" in caplog.text
 
 
+def test_it_knows_what_it_sent_and_how_long_it_has_been_trying(store):
+    now, owned, down = [0.0], ["logs"], Hearing("webhook")
+    tell(store, "a", "b")
+    tell(store, "c", source="logs/web")
+    at = [told.position for source in ("logs", "logs/web") for told in store.outbox(source)]
+    down.fail = [None, SinkRefused("400"), SinkDown("503"), SinkDown("503"), None]
+    sending = dispatcher(store, down, clock=lambda: now[0], owned=owned)
+    asyncio.run(sending.round())
+    assert (sending.name, sending.sent, sending.refused, sending.failures) == ("webhook", 1, 1, 1)
+    assert (sending.positions, sending.waiting_seconds) == ({"logs": at[1]}, 0)
+    for seconds, waiting in ((40, 40), (60, 0)):
+        now[0] += seconds
+        asyncio.run(sending.round())
+        assert sending.waiting_seconds == waiting
+    assert (sending.sent, sending.failures, sending.positions) == (2, 2, {"logs": max(at)})
+    owned.clear()
+    asyncio.run(sending.round())
+    assert sending.positions == {}
+
+
 def test_topics_of_others_are_left_to_them(store):
     sink = Hearing("topic")
     tell(store, "a")

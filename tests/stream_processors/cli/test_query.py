@@ -186,5 +186,5 @@ import sys
 import stream_processors.cli.query
 import stream_processors.answers.drift
 import stream_processors.answers.queries
-print([name for name in ("numba", "torch", "matplotlib") if name in sys.modules])
+print([name for name in ("numba", "torch", "matplotlib", "onnxruntime", "tokenizers") if name in sys.modules])
 """

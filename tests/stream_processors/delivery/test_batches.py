@@ -30,9 +30,8 @@ def waiting_since(began: float, *, applied: int | None, position: int) -> Partit
 
 
 def test_a_warm_up_that_time_ends_is_something_to_apply():
-    now = time.time()
-    assert waiting_since(now - 61, applied=40, position=40).behind
-    assert not waiting_since(now, applied=40, position=40).behind
+    assert waiting_since(time.time() - 61, applied=40, position=40).behind
+    assert not waiting_since(time.time(), applied=40, position=40).behind
 
 
 @pytest.mark.parametrize(("applied", "position"), [(40, 20), (None, 0)])

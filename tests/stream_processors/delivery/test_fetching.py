@@ -57,12 +57,23 @@ class Desk:
         self.troubles = Troubles(lambda: self.now)
         self.queued: list[Batch] = []
         self.failures: dict[TopicPartition, Exception] = {}
-        self.fetcher = Fetcher(consumer, self.troubles, self.open, self.queue, batch_lines=batch_lines)
+        self.unchanged = True
+        self.fetcher = Fetcher(
+            consumer,
+            self.troubles,
+            self.open,
+            self.queue,
+            batch_lines=batch_lines,
+            unchanged=self.is_unchanged,
+        )
 
     async def open(self, at: TopicPartition) -> Partition:
         if at in self.failures:
             raise self.failures[at]
         return Partition(at, None, self.applied, position=self.consumer.positions[at])
+
+    async def is_unchanged(self, partition: Partition) -> bool:
+        return self.unchanged
 
     async def queue(self, batch: Batch) -> None:
         self.queued.append(batch)
@@ -205,7 +216,7 @@ def test_a_partition_taken_away_while_it_is_opened_is_not_ours():
     async def case() -> None:
         desk = Desk(FakeConsumer(_0=[b"a"]))
         opened = asyncio.Event()
-        assignment = Assignment(lambda rebalancing: desk.fetcher.forget_all(rebalancing=rebalancing))
+        assignment = Assignment(lambda begins: desk.fetcher.rebalance(begins=begins))
 
         async def slowly(at: TopicPartition) -> Partition:
             await opened.wait()
@@ -221,18 +232,60 @@ def test_a_partition_taken_away_while_it_is_opened_is_not_ours():
     asyncio.run(case())
 
 
-def test_a_partition_that_stays_ours_is_opened_anew_after_a_rebalance_and_not_during_it():
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_a_partition_that_stays_ours_keeps_its_memory_unless_the_store_moved_on_without_us(unchanged):
     """A new assignment has forgotten where the consumer was told to stand."""
 
     async def case() -> None:
-        desk = Desk(FakeConsumer(_0=[b"a", b"b"]))
-        assignment = Assignment(lambda rebalancing: desk.fetcher.forget_all(rebalancing=rebalancing))
+        consumer = FakeConsumer(_0=[b"a", b"b"])
+        consumer.seek = consumer.positions.__setitem__
+        desk = Desk(consumer)
+        desk.unchanged = unchanged
+        assignment = Assignment(lambda begins: desk.fetcher.rebalance(begins=begins))
         await desk.rounds()
         before = desk.fetcher.partitions[GOOD]
+        before.unfinished = 0
         await assignment.on_partitions_revoked({GOOD})
         await desk.rounds()
         assert desk.fetcher.partitions == {}
+        consumer.positions[GOOD] = 0
         await assignment.on_partitions_assigned({GOOD})
+        await desk.rounds()
+        assert (desk.fetcher.partitions[GOOD] is before) is unchanged
+        assert desk.offsets(GOOD) == ([0, 1] if unchanged else [0, 1, 0, 1])
+
+    asyncio.run(case())
+
+
+def test_a_batch_on_its_way_waits_for_the_end_of_a_rebalance_and_goes_on_if_its_partition_stayed():
+    async def case() -> None:
+        consumer = FakeConsumer(_0=[b"a"], _1=[b"b"])
+        consumer.seek = consumer.positions.__setitem__
+        desk = Desk(consumer)
+        desk.unchanged = False  # the store may have taken a step of the batch: it is not asked
+        await desk.rounds()
+        stays, goes = (desk.fetcher.partitions[at] for at in (GOOD, BAD))
+        desk.fetcher.rebalance(begins=True)
+        waiting = [asyncio.ensure_future(desk.fetcher.holds(one)) for one in (stays, goes)]
+        await asyncio.sleep(0.06)
+        assert not any(one.done() for one in waiting)
+        del consumer.logs[BAD]
+        desk.fetcher.rebalance(begins=False)  # and no round comes: it may wait for room that only this makes
+        assert await asyncio.gather(*waiting) == [True, False]
+
+    asyncio.run(case())
+
+
+def test_a_partition_whose_step_failed_in_a_rebalance_is_opened_anew():
+    async def case() -> None:
+        consumer = FakeConsumer(_0=[b"a"])
+        consumer.seek = consumer.positions.__setitem__
+        desk = Desk(consumer)
+        await desk.rounds()
+        before = desk.fetcher.partitions[GOOD]
+        desk.fetcher.rebalance(begins=True)
+        desk.fetcher.close(before)
+        desk.fetcher.rebalance(begins=False)
         await desk.rounds()
         assert desk.fetcher.partitions[GOOD] is not before
 

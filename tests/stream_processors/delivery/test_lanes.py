@@ -48,7 +48,9 @@ class Recorder(StreamService):
         settings = Settings.model_validate({"encoder": {"max_tokens": max_tokens}})
         super().__init__(settings, Pipeline(embedder), MemoryStore(), dim=embedder.dim, model="m")
         self.consumer = FakeConsumer()
-        self.fetcher = Fetcher(self.consumer, self.troubles, self.open, self.queue, batch_lines=500)
+        self.fetcher = Fetcher(
+            self.consumer, self.troubles, self.open, self.queue, batch_lines=500, unchanged=None
+        )
         self.channel, self.long_channel = asyncio.Queue(), asyncio.Queue()
         self.handled: list[Batch] = []
         self.handler = SimpleNamespace(handle=self.handle)
@@ -152,5 +154,33 @@ def test_a_stale_long_batch_does_not_resume_a_partition_that_was_reopened_and_pa
         await service.queue(service.assign(FIRST).next_batch(messages(LONG), 1))
         await service.take(stale)
         assert service.consumer.paused() == {FIRST}
+
+    run(case)
+
+
+def test_two_partitions_are_handled_at_once_and_the_batches_of_each_in_order(service):
+    going = {FIRST: 0, SECOND: 0}
+    most: list[int] = []
+
+    async def handle(batch: Batch) -> None:
+        at = batch.partition.at
+        going[at] += 1
+        most.append(sum(going.values()))
+        assert going[at] == 1, "the one before it is not done"
+        await asyncio.sleep(0.01 if batch.end % 2 else 0)
+        going[at] -= 1
+        service.handled.append(batch)
+
+    async def case() -> None:
+        service.handler = SimpleNamespace(handle=handle)
+        partitions = [service.assign(FIRST), service.assign(SECOND)]
+        batches = [partitions[at % 2].next_batch(messages(SHORT), 1 + at // 2) for at in range(12)]
+        for batch in batches:
+            await service.begin(batch)
+        await asyncio.gather(*(batch.done.wait() for batch in batches))
+        assert max(most) == 2
+        for partition in partitions:
+            ends = [batch.end for batch in service.handled if batch.partition is partition]
+            assert ends == sorted(ends)
 
     run(case)

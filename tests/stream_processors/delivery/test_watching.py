@@ -43,7 +43,7 @@ class Scene:
         self.store = MemoryStore()
         self.consumer = FakeConsumer(_0=10, _1=10)
         self.troubles = Troubles()
-        self.fetcher = Fetcher(self.consumer, self.troubles, None, None, batch_lines=500)
+        self.fetcher = Fetcher(self.consumer, self.troubles, None, None, batch_lines=500, unchanged=None)
         for at in (FIRST, SECOND):
             self.store.apply(Changes("logs", at.partition, expected=None, end=10, lines=10))
             partition = Partition(at, None, 10, position=10, topic_id="id-1")

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from stream_processors.detection import snapshot
-from stream_processors.detection.snapshot import Kind, load, save, snapshot_metadata
+from connectors.version import version
+from stream_processors.detection import counting, snapshot
+from stream_processors.detection.snapshot import Kind, load, save, snapshot_metadata, unpacked
 
 KIND = Kind("m@1#0", 64)
 
@@ -49,17 +51,46 @@ def test_every_part_gets_its_own_arrays_back():
             assert found[name].arrays[key].dtype == array.dtype
 
 
-def test_it_is_plain_safetensors_with_its_kind_and_offset_in_the_header():
+def test_it_is_compressed_safetensors_with_its_kind_and_offset_in_the_header():
     saved = save(parts(), KIND, 7)
-    assert set(safetensors.numpy.load(saved)) == {"forest.rows", "forest.turned", "counts.json"}
+    plain = unpacked(saved)
+    assert set(safetensors.numpy.load(plain)) == {"forest.rows", "forest.turned", "counts.json"}
     expected = {
         "version": str(snapshot.STATE_VERSION),
         "model": "m@1#0",
         "dim": "64",
         "scope": "",
         "offset": "7",
+        "program": version(),
+        "strides": '{"forest.rows": 4, "forest.turned": 4}',
     }
     assert snapshot_metadata(saved) == expected
+
+
+def test_one_that_was_not_compressed_is_read_as_well():
+    """As older versions kept it."""
+    tensors = {
+        f"{name}.{key}": np.ascontiguousarray(a) for name, p in parts().items() for key, a in p.arrays.items()
+    }
+    saved, found = safetensors.numpy.save(tensors, metadata=KIND.header() | {"offset": "9"}), parts()
+    found["forest"].arrays["rows"] = np.zeros(1)
+    assert load(saved, found, KIND) == 9
+    np.testing.assert_array_equal(found["forest"].arrays["rows"], parts()["forest"].arrays["rows"])
+
+
+def test_a_table_of_counts_takes_less_than_its_bytes():
+    """Keys are hashes, but lines and counts are small numbers: what is alike is put together."""
+    random = np.random.default_rng(7)
+    entries = np.zeros(20_000, dtype=counting.ENTRY)
+    entries["key"] = random.integers(1, 1 << 63, len(entries), dtype=np.uint64)
+    entries["seen"], entries["line"] = random.integers(0, 50_000, (2, len(entries)))
+    entries["count"] = 1 + random.integers(0, 3, len(entries))
+    table = {"kind": Arrays(entries=np.frombuffer(entries.tobytes(), dtype=np.uint8))}
+    saved, found = save(table, KIND, 7), {"kind": Arrays(entries=np.zeros(1))}
+    assert load(saved, found, KIND) == 7
+    assert found["kind"].arrays["entries"].tobytes() == entries.tobytes()
+    assert len(saved) < 0.6 * entries.nbytes
+    assert json.loads(snapshot_metadata(saved)["strides"]) == {"kind.entries": counting.ENTRY.itemsize}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +108,9 @@ def test_one_of_another_model_dimension_or_scope_is_refused(kind, reason):
 def test_one_of_another_version_is_refused(monkeypatch):
     saved = save(parts(), KIND, 7)
     monkeypatch.setattr(snapshot, "STATE_VERSION", snapshot.STATE_VERSION + 1)
-    assert re.search(r"version '\d+', expected '\d+'", refusal(saved))
+    assert re.search(
+        rf"version '\d+' \(made by version {re.escape(version())}\), expected '\d+'", refusal(saved)
+    )
 
 
 @pytest.mark.parametrize("name", ["forest", "counts"])

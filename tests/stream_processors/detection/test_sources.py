@@ -12,7 +12,7 @@ from connectors.store import Stored
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.seats import RARE
 from stream_processors.detection.settings import DetectionSettings
-from stream_processors.detection.sources import Sources
+from stream_processors.detection.sources import SNAPSHOT_SHARE, Sources
 from tests.fakes import TrigramEmbedder, batch_of, make_line
 from tests.stream_processors.detection.test_partition import OUTLIER, crowd
 
@@ -55,7 +55,7 @@ class Partition:
             part = lines[start : start + self.batch]
             changes = self.step(part[-1].offset + 1, now)
             self.sources.process(batch_of(part), changes)
-            if self.sources.snapshot_due(self.every):
+            if self.sources.snapshot_due(self.every, read=1 << 30):
                 self.sources.snapshot(changes.end, changes, reader=b"of the reader")
             self.apply(changes)
         return self.steps[-1]
@@ -333,3 +333,13 @@ def test_a_source_that_the_store_forgot_begins_anew():
     more = lines_of(["a", "b"] * 50, first=200)
     sources.process(batch_of(more), changes)
     assert (changes.parts["a"].warmup, changes.parts["b"].warming_up) == (None, 50)
+
+
+def test_snapshots_take_a_small_share_of_what_is_read():
+    partition = Partition(by="topic", every=1)
+    partition.take(lines_of(["api"] * 50))
+    least, sources = int(len(partition.steps[-1].snapshot) / SNAPSHOT_SHARE), partition.sources
+    sources.process(batch_of(lines_of(["api"] * 10, first=50)), partition.step(60))
+    assert not sources.snapshot_due(1, read=least - 10)
+    assert sources.snapshot_due(1, read=20)
+    assert not sources.snapshot_due(1_000)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -30,7 +31,18 @@ def vectors_of(rows: int, *, seed: int = 0) -> np.ndarray:
 
 def add(sampler, times, vectors, texts, places) -> list[WindowPart]:
     """The parts that changed with lines of vectors of their own."""
-    return sampler.add(batch_with(vectors, times, texts, places), texts.__getitem__)
+    return whole(sampler, batch_with(vectors, times, texts, places), texts.__getitem__)
+
+
+KEPT: WeakKeyDictionary[WindowSampler, dict] = WeakKeyDictionary()
+
+
+def whole(sampler, batch, show) -> list[WindowPart]:
+    """The parts that changed, as a store has them that was told of all before."""
+    kept = KEPT.setdefault(sampler, {})
+    changed = [(part.start, part.opened, part) for part in sampler.add(batch, show)]
+    kept.update({(start, opened): part.onto(kept.get((start, opened))) for start, opened, part in changed})
+    return [kept[start, opened] for start, opened, _ in changed]
 
 
 @dataclass
@@ -393,7 +405,7 @@ def test_sixteen_partitions_come_within_a_twentieth_of_one_window_of_all_lines(k
         mine = of[partitions == partition]
         for begin in range(0, len(mine), 250):
             batch = batch_of_rows(kinds, mine[begin : begin + 250], begin)
-            (latest[partition],) = sampler.add(batch, str)
+            (latest[partition],) = whole(sampler, batch, str)
     sample = merge(list(latest.values()), k)
     chosen = kinds[[int(template, 16) for template in sample.templates]]
     assert (len(chosen), sample.count, sum(sample.stands_for)) == (k, 20_000, 20_000)
@@ -424,11 +436,24 @@ def test_a_long_message_that_comes_back_to_a_window_loses_no_line_of_it():
     assert len(sampler._open) == OPEN_WINDOWS
 
 
+def test_a_line_that_the_store_has_is_told_without_text_and_vector():
+    sampler, found = WindowSampler(DIM, k=1), []
+    for first in (0, 2):
+        texts, places = ["a", "b"], [(first, 0), (first + 1, 0)]
+        batch = batch_with(np.eye(4, DIM, k=-first, dtype=np.float32)[:2], [0.0, 0.0], texts, places)
+        found += sampler.add(batch, texts.__getitem__)
+    one, other = found
+    assert (one.new, one.gone, one.texts) == ((0, 1), (), ("a", "b"))
+    assert set(other.gone) == set(one.places) - set(other.places)
+    assert [other.places[at] for at in other.new] == [place for place in other.places if place[0] >= 2]
+    assert len(other.texts) == len(other.new) == len(other.vectors) // (2 * DIM)
+
+
 def test_a_text_is_a_candidate_of_a_window_once():
     asked = []
     sampler = WindowSampler(DIM, seconds=60, k=2)
     for first in (0, 2):
         batch = batch_with(vectors_of(2), [0.0, 0.0], ["a", "b"], [(first, 0), (first + 1, 0)])
-        (part,) = sampler.add(batch, lambda place: asked.append(place) or "shown")
+        (part,) = whole(sampler, batch, lambda place: asked.append(place) or "shown")
     assert (part.count, len(asked)) == (4, 2)
     assert part.places == ((0, 0), (1, 0)) or part.places == ((1, 0), (0, 0))

@@ -26,11 +26,11 @@ async def raising() -> bool:
     raise ConnectionError("redis://:s3cret@store is down")
 
 
-def asked(*paths: str, alive=list, ready=None, times: int = 1):
+def asked(*paths: str, alive=list, ready=None, scrape=None, times: int = 1):
     """(status, body) of every path, asked of a server with these answers."""
 
     async def ask():
-        server = Health(HealthSettings(port=free_port()), alive, ready or {})
+        server = Health(HealthSettings(port=free_port()), alive, ready or {}, scrape)
         await server.start()
         base = f"http://127.0.0.1:{server._settings.port}"
         try:
@@ -98,6 +98,13 @@ def test_there_is_nothing_else_to_ask():
         404,
         200,
     ]
+
+
+def test_metrics_are_served_as_prometheus_reads_them():
+    async def scrape() -> bytes:
+        return b"lines_total 3\n"
+
+    assert asked("/metrics", scrape=scrape) == [(200, "lines_total 3\n")]
 
 
 def test_a_port_that_is_taken_gives_one_warning_and_no_more(caplog):

@@ -118,6 +118,15 @@ def test_a_partition_that_cannot_even_be_opened_is_behind(watchdog, clock):
     assert str(stuck) == "logs/3: lag not known, not moved for 65 s: NOPERM"
 
 
+def test_how_long_each_partition_has_stood_still_is_told(watchdog, clock):
+    watchdog.observe("logs/3", 40, 7)
+    watchdog.observe("logs/4", 40, 0)
+    clock.now += STEP
+    assert watchdog.stalled() == {"logs/3": STEP, "logs/4": 0}
+    watchdog.observe("logs/3", 41, 6)
+    assert watchdog.stalled() == {"logs/3": 0, "logs/4": 0}
+
+
 def test_a_forgotten_partition_starts_anew(watchdog, clock):
     watchdog.observe("logs/3", 40, 7)
     watch(watchdog, clock, 60, 40, 7)
