@@ -58,7 +58,8 @@ def test_a_run_with_contrast_exports_its_model(finished):
     options = bundle.manifest["training"]["contrast"]
     assert options["steps"] == 6 and 0 <= options["measured"]["turned"] <= 1
     assert options["texts"] == ["pairs.jsonl"]
-    assert "trained by contrast" in (bundle.path / "README.md").read_text()
+    card = (bundle.path / "README.md").read_text()
+    assert "trained by contrast" in card and "to the power of 0.5" in card and " hours, on " in card
     encoder = Encoder(bundle)
     assert np.isfinite(encoder.embed(["accepted from <ip>", "up"])).all()
     assert not list((finished / "contrast").glob("checkpoint-*"))
