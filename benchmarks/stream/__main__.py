@@ -142,7 +142,7 @@ class Bench:
 
     def _stages(self, content: str) -> None:
         path = self._system.folder / "stages.json"
-        looks: list[tuple[Sample, dict[str, int]]] = []
+        looks: list[tuple[Sample, dict[str, float]]] = []
 
         def look(sample: Sample) -> None:
             if path.exists():
@@ -155,7 +155,9 @@ class Bench:
         self.shares[content] = stages.shares(first, last)
 
     @staticmethod
-    def _look_at(looks: Sequence[tuple[Sample, dict[str, int]]], run: Run, share: float) -> dict[str, int]:
+    def _look_at(
+        looks: Sequence[tuple[Sample, dict[str, float]]], run: Run, share: float
+    ) -> dict[str, float]:
         total = sum(run.ends.values())
         return next(
             counts for sample, counts in looks if sum(sample.applied.values()) >= min(share * total, total)

@@ -1,8 +1,9 @@
-"""Where a worker's time goes: its threads are looked at every few milliseconds, and what they are in is counted.
+"""Where a worker's CPU time goes: its threads are looked at every few milliseconds, and what each used since counts.
 
-``python -m benchmarks.stream.stages COUNTS`` runs ``secencoder worker`` and writes the counts to a file every second.
-A thread counts for the stage of the innermost frame that belongs to one, one that waits for work not at all; two
-threads that work at once count twice. Compiled and native code counts for whoever called it.
+``python -m benchmarks.stream.stages SECONDS`` runs ``secencoder worker`` and writes seconds by stage to a file, twice
+a second. A thread's time counts for the stage of the innermost frame that belongs to one. Compiled and native code
+counts for whoever called it. Time that a thread waits, for work, a core or Python's lock, counts for nobody: compiled
+code lets go of that lock, and who takes it up again would seem to work while others do. On Linux.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 
@@ -63,13 +64,15 @@ STAGES = (
     ("asyncio/", "event loop"),
 )
 """The first part of a file's path that fits says the stage."""
+THREAD_CLOCK = 6
+"""Bits of a clock's number that say: of one thread, what the scheduler gave it."""
 WAITING = {
     ("selectors.py", "select"),
     ("thread.py", "_worker"),
     ("threading.py", "wait"),
     ("threading.py", "_wait"),
 }
-"""Innermost frames of a thread that has nothing to do."""
+"""Innermost frames of a thread that has nothing to do: what it used since the last look is of what it did before."""
 
 
 def stage_of(frame: FrameType | None) -> str | None:
@@ -85,27 +88,56 @@ def stage_of(frame: FrameType | None) -> str | None:
     return None
 
 
+def cpu_seconds(native_id: int) -> float:
+    """CPU time of a thread of this process, by the id that Linux has for it; 0 for one that has ended."""
+    try:
+        return time.clock_gettime((~native_id << 3) | THREAD_CLOCK)
+    except OSError:
+        return 0.0
+
+
+class Looker:
+    """Adds what threads use to the stages that they are in."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._used: dict[int, float] = {}
+        self._last: dict[int, str] = {}
+
+    def look(self) -> None:
+        """Counts what each thread has used since the last look."""
+        frames = sys._current_frames()
+        for thread in threading.enumerate():
+            number = thread.native_id
+            if thread.ident == threading.get_ident() or number is None:
+                continue
+            used, before = cpu_seconds(number), self._used.get(number)
+            stage = stage_of(frames.get(thread.ident or 0)) or self._last.get(number)
+            self._used[number] = used
+            if stage is not None:
+                self._last[number] = stage
+                if before is not None:
+                    self.seconds[stage] += max(0.0, used - before)
+
+
 def watch(path: Path) -> None:
     """Counts for as long as the process lives."""
-    counts: Counter[str] = Counter()
-    written, own = 0.0, threading.get_ident()
+    looker, written = Looker(), 0.0
     while True:
         time.sleep(LOOK_SECONDS)
-        for thread, frame in sys._current_frames().items():
-            if thread != own and (stage := stage_of(frame)) is not None:
-                counts[stage] += 1
+        looker.look()
         if time.monotonic() > written + WRITE_SECONDS:
             written = time.monotonic()
             part = path.with_suffix(".part")
-            part.write_text(json.dumps(counts))
+            part.write_text(json.dumps(looker.seconds))
             os.replace(part, path)
 
 
-def shares(before: dict[str, int], after: dict[str, int]) -> dict[str, float]:
-    """Stage to its share of what was counted between two looks at the file, largest first."""
-    counted = {stage: count - before.get(stage, 0) for stage, count in after.items()}
-    total = sum(counted.values()) or 1
-    return {stage: count / total for stage, count in sorted(counted.items(), key=lambda item: -item[1])}
+def shares(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """Stage to its share of the CPU time between two looks at the file, largest first."""
+    used = {stage: seconds - before.get(stage, 0.0) for stage, seconds in after.items()}
+    total = sum(used.values()) or 1.0
+    return {stage: seconds / total for stage, seconds in sorted(used.items(), key=lambda item: -item[1])}
 
 
 def main() -> None:

@@ -20,15 +20,18 @@ class BoundedConsumer(AIOKafkaConsumer):
     ) -> dict[TopicPartition, list[Any]]:
         """What there is of one partition before its end; nothing is fetched behind it."""
         (at,) = partitions
-        end = self.ends.get(at, 0)
+        if (end := self.ends.get(at)) is None:
+            return {}
         position = position_now(self, at)
-        found: dict[TopicPartition, list[Any]] = {}
-        if position is None or position < end:
-            found = await super().getmany(at, timeout_ms=timeout_ms, max_records=max_records)
-            position = position_now(self, at)
-        if position is not None and position >= end and at not in self.paused():
-            self.pause(at)
-            self.seek(at, max(end, 0))
+        if position is not None and position >= end:
+            if at not in self.paused():
+                self.pause(at)
+                self.seek(at, position)  # what was fetched ahead goes
+            return {}
+        found = await super().getmany(at, timeout_ms=timeout_ms, max_records=max_records)
+        position = position_now(self, at)
+        if position is not None and position > end:
+            self.seek(at, end)
         kept = [record for record in found.get(at, ()) if record.offset < end]
         return {at: kept} if kept else {}
 

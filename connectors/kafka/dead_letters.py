@@ -16,8 +16,8 @@ OURS = "secencoder."
 """What names of headers begin with that a dead letter has and the message had not."""
 WITHOUT_VALUE = "secencoder.value.bytes"
 """Such a header says that the value was over the topic's limit, and is not there."""
-AHEAD = 2_000
-"""Messages of any topic that wait to be taken; more are not read meanwhile."""
+AHEAD, AHEAD_BYTES = 2_000, 16 << 20
+"""Messages of all topics, and bytes of their values, that wait to be taken; more are not read meanwhile."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -112,7 +112,8 @@ class DeadLetterConsumer:
         position = position_now(self._consumer, there)
         if position is not None and position >= max(ends.values()):
             return
-        if any(len(queue.waiting) >= AHEAD for queue in queues.values()):
+        waiting = [letter for queue in queues.values() for letter in queue.waiting]
+        if len(waiting) >= AHEAD or sum(len(letter.value or b"") for letter in waiting) >= AHEAD_BYTES:
             return
         found = await self._consumer.getmany(there, timeout_ms=0, max_records=AHEAD)
         for record in found.get(there, ()):

@@ -113,7 +113,8 @@ class Stream:
     def produce(self, values: Iterable[bytes], seconds: float) -> tuple[int, float]:
         """Sends messages while the worker keeps up; returns their number and when the first one was read."""
         produced = sent = checked = 0
-        started = first_applied = time.monotonic()
+        started = time.monotonic()
+        until: float | None = None  # not before the worker has begun: it may compile for a minute
         with LineProducer(self.kafka, TOPIC, linger_ms=5) as producer:
             for value in values:
                 producer.send(value)
@@ -122,15 +123,15 @@ class Stream:
                 if produced % 100 == 0 or sent - checked > AHEAD_BYTES // 8:
                     checked = sent
                     applied = self.applied()
-                    if applied == 0:
-                        first_applied = time.monotonic()
-                    elif time.monotonic() - first_applied > seconds:
-                        break
                     ahead = min(AHEAD_MESSAGES, AHEAD_BYTES * produced // max(sent, 1))
                     while produced - applied > ahead:
                         time.sleep(POLL_SECONDS)
                         applied = self.applied()
                     self.advance(produced, applied)
+                    if until is None and applied:
+                        until = time.monotonic() + seconds
+                    elif until is not None and time.monotonic() > until:
+                        break
         return produced, started
 
     def drain(self) -> None:

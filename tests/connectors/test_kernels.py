@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from connectors.kernels import helper, kernel
+from connectors.kernels import helper, kernel, prefetch
 
 
 @helper
@@ -36,3 +36,21 @@ def test_a_kernel_is_made_of_helpers_that_python_may_call_as_well():
 
 def test_a_division_by_zero_is_no_exception():
     assert _quotient(1.0, 0.0) == np.inf
+
+
+@kernel
+def _sum(table, places):
+    total = 0.0
+    for place in places:
+        prefetch(table, place + 1_000_000)
+        prefetch(table, place)
+        total += table[place].count
+    return total
+
+
+def test_asking_for_what_is_needed_later_changes_nothing_wherever_it_is():
+    table = np.zeros(8, dtype=[("key", "<u8"), ("count", "<f8"), ("rest", "<u8", (16,))])
+    table["count"] = np.arange(8)
+    before = table.copy()
+    assert _sum(table, np.array([7, 2])) == 9
+    assert (table == before).all()
