@@ -138,7 +138,15 @@ def begin(folder: Path, items: Items, options: ContrastSettings, bag_steps: int,
     teacher = (packed["rows"] * packed["scale"]).astype(np.float16)
     plain = Tokenizer.from_file(str(folder / "tokenizer-plain.json"))
     return Contrast(
-        beginning(load_model(folder).train(), tokenizer, plain, items, teacher, words=bag_steps > 0),
+        beginning(
+            load_model(folder).train(),
+            tokenizer,
+            plain,
+            items,
+            teacher,
+            words=bag_steps > 0,
+            repeats=options.repeats,
+        ),
         items,
         teacher,
         options.model_copy(update={"bag_steps": bag_steps, "steps": max(options.steps, bag_steps)}),

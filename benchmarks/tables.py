@@ -19,6 +19,7 @@ from trainer.evaluation.figures import Figure, append_figures, read_figures, tod
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "results" / "evaluation.csv"
+PARTS = HERE / "results" / "ablation-contrast.csv"
 ENCODER = HERE / "results" / "encoder.csv"
 PAGE = HERE.parent / "docs" / "results.md"
 TABLE_1 = "sudo: root : TTY=unknown : PWD=/ : USER=root : COMMAND=/bin/ip netns identify 4867"
@@ -65,7 +66,8 @@ python -m benchmarks.tables --collect
 
 Rows named after a bundle are ours: the encoder reads lines, or the templates of lines as a worker's does; its vectors
 are as they are, or without the bundle's mean (centred); "with BM25" joins their ranking with that of words. Random
-weights are an untrained encoder of the same shape. MiniLM is all-MiniLM-L6-v2, made for English.
+weights are an untrained encoder of the same shape, without the layers that its vectors do not read. MiniLM is
+all-MiniLM-L6-v2, made for English.
 """
 GOAL_TEXT = """Of the newest bundle. "MiniLM" stands in the same place as ours: alone, or joined with words.
 """
@@ -101,6 +103,10 @@ QUESTIONS_TEXT = """Thirty plain questions over the demo's logs, `benchmarks/que
 pattern among the first three. Constants were chosen on thirty other questions ("choose"); all were written by us, and
 the logs are invented ones, so this says more about who is better than about how good search is on your logs.
 """
+PARTS_TEXT = """Training by contrast without each of its parts in turn, {steps} steps of {pairs} pairs each,
+far shorter than what is shipped (`python -m benchmarks.parts`). Figures are the trainer's own validation, on sources
+and descriptions that were held out ([training.md](training.md#contrast)); one seed, so small differences say nothing.
+"""
 PAPER = {
     "masked": (
         ("paper, base (110 million parameters)", {"accuracy, in, all": 0.87, "accuracy, out, all": 0.33}),
@@ -123,6 +129,8 @@ def page(figures: Sequence[Figure]) -> str:
         ("Questions in plain English", "questions", QUESTIONS_TEXT, lambda _: True),
     ):
         parts += [f"## {title}\n", text, suite_table(figures, found, suite, kept)]
+    if PARTS.exists():
+        parts += ["## What each part of the training is worth\n", *parts_table()]
     parts += ["## Vocabulary and speed (the paper's Tables 1 and 7)\n", speed(found)]
     return "\n".join(parts)
 
@@ -176,6 +184,17 @@ def short(identity: str) -> str:
     """A bundle's identity with the first digits of its hash."""
     name, _, sha = identity.partition("#")
     return f"{name}#{sha[:6]}"
+
+
+def parts_table() -> Iterator[str]:
+    """Text and table of the trainings without a part."""
+    with PARTS.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    measures = [name for name in rows[0] if name not in ("without", "steps", "pairs")]
+    yield PARTS_TEXT.format(**rows[0])
+    yield table(
+        ("without", *measures), [(row["without"], *(shown(float(row[m])) for m in measures)) for row in rows]
+    )
 
 
 def speed(found: Latest) -> str:

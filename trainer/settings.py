@@ -138,6 +138,9 @@ class ContrastSettings(Section):
     texts: list[Path] = Field(
         [], description="JSONL with fields 'query' and 'event', or 'text': descriptions of events"
     )
+    phrases: bool = Field(
+        True, description="Whether our own sentences and their opposites are among the descriptions"
+    )
     teacher: str | None = Field(
         None,
         description="sentence-transformers model of natural language: a folder, or a package that holds one",
@@ -154,7 +157,18 @@ class ContrastSettings(Section):
     power: float = Field(
         0.5, ge=0, le=1, description="A source's share is the number of its items to this power"
     )
+    repeats: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A token's weight is divided by its count in the text to this power; with 1 repeats add nothing",
+    )
+    contrast_weight: float = Field(1.0, ge=0, description="Of the contrast's part in the loss")
     temperature: float = Field(0.05, gt=0, description="Of the contrast")
+    domain_weight: float = Field(
+        0.2, ge=0, description="Of the loss by which templates of one domain lie near across sources"
+    )
+    domain_temperature: float = Field(0.1, gt=0, description="Of that loss")
     teacher_temperature: float = Field(0.07, gt=0, description="Of the similarities that the teacher gives")
     teacher_weight: float = Field(1.0, ge=0, description="Of the teacher's part in the loss")
     masked_weight: float = Field(0.1, ge=0, description="Of the masked language model's part in the loss")

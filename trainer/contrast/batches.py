@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.contrast.items import ALONE, ENGLISH, LOG, WORDS
+from trainer.contrast.items import ALONE, ENGLISH, LOG, TURNED, WORDS
 from trainer.contrast.store import Items
 
 COMPANY = 0.5
@@ -58,9 +59,10 @@ class Sampler:
         english = rng.binomial(size, self.english) if len(self.pools[ENGLISH][0]) else 0
         logs = max(0, own - english // 2)
         seeds = np.concatenate([self.draw(LOG, logs, rng), self.draw(ENGLISH, min(english, size), rng)])
-        company = [self.companion(item, rng) for item in seeds if self.items.kinds[item] == LOG]
+        company = [self.companion(item, rng) for item in seeds]
         items = np.unique(np.concatenate([seeds, np.array([i for i in company if i >= 0], np.int64)]))
-        pairs = np.array([self.pair(item, rng) for item in items], np.int64).reshape(-1, 2)
+        picks = {int(item): self.pair(item, rng) for item in items}
+        pairs = np.array([self.beside(int(item), picks) for item in items], np.int64).reshape(-1, 2)
         alone = self.items.texts[self.draw(ALONE, round(size * ALONE_SHARE), rng)]
         return Batch(pairs[:, 0], pairs[:, 1], alone, items)
 
@@ -79,6 +81,18 @@ class Sampler:
         place = first if rng.random() < 0.5 else rng.integers(first, last)
         other = int(self.items.companions[place])
         return other if self.items.texts[other + 1] - self.items.texts[other] > 1 else -1
+
+    def beside(self, item: int, picks: Mapping[int, tuple[int, int]]) -> tuple[int, int]:
+        """The texts of an item; of a turned one those at its original's places, where both have as many texts."""
+        if self.items.kinds[item] != TURNED:
+            return picks[item]
+        original = int(self.items.companions[self.items.companion_starts[item]])
+        own, other = self.items.texts[item], self.items.texts[original]
+        same = self.items.texts[item + 1] - own == self.items.texts[original + 1] - other
+        if original not in picks or not same:
+            return picks[item]
+        one, two = picks[original]
+        return int(one - other + own), int(two - other + own)
 
     def pair(self, item: int, rng: np.random.Generator) -> tuple[int, int]:
         """Two different texts of an item in random order."""

@@ -22,18 +22,25 @@ def beginning(
     teacher: NDArray[np.float16],
     *,
     words: bool,
+    repeats: float = 0.0,
 ) -> WeightedEncoder:
     """The model at step 0, with entries for the placeholders that ``tokenizer`` has and ``plain``, its own, has not.
 
     teacher: vectors (rows, dim). words: whether entries that are words begin with the teacher's vectors of them; the
-    layers then understand the table no more.
+    layers then understand the table no more. repeats: see ``WeightedEncoder``.
     """
     add_entries(lm, spelled(tokenizer, plain))
-    model = WeightedEncoder(lm)
+    model = WeightedEncoder(lm, repeats)
     begin_weights(model, is_quiet(tokenizer))
     if words:
         begin_words(lm, *known_words(items, tokenizer, teacher))
     return model
+
+
+def begin_tokens(model: WeightedEncoder, tokens: NDArray[np.float32]) -> None:
+    """Takes over the weights of tokens, float32 (entries,), that an earlier training by contrast has learnt."""
+    with torch.no_grad():
+        model.token_weights[: len(tokens)] = torch.from_numpy(np.log(np.maximum(tokens, 1e-30)))
 
 
 def known_words(

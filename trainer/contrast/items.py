@@ -155,12 +155,15 @@ def neighbours(items: Sequence[Item]) -> list[list[int]]:
     return found
 
 
-def english_items(paths: Iterable[Path]) -> Iterator[Item]:
+def english_items(paths: Iterable[Path], first: int = 0, *, seed: int = 0) -> Iterator[Item]:
     """Items of JSONL files of pairs with the fields ``query`` and ``event``, and of texts with ``text``.
 
-    The fields ``source`` and ``kind``, where they are, make the source of an item, so that a large one can be drawn
-    less often. Of a text with a field ``text`` alone only the teacher's opinion is learnt.
+    A pair is followed by its companion with one word turned around, where a word has an opposite. The fields ``source``
+    and ``kind``, where they are, make the source of an item, so that a large one can be drawn less often. Of a text
+    with a field ``text`` alone only the teacher's opinion is learnt. first: place of the first in the list of all.
     """
+    rng = random.Random(f"{seed} english")
+    place = first
     for path in paths:
         for found in read_records(path):
             if isinstance(found, Rejected):
@@ -170,10 +173,17 @@ def english_items(paths: Iterable[Path]) -> Iterator[Item]:
             if "query" in row and "event" in row:
                 texts = [row["query"][:TEXT_CHARACTERS], row["event"][:TEXT_CHARACTERS]]
                 held = zlib.crc32(texts[0].encode()) % HELD_PAIRS == 0
-                yield Item(ENGLISH, source, texts, held, "english", [texts[0], readable(texts[1])])
+                item = Item(ENGLISH, source, texts, held, "english", [texts[0], readable(texts[1])])
+                twin = turned_item(item, rng)
+                yield item
+                if twin is not None:
+                    item.companions, twin.companions = [place + 1], [place]
+                    yield twin
+                place += 1 + (twin is not None)
             elif "text" in row:
                 text = row["text"][:TEXT_CHARACTERS]
                 yield Item(ALONE, source, [text], False, "english", [text])
+                place += 1
 
 
 def readable(text: str) -> str:

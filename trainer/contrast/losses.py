@@ -45,3 +45,21 @@ def agreement(vectors: Tensor, teacher: Tensor, *, temperature: float, dims: Seq
         losses.append(-(target * log_softmax(logits, 1)).sum(1).mean())
     entropy = -(target * target.clamp_min(1e-9).log()).sum(1).mean()
     return torch.stack(losses).mean() - entropy
+
+
+def kinship(vectors: Tensor, domains: Tensor, sources: Tensor, *, temperature: float) -> Tensor:
+    """Supervised contrast (Khosla et al. 2020) of domains over the texts of other sources, mean over texts.
+
+    vectors: float (n, dim). domains, sources: int64 (n,), of a text; a domain below 0 is none. Texts of a text's own
+    source are left out, since they are near by their words already.
+    """
+    unit = normalize(vectors, dim=1)
+    known = domains >= 0
+    others = (sources[:, None] != sources) & known
+    kin = others & (domains[:, None] == domains) & known[:, None]
+    asked = kin.any(1)
+    if not asked.any():
+        return vectors.sum() * 0
+    logits = (unit @ unit.T / temperature).masked_fill(~others, EXCLUDED)[asked]
+    kin = kin[asked]
+    return (-(log_softmax(logits, 1) * kin).sum(1) / kin.sum(1)).mean()

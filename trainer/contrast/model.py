@@ -27,12 +27,13 @@ class WeightedEncoder(nn.Module):
     """A masked language model whose states are pooled with learnt weights.
 
     ``token_weights``: logarithms of each entry's weight, float32 (vocabulary,). ``layer_weights``: logarithms of the
-    weight of the first states and of each layer's, float32 (layers + 1,).
+    weight of the first states and of each layer's, float32 (layers + 1,). ``repeats``: the weight of a token that a
+    text has n times is divided by n to this power, so that with 1 all occurrences together count as one.
     """
 
-    def __init__(self, lm: DebertaV2ForMaskedLM) -> None:
+    def __init__(self, lm: DebertaV2ForMaskedLM, repeats: float = 0.0) -> None:
         super().__init__()
-        self.lm = lm
+        self.lm, self.repeats = lm, repeats
         self.token_weights = nn.Parameter(torch.zeros(lm.config.vocab_size))
         layers = torch.zeros(lm.config.num_hidden_layers + 1)
         layers[0] = FIRST_LAYER
@@ -45,9 +46,8 @@ class WeightedEncoder(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Pooled vectors, float32 (rows, dim), of token ids and mask, int64 (rows, length)."""
-        return pooled(
-            mixed_states(self.encoder, self.layer_weights, ids, mask), self.token_weights, ids, mask
-        )
+        states = mixed_states(self.encoder, self.layer_weights, ids, mask)
+        return pooled(states, self.token_weights, ids, mask, self.repeats)
 
     def bags(self, ids: Tensor, starts: Tensor) -> Tensor:
         """Pooled vectors by the first states alone, float32 (texts, dim).
@@ -57,9 +57,11 @@ class WeightedEncoder(nn.Module):
         distinct, places = ids.unique(return_inverse=True)
         embeddings = self.encoder.embeddings
         table = embeddings.LayerNorm(embeddings.word_embeddings(distinct))
-        weights = self.token_weights[distinct].exp()[places]
-        sums = nn.functional.embedding_bag(places, table, starts, mode="sum", per_sample_weights=weights)
         text = torch.bucketize(torch.arange(len(ids), device=ids.device), starts, right=True) - 1
+        weights = self.token_weights[distinct].exp()[places]
+        if self.repeats:
+            weights = weights * counts(text * len(distinct) + places) ** -self.repeats
+        sums = nn.functional.embedding_bag(places, table, starts, mode="sum", per_sample_weights=weights)
         total = weights.new_zeros(len(starts)).index_add(0, text, weights)
         return sums / total[:, None]
 
@@ -79,9 +81,21 @@ def mixed_states(encoder: DebertaV2Model, layer_weights: Tensor, ids: Tensor, ma
     return mixed
 
 
-def pooled(states: Tensor, token_weights: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-    """The mean of states (rows, length, hidden) over unmasked tokens by their weights, float (rows, hidden)."""
+def counts(keys: Tensor) -> Tensor:
+    """How often each key stands among all, float32 of their shape."""
+    _, places, found = keys.unique(return_inverse=True, return_counts=True)
+    return found[places].float()
+
+
+def pooled(states: Tensor, token_weights: Tensor, ids: Tensor, mask: Tensor, repeats: float = 0.0) -> Tensor:
+    """The mean of states (rows, length, hidden) over unmasked tokens by their weights, float (rows, hidden).
+
+    repeats: see ``WeightedEncoder``.
+    """
     weights = token_weights[ids].exp() * mask
+    if repeats:
+        rows = torch.arange(len(ids), device=ids.device)[:, None]
+        weights = weights * counts(rows * len(token_weights) + ids) ** -repeats
     return (states * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
 
 

@@ -23,7 +23,7 @@ TEXTS = "texts.jsonl.zst"
 """What the teacher reads, in the order of its rows."""
 HOW_NOT_WHAT = {"checkpoint_minutes", "chunk_tokens"}
 """Settings that may change while a training is unfinished: they say how it computes, not what."""
-MADE_OF = {"texts", "teacher", "teacher_texts", "max_length", "power", "english", "seed"}
+MADE_OF = {"texts", "teacher", "teacher_texts", "max_length", "power", "english", "phrases", "seed"}
 """Settings that decide the items."""
 
 
@@ -83,12 +83,15 @@ def make(work: Work, vocabulary: Path, options: ContrastSettings, part: Path) ->
     from tokenizers import Tokenizer
 
     from trainer.contrast.items import english_items, log_items, word_items
+    from trainer.contrast.phrases import phrase_items
     from trainer.contrast.placeholders import with_placeholders
     from trainer.contrast.store import choose_texts, make_items
 
     tokenizer = with_placeholders(Tokenizer.from_file(str(vocabulary)))
     items = log_items(work.shards(), seed=options.seed)
-    items += english_items(options.texts)
+    items += english_items(options.texts, len(items), seed=options.seed)
+    if options.phrases:
+        items += phrase_items(len(items), seed=options.seed)
     if options.teacher:
         items += word_items(tokenizer)
     arrays, texts = make_items(items, tokenizer, max_length=options.max_length)
@@ -148,9 +151,10 @@ def open_run(work: Work, vocabulary: Path, options: ContrastSettings, folder: Pa
     import torch
     from tokenizers import Tokenizer
 
-    from trainer.contrast.beginning import beginning
+    from trainer.contrast.beginning import begin_tokens, beginning
     from trainer.contrast.store import Items
     from trainer.contrast.train import Contrast
+    from trainer.export.pooling import Pooling
     from trainer.pretraining.pretrain import load_model
     from trainer.vocabulary.tokenizer import MASK, PAD, content_tokens, special_id
 
@@ -159,8 +163,13 @@ def open_run(work: Work, vocabulary: Path, options: ContrastSettings, folder: Pa
     lm = load_model(options.start_from or work["pretrain"]).train()
     items, teacher = Items.load(work["items"]), read_vectors(work["teaching"])
     plain = Tokenizer.from_file(str(vocabulary))
+    known = Pooling.of_bundle(options.start_from) if options.start_from else None
+    words = options.bag_steps > 0 and known is None
+    model = beginning(lm, tokenizer, plain, items, teacher, words=words, repeats=options.repeats)
+    if known is not None:
+        begin_tokens(model, known.tokens)
     return Contrast(
-        beginning(lm, tokenizer, plain, items, teacher, words=options.bag_steps > 0),
+        model,
         items,
         teacher,
         options,
@@ -213,4 +222,5 @@ def save_model(run: Contrast, vocabulary: Path, folder: Path) -> None:
     if shallow:
         layers[:] = 0
         layers[0] = 1
-    Pooling(run.model.token_weights.detach().exp().cpu().numpy().copy(), layers).save(folder)
+    tokens = run.model.token_weights.detach().exp().cpu().numpy().copy()
+    Pooling(tokens, layers, run.model.repeats).save(folder)

@@ -20,7 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from trainer.contrast.batches import Batch, Sampler
-from trainer.contrast.losses import agreement, contrast
+from trainer.contrast.items import WORDS
+from trainer.contrast.losses import agreement, contrast, kinship
 from trainer.contrast.model import WeightedEncoder, frame
 from trainer.contrast.store import Items
 from trainer.pretraining.engine import MOMENTS, WEIGHTS
@@ -34,6 +35,8 @@ from trainer.stages.curve import add_row, cut_curve, draw_loss
 CURVE_STEPS = 10
 SAME_TEACHER = 0.93
 """Similarity, to the teacher, from which two texts are not pushed apart."""
+NO_KIN = ("", "english", "application", WORDS)
+"""Domains whose texts have nothing in common."""
 NO_DECAY = ("token_weights", "layer_weights")
 BEGIN = ("lm.deberta.embeddings.", *NO_DECAY)
 """Parameters that a text's first states and their mean depend on."""
@@ -64,6 +67,7 @@ class Contrast:
         table = torch.from_numpy(np.array(teacher, np.float32)).to(self.device)
         self.teacher = torch.nn.functional.normalize(table - table.mean(0), dim=1) if len(table) else table
         self.allowed, self.mask_id, self.pad_id = allowed, mask_id, pad_id
+        self.domains = torch.from_numpy(domain_numbers(items)).to(self.device)
         self.sampler = Sampler(items, english=settings.english, power=settings.power, seed=settings.seed)
         self.optimizer = torch.optim.AdamW(self.groups(), betas=(0.9, 0.98), eps=1e-6, fused=True)
         tensors, self.progress = checkpoint.load_checkpoint(folder)
@@ -158,13 +162,19 @@ class Contrast:
             both = (rows[:pairs, None] >= 0) & (rows[None, pairs : 2 * pairs] >= 0)
             alike = seen[:pairs] @ seen[pairs : 2 * pairs].T > SAME_TEACHER
             same = same | (both & alike) | (both & alike).T
-        loss = contrast(
+        loss = settings.contrast_weight * contrast(
             vectors[:pairs],
             vectors[pairs : 2 * pairs],
             same,
             temperature=settings.temperature,
             dims=self.dims(vectors),
         )
+        if settings.domain_weight:
+            own = torch.from_numpy(batch.items).to(self.device)
+            sources = torch.from_numpy(self.items.sources[batch.items]).to(self.device)
+            loss = loss + settings.domain_weight * kinship(
+                vectors[:pairs], self.domains[own], sources, temperature=settings.domain_temperature
+            )
         known = rows >= 0
         if settings.teacher_weight and int(known.sum()) > 2:
             loss = loss + settings.teacher_weight * agreement(
@@ -229,6 +239,15 @@ class Contrast:
                 losses = losses + masked_loss(self.model.lm, inputs, mask, labels)
             predictions += int((labels >= 0).sum())
         return losses / max(1, predictions)
+
+
+def domain_numbers(items: Items) -> NDArray[np.int64]:
+    """Of each item its domain's number, int64 (items,); -1 for descriptions and words, and where it says nothing."""
+    names = sorted({name["domain"] for name in items.names})
+    numbers = np.array(
+        [-1 if name["domain"] in NO_KIN else names.index(name["domain"]) for name in items.names], np.int64
+    )
+    return numbers[items.sources]
 
 
 def phases(settings: ContrastSettings) -> tuple[int, int, int]:

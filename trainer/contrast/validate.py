@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.contrast.items import ENGLISH, LOG, TURNED
+from trainer.contrast.phrases import SOURCE as PHRASES
 from trainer.contrast.store import Items
 
 SOURCE_ITEMS = 60
@@ -23,13 +24,15 @@ Embed = Callable[[NDArray[np.int64]], Vectors]
 class Figures(NamedTuple):
     """template: MRR of a line's own template among those of all held-out sources. turned: share of the texts that are
     nearer to their template than to the same with one word turned around. described: MRR of an event among others by
-    its description. domain: macro F1 of a template's domain by its nearest templates of other sources.
+    its description. domain: macro F1 of a template's domain by its nearest templates of other sources. opposed: share
+    of our own sentences that are nearer to one in a phrase that was never trained on than to that phrase's opposite.
     """
 
     template: float
     turned: float
     described: float
     domain: float
+    opposed: float
 
 
 def figures(items: Items, embed: Embed) -> Figures:
@@ -42,18 +45,25 @@ def figures(items: Items, embed: Embed) -> Figures:
     both = np.concatenate([templates, learnt])
     mean = both.mean(0) if len(both) else np.zeros(both.shape[1], np.float32)
     twins, originals = turned_pairs(items, logs)
-    english = np.flatnonzero((items.kinds == ENGLISH) & items.held)
+    ours = np.array([name["source"].startswith(PHRASES) for name in items.names], np.bool_)[items.sources]
+    english = np.flatnonzero((items.kinds == ENGLISH) & items.held & ~ours)
+    said = np.flatnonzero((items.kinds == ENGLISH) & items.held & ours)
+    opposites = items.companions[items.companion_starts[said]]
+    other, phrase, opposite = (
+        unit(embed(text) - mean) for text in (last[said], first[said], first[opposites])
+    )
     lines = unit(embed(first[logs] + 1) - mean)
     texts = unit(embed(last[originals]) - mean)
     right = unit(embed(first[originals]) - mean)
     wrong = unit(embed(first[twins]) - mean)
     queries, events = (unit(embed(place) - mean) for place in (first[english], last[english]))
-    ours, theirs = unit(templates - mean), unit(learnt - mean)
+    held, known_ones = unit(templates - mean), unit(learnt - mean)
     return Figures(
-        mean_reciprocal_rank(lines @ ours.T),
-        float(((texts * right).sum(1) > (texts * wrong).sum(1)).mean()) if len(twins) else 0.0,
+        mean_reciprocal_rank(lines @ held.T),
+        nearer(texts, right, wrong),
         mean_reciprocal_rank(queries @ events.T),
-        domain_score(items, ours, theirs, logs, known),
+        domain_score(items, held, known_ones, logs, known),
+        nearer(other, phrase, opposite),
     )
 
 
@@ -81,6 +91,11 @@ def turned_pairs(items: Items, logs: NDArray[np.int64]) -> tuple[NDArray[np.int6
 def unit(vectors: Vectors) -> Vectors:
     """Rows of unit length."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def nearer(texts: Vectors, right: Vectors, wrong: Vectors) -> float:
+    """Share of unit vectors whose row of ``right`` is nearer than that of ``wrong``; 0 of none."""
+    return float(((texts * right).sum(1) > (texts * wrong).sum(1)).mean()) if len(texts) else 0.0
 
 
 def mean_reciprocal_rank(cosines: Vectors) -> float:

@@ -220,20 +220,26 @@ def hashed_words(texts: Sequence[str]) -> Vectors:
 
 
 def random_weights(path: Path | None) -> Embed:
-    """An untrained encoder of a bundle's shape, with its vocabulary."""
+    """An untrained encoder of a bundle's shape and vocabulary, without the layers that its vectors do not read."""
     import torch
     from transformers import DebertaV2Config, DebertaV2Model
 
     from encoder_core.batching import pad_rows, token_budget_batches
     from encoder_core.bundle import Bundle, default_bundle_path
     from encoder_core.tokenizer import Tokenizer
-    from trainer.export.loaded import PooledEncoder
+    from trainer.export.graph import layers_of_shares
+    from trainer.export.pooling import PooledEncoder, Pooling
 
     bundle = Bundle.load(path or default_bundle_path())
     if bundle.config.get("model_type") != "deberta-v2":
         bundle = Bundle.load(default_bundle_path())
+    config, pooling = bundle.config, Pooling.of_bundle(bundle.path)
+    if pooling is not None:
+        layers = layers_of_shares(pooling)
+        config = config | {"num_hidden_layers": layers}
+        pooling = Pooling(np.ones_like(pooling.tokens), pooling.layers[: layers + 1], pooling.repeats)
     torch.manual_seed(0)
-    model = PooledEncoder(DebertaV2Model(DebertaV2Config(**bundle.config))).eval()
+    model = PooledEncoder(DebertaV2Model(DebertaV2Config(**config)), pooling).eval()
     tokenizer = Tokenizer(bundle.path / "tokenizer.json", max_tokens=MAX_TOKENS)
 
     @torch.no_grad()

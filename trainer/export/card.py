@@ -14,6 +14,7 @@ CONTRAST_FIGURES = {
     "turned": "texts nearer to their template than to the same with one word turned around",
     "described": "MRR of an event by its description",
     "domain": "macro F1 of a template's domain by those of other sources",
+    "opposed": "our own sentences nearer to an unseen phrase than to its opposite",
 }
 LAYERED = "Masked language modelling went on beside it."
 LAYERLESS = """No layer has a share in the vectors yet: a vector is the mean of its tokens' rows of the table by learnt
@@ -113,6 +114,10 @@ def model_card(record: dict[str, Any], config: dict[str, Any], *, test_length: i
     )
 
 
+REPEATED = """ A token that a text has n times weighs 1/n to the power of {power:g} in the mean; sentence-transformers,
+which has no module for that, counts each repeat in full."""
+
+
 def contrast_section(options: dict[str, Any]) -> str:
     """What the card says of the training by contrast."""
     found, made = options["measured"], options["items"]
@@ -123,12 +128,14 @@ def contrast_section(options: dict[str, Any]) -> str:
     )
     steps, whole = options["steps"], options["bag_steps"] + options.get("masked_steps", 0)
     data = f"{options['data']}\n\n" if options.get("data") else ""
+    took = f" in {options['seconds'] / 3600:.2f} hours" if options.get("seconds") else ""
+    repeats = REPEATED.format(power=options["repeats"]) if options.get("repeats") else ""
     return f"""
 Then it was trained by contrast{start}: {steps:,} steps, {min(steps, options["bag_steps"]):,} of them of
-the token table and the weights alone, {found.get("tokens", 0):,} tokens in all, on {made["items"]:,} items: templates
-with their lines, the same in other formats and words, descriptions with their events{teacher}.
+the token table and the weights alone, {found.get("tokens", 0):,} tokens in all{took}, on {made["items"]:,} items:
+templates with their lines, the same in other formats and words, descriptions with their events{teacher}.
 Pairs that only a word such as failed or succeeded tells apart were pushed apart. The first
-{" or ".join(map(str, sorted(options["lengths"])))} numbers of a vector can stand for the whole.
+{" or ".join(map(str, sorted(options["lengths"])))} numbers of a vector can stand for the whole.{repeats}
 
 {data}{LAYERLESS if steps <= whole else LAYERED}
 

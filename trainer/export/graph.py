@@ -62,6 +62,8 @@ class Builder:
         if self.pooling is not None:
             weights = graph.add("Gather", graph.constant(self.pooling.tokens, np.float32), "input_ids")
             mask, least = graph.add("Mul", mask, weights), 1e-9
+            if self.pooling.repeats:
+                mask = graph.add("Mul", mask, self.rarer(self.pooling.repeats))
         total = graph.add("ReduceSum", mask, graph.constant([1]), keepdims=1)
         share = graph.add("Div", mask, graph.add("Max", total, graph.constant(least, np.float32)))
         sums = graph.add("MatMul", graph.add("Unsqueeze", share, graph.constant([1])), states)
@@ -73,6 +75,20 @@ class Builder:
         if self.pooling is None:
             return ""
         return self.graph.add("Mul", hidden, self.graph.constant(self.pooling.layers[number], np.float32))
+
+    def rarer(self, power: float) -> str:
+        """One over each token's count in its row to a power, float32 (rows, length), in the time of a sort."""
+        graph = self.graph
+        shape = graph.add("Shape", "input_ids")
+        rows = graph.add("Gather", shape, graph.constant([0]))
+        zero, one = graph.constant(0), graph.constant(1)
+        numbers = graph.add("Range", zero, graph.add("Squeeze", rows), one)
+        begin = graph.add("Mul", numbers, graph.constant(self.config.vocab_size))
+        keys = graph.add("Add", "input_ids", graph.add("Unsqueeze", begin, graph.constant([1])))
+        places, counts = graph.unique(keys)
+        found = graph.add("Cast", graph.add("Gather", counts, places), to=TensorProto.FLOAT)
+        scale = graph.add("Pow", found, graph.constant(-power, np.float32))
+        return graph.add("Reshape", scale, shape)
 
     def model(self) -> onnx.ModelProto:
         """The protobuf of what was built."""
@@ -144,6 +160,11 @@ def layers_read(encoder: DebertaV2Model, pooling: Pooling | None) -> int:
     """How many layers the vector depends on: all, or those up to the last with a share."""
     if pooling is None:
         return int(encoder.config.num_hidden_layers)
+    return layers_of_shares(pooling)
+
+
+def layers_of_shares(pooling: Pooling) -> int:
+    """How many layers stand up to the last with a share."""
     return int(np.flatnonzero(pooling.layers).max(initial=0))
 
 

@@ -34,6 +34,12 @@ class Graph:
         self.nodes.append(helper.make_node(operation, list(inputs), [output], domain=domain, **options))
         return output
 
+    def unique(self, values: str) -> tuple[str, str]:
+        """For each of all values the place of its like among the distinct ones (n,), and how often each of those is."""
+        distinct, first, places, counts = map(self.name, ("distinct", "first", "places", "counts"))
+        self.nodes.append(helper.make_node("Unique", [values], [distinct, first, places, counts], sorted=1))
+        return places, counts
+
     def constant(self, value: Any, dtype: type = np.int64) -> str:
         """Stores an array and returns its name."""
         name = self.name("constant")

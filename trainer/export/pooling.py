@@ -17,27 +17,47 @@ from trainer.contrast.model import mixed_states, pooled
 
 FILE = "pooling.safetensors"
 """Beside a model's weights: what it is pooled with; without it the mean of the last layer's states."""
+LAYERS, TOKENS = "3_Layers", "4_Tokens"
+"""Folders of a bundle with the weights."""
+REPEATS = "token_repeats"
+"""Name of the power of ``Pooling.repeats`` in a bundle's ``config.json``."""
 SENTENCE = "sentence_transformers.models"
 
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
     """tokens: weight of each entry, float32 (vocabulary,). layers: share of the first states and of each layer's, the
-    same type (layers + 1,).
+    same type (layers + 1,). repeats: a token's weight is divided by its count in the text to this power.
     """
 
     tokens: NDArray[np.float32]
     layers: NDArray[np.float32]
+    repeats: float = 0.0
 
     @classmethod
     def load(cls, folder: Path) -> Pooling | None:
         """What a model of ``folder`` is pooled with, None for the plain mean."""
         path = folder / FILE
-        return cls(**load_file(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        found = load_file(path)
+        return cls(found["tokens"], found["layers"], float(found.get("repeats", 0.0)))
+
+    @classmethod
+    def of_bundle(cls, folder: Path) -> Pooling | None:
+        """What the encoder of a bundle is pooled with, None for the plain mean."""
+        if not (folder / TOKENS).is_dir():
+            return None
+        words = json.loads((folder / TOKENS / "config.json").read_text())
+        tokens = np.array([words["word_weights"][entry] for entry in words["vocab"]], np.float32)
+        layers = load_file(folder / LAYERS / "model.safetensors")["layer_weights"]
+        config = json.loads((folder / "config.json").read_text())
+        return cls(tokens, layers, float(config.get(REPEATS, 0.0)))
 
     def save(self, folder: Path) -> None:
         """Writes it beside a model."""
-        save_file({"tokens": self.tokens, "layers": self.layers}, folder / FILE)
+        repeats = np.array(self.repeats, np.float32)
+        save_file({"tokens": self.tokens, "layers": self.layers, "repeats": repeats}, folder / FILE)
 
 
 class PooledEncoder(nn.Module):
@@ -46,6 +66,7 @@ class PooledEncoder(nn.Module):
     def __init__(self, encoder: DebertaV2Model, pooling: Pooling | None = None) -> None:
         super().__init__()
         self.encoder, self.pooling = encoder, pooling
+        self.repeats = pooling.repeats if pooling else 0.0
         self.weights = pooling and tuple(
             torch.from_numpy(np.log(np.maximum(array, 1e-30))) for array in (pooling.tokens, pooling.layers)
         )
@@ -55,7 +76,7 @@ class PooledEncoder(nn.Module):
         if self.weights:
             tokens, layers = self.weights
             states = mixed_states(self.encoder, layers, input_ids, attention_mask)
-            return states, pooled(states, tokens, input_ids, attention_mask)
+            return states, pooled(states, tokens, input_ids, attention_mask, self.repeats)
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return hidden, (hidden * weights).sum(1) / weights.sum(1)
@@ -64,14 +85,16 @@ class PooledEncoder(nn.Module):
 def write_pooling(folder: Path, dim: int, pooling: Pooling | None) -> None:
     """What sentence-transformers needs: the encoder, the weights of layers and tokens if there are any, the mean.
 
-    The model's ``config.json`` is told to give the states of all layers.
+    The model's ``config.json`` is told to give the states of all layers. sentence-transformers has no module that
+    counts a token's repeats, so its vectors are those of a pooling without ``repeats``.
     """
     parts = [("", "Transformer")]
     if pooling is not None:
-        parts += [("3_Layers", "WeightedLayerPooling"), ("4_Tokens", "WordWeights")]
+        parts += [(LAYERS, "WeightedLayerPooling"), (TOKENS, "WordWeights")]
         write_weights(folder, dim, pooling)
         path = folder / "config.json"
         config = json.loads(path.read_text()) | {"output_hidden_states": True}
+        config |= {REPEATS: pooling.repeats} if pooling.repeats else {}
         path.write_text(json.dumps(config, indent=2) + "\n")
     parts.append(("1_Pooling", "Pooling"))
     modules = [
@@ -86,7 +109,7 @@ def write_pooling(folder: Path, dim: int, pooling: Pooling | None) -> None:
 
 def write_weights(folder: Path, dim: int, pooling: Pooling) -> None:
     """The modules of sentence-transformers that weigh layers and tokens."""
-    layers, tokens = folder / "3_Layers", folder / "4_Tokens"
+    layers, tokens = folder / LAYERS, folder / TOKENS
     layers.mkdir()
     tokens.mkdir()
     shape = {

@@ -43,7 +43,8 @@ def listed(shards, pairs_file):
     """Items of the shards and of the file of pairs."""
     from trainer.contrast.items import english_items, log_items
 
-    return [*log_items(shards, seed=1), *english_items([pairs_file])]
+    logs = log_items(shards, seed=1)
+    return [*logs, *english_items([pairs_file], len(logs), seed=1)]
 
 
 @pytest.fixture(scope="session")

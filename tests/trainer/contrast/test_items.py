@@ -5,7 +5,8 @@ import pytest
 
 from trainer.contrast.batches import Sampler
 from trainer.contrast.items import ALONE, ENGLISH, LOG, TURNED, english_items
-from trainer.contrast.store import Items, choose_texts
+from trainer.contrast.phrases import phrase_items
+from trainer.contrast.store import Items, choose_texts, make_items
 from trainer.contrast.words import words_of
 from trainer.stages.manifest import StageError
 
@@ -18,7 +19,7 @@ def test_an_item_has_its_template_first_and_lines_of_it(listed):
 
 def test_a_turned_item_differs_from_its_own_in_one_word_and_stands_beside_it(listed):
     turned = [item for item in listed if item.kind == TURNED]
-    assert turned
+    assert {listed[item.companions[0]].kind for item in turned} == {LOG, ENGLISH}
     for item in turned:
         (place,) = item.companions
         words, others = (set(map(str.lower, words_of(i.texts[0]))) for i in (item, listed[place]))
@@ -30,6 +31,19 @@ def test_a_turned_item_differs_from_its_own_in_one_word_and_stands_beside_it(lis
 def test_descriptions_and_events_are_pairs_and_a_text_is_alone(listed):
     assert [len(item.texts) for item in listed if item.kind == ENGLISH] == [2, 2, 2]
     assert [len(item.texts) for item in listed if item.kind == ALONE] == [1]
+
+
+def test_of_an_item_and_its_opposite_a_batch_takes_texts_at_the_same_places(wide):
+    arrays, _ = make_items(list(phrase_items(0, seed=1)), wide, max_length=48)
+    batch = Sampler(arrays, english=0.9, power=0.5, seed=4).batch(0, 24)
+    picked = {
+        int(item): (one - arrays.texts[item], two - arrays.texts[item])
+        for item, one, two in zip(batch.items, batch.anchors, batch.positives, strict=True)
+    }
+    turned = [item for item in picked if arrays.kinds[item] == TURNED]
+    assert turned
+    for item in turned:
+        assert picked[item] == picked[int(arrays.companions[arrays.companion_starts[item]])]
 
 
 def test_a_broken_file_of_pairs_is_named(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from encoder_core import Encoder
-from trainer.contrast.losses import agreement, contrast
+from trainer.contrast.losses import agreement, contrast, kinship
 from trainer.contrast.model import WeightedEncoder, add_entries, begin_weights, frame
 from trainer.contrast.placeholders import is_quiet, spelled
 from trainer.export.bundle import export_bundle
@@ -29,12 +29,30 @@ def vectors(model, wide, texts):
         return model(*frame(rows, 0))
 
 
-def test_without_layers_a_text_is_the_weighted_mean_of_its_tokens(model, wide):
+def bags(model, wide, texts):
+    rows = [np.array(wide.encode(text).ids) for text in texts]
+    starts = torch.from_numpy(np.cumsum([0, *map(len, rows[:-1])]))
+    with torch.no_grad():
+        return model.bags(torch.from_numpy(np.concatenate(rows)), starts)
+
+
+@pytest.mark.parametrize("repeats", [0.0, 0.5])
+def test_without_layers_a_text_is_the_weighted_mean_of_its_tokens(model, wide, repeats):
+    model.repeats = repeats
     with torch.no_grad():
         model.layer_weights[0] = 50.0
-    rows = [np.array(wide.encode(text).ids) for text in ("accepted from <ip>", "up")]
-    bags = model.bags(torch.from_numpy(np.concatenate(rows)), torch.tensor([0, len(rows[0])]))
-    assert torch.allclose(bags, vectors(model, wide, ["accepted from <ip>", "up"]), atol=1e-5)
+    texts = ["accepted from <ip> from <ip>", "up"]
+    assert torch.allclose(bags(model, wide, texts), vectors(model, wide, texts), atol=1e-5)
+
+
+def test_a_token_that_is_repeated_counts_as_often_as_it_is_told_to(model, wide):
+    texts = ["up down", "up down" + " down" * 5]
+    model.repeats = 0.0
+    often = bags(model, wide, texts)
+    model.repeats = 1.0
+    once = bags(model, wide, texts)
+    assert torch.allclose(once[0], once[1], atol=1e-5)
+    assert torch.allclose(often[0], once[0], atol=1e-5) and not torch.allclose(often[0], often[1], atol=1e-3)
 
 
 def test_padding_changes_nothing(model, wide):
@@ -75,9 +93,22 @@ def test_agreement_is_zero_for_the_teachers_own_similarities_only():
     assert float(agreement(teacher.flip(0), teacher, **options)) > 0.1
 
 
+def test_texts_of_a_domain_are_drawn_together_across_sources_only():
+    domains, sources = torch.tensor([0, 0, 1, 1, -1]), torch.tensor([0, 1, 2, 2, 3])
+    options = {"temperature": 0.1}
+    apart, near = torch.eye(5), torch.eye(5)
+    near[1] = near[0]
+    assert kinship(near, domains, sources, **options) < kinship(apart, domains, sources, **options)
+    own = torch.eye(5)
+    own[3] = own[2]
+    assert kinship(own, domains, sources, **options) == kinship(apart, domains, sources, **options)
+    assert kinship(near, torch.full((5,), -1), sources, **options) == 0
+
+
 def test_a_bundle_has_the_weights_in_its_graph_and_in_sentence_transformers(model, wide, lines_of, tmp_path):
+    model.repeats = 0.5
     pooling = Pooling(
-        model.token_weights.detach().exp().numpy(), model.layer_weights.detach().softmax(0).numpy()
+        model.token_weights.detach().exp().numpy(), model.layer_weights.detach().softmax(0).numpy(), 0.5
     )
     lines = [line for some in lines_of.values() for line in some[:3]]
     export_bundle(
@@ -92,7 +123,9 @@ def test_a_bundle_has_the_weights_in_its_graph_and_in_sentence_transformers(mode
         pooling=pooling,
     )  # itself compares graph, encoder_core, transformers and sentence-transformers with torch
     encoder = Encoder.from_path(tmp_path / "bundle")
-    texts = ["accepted for <*> from <ip> port <num>", "link down"]
+    known = Pooling.of_bundle(tmp_path / "bundle")
+    assert np.allclose(known.tokens, pooling.tokens, rtol=1e-4) and known.repeats == 0.5
+    texts = ["accepted for <*> from <ip> from <ip> from <ip> port <num>", "link down"]
     mine, theirs = encoder.embed(texts) + encoder.mean, vectors(model, wide, texts).numpy()
     cosine = (mine * theirs).sum(1) / np.linalg.norm(mine, axis=1) / np.linalg.norm(theirs, axis=1)
     assert (cosine > 0.99).all()

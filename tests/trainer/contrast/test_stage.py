@@ -58,7 +58,8 @@ def test_a_run_with_contrast_exports_its_model(finished):
     options = bundle.manifest["training"]["contrast"]
     assert options["steps"] == 6 and 0 <= options["measured"]["turned"] <= 1
     assert options["texts"] == ["pairs.jsonl"]
-    assert "trained by contrast" in (bundle.path / "README.md").read_text()
+    card = (bundle.path / "README.md").read_text()
+    assert "trained by contrast" in card and "to the power of 0.5" in card and " hours, on " in card
     encoder = Encoder(bundle)
     assert np.isfinite(encoder.embed(["accepted from <ip>", "up"])).all()
     assert not list((finished / "contrast").glob("checkpoint-*"))
@@ -103,3 +104,22 @@ def test_the_same_training_travels_to_another_machine_and_back(finished, config,
     pooling = Pooling.load(model)
     assert pooling is not None
     assert len(pooling.tokens) == load_model(model).config.vocab_size
+
+
+def test_a_training_goes_on_from_the_table_and_weights_of_a_bundle(finished, config, tmp_path):
+    from trainer.cli import load_settings
+    from trainer.contrast.stage import open_run
+    from trainer.export.pooling import Pooling
+    from trainer.pretraining.pretrain import load_model
+    from trainer.stages.work import Work
+
+    settings = load_settings(config)
+    options = settings.contrast.model_copy(update={"start_from": finished / "bundle"})
+    run = open_run(Work.of(settings), finished / "bundle" / "tokenizer.json", options, tmp_path)
+    weights = run.model.token_weights.detach().exp().numpy()
+    assert np.allclose(weights, Pooling.load(finished / "contrast").tokens, rtol=1e-3)
+    tables = [
+        lm.deberta.embeddings.word_embeddings.weight.detach().numpy()
+        for lm in (run.model.lm, load_model(finished / "contrast"))
+    ]
+    assert np.allclose(*tables, atol=1e-3)

@@ -118,7 +118,7 @@ def test_blocks_of_queries_change_nothing(shape, monkeypatch):
 def test_layers_without_a_share_above_all_others_are_not_computed(shares):
     encoder = make_encoder()
     tokens = np.random.default_rng(0).random(BASE["vocab_size"], np.float32)
-    pooling = Pooling(tokens, np.array(shares, np.float32))
+    pooling = Pooling(tokens, np.array(shares, np.float32), repeats=0.5)
     model = build_graph(encoder, pooling=pooling)
     read = int(np.flatnonzero(shares).max())
     assert len(activation_names(encoder, pooling)) == 4 * read
