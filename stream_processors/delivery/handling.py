@@ -171,6 +171,15 @@ class Handler:
         fold(changes)
         await self._take_effect(partition, changes, [])
 
+    async def save(self, partition: Partition) -> None:
+        """A snapshot of a partition that nobody works on, so that who opens it next has nothing to learn again."""
+        changes = self._changes(partition, partition.reader.done)
+        if partition.applied is None or partition.applied != changes.end:
+            return  # more was read than took effect
+        reader = partition.reader.state()
+        await asyncio.to_thread(partition.detector.snapshot, changes.end, changes, reader=reader)
+        await self._take_effect(partition, changes, [])
+
     def _applied(self, partition: Partition, changes: Changes) -> None:
         """Notes a step that the store has taken."""
         partition.applied, partition.expired = changes.end, 0

@@ -162,6 +162,7 @@ class StreamService(Service):
         """Leaves the group, so that others take the partitions at once."""
         self.log_report()
         for stop in (
+            self.save_all,
             self.commit_all,
             self.consumer.stop,
             self.dead_letters.stop,
@@ -296,6 +297,15 @@ class StreamService(Service):
         )
         await self.handler.commit(partition)
         return partition
+
+    async def save_all(self) -> None:
+        """Snapshots of what is open, those first that would take longest to learn again."""
+        for _ in range(AT_ONCE):
+            await self.room.acquire()  # from now on nothing is worked on, but for long batches
+        paused = self.consumer.paused()
+        for partition in sorted(self.fetcher.partitions.values(), key=lambda one: -one.detector.unsaved):
+            if partition.detector.unsaved and partition.at not in paused:
+                await self.handler.save(partition)
 
     async def commit_all(self) -> None:
         """Commits what is applied."""

@@ -211,6 +211,11 @@ class Sources:
             return bool(self._changed)
         return self._lines >= every * len(self._changed) and self._read * SNAPSHOT_SHARE >= self._saved
 
+    @property
+    def unsaved(self) -> int:
+        """Lines since the last snapshot."""
+        return self._lines
+
     def snapshot(self, offset: int, changes: Changes, *, reader: bytes = b"") -> None:
         """Adds to ``changes``, after all else that is in them, the memory of every source that has changed.
 

@@ -1,4 +1,5 @@
-"""What a batch tells the metrics; the delivery contract itself is tested with real servers."""
+"""What a batch tells the metrics, and what is left when a worker stops; the delivery contract itself is tested with
+real servers."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.memory import MemoryStore
+from connectors.records import Message
 from stream_processors.delivery.batches import Partition
 from stream_processors.delivery.fetching import Fetcher
 from stream_processors.delivery.service import StreamService
 from stream_processors.detection.pipeline import Pipeline
+from stream_processors.detection.snapshot import snapshot_metadata
 from stream_processors.operations.metrics import Metrics
 from stream_processors.settings import Settings
 from tests.stream_processors.operations.test_metrics import scraped
@@ -82,6 +85,36 @@ def test_a_partition_that_cannot_go_on_is_counted_with_its_reason(service):
     service.troubles.add(AT, "NOPERM")
     assert scraped(service.metrics)["secencoder_partition_failures_total", "logs"] == 2
     assert "NOPERM" in str(service.watchdog._watched["logs/3"].reason)
+
+
+def test_a_worker_that_stops_leaves_its_memory_as_of_its_last_step(service):
+    service.consumer = SimpleNamespace(paused=set)
+    partition = handled(service, *[b"sshd: session opened"] * 20)
+    more = [record(offset, b"sshd: session closed") for offset in range(20, 30)]
+
+    async def go_on_and_stop() -> None:
+        await service.handler.handle(partition.next_batch(more, 30, fetched=(0, 0)))
+        await service.save_all()
+
+    assert snapshot_offset(service) == 20, "the first step takes one, the next ones do not"
+    asyncio.run(go_on_and_stop())
+    assert snapshot_offset(service) == partition.applied == 30
+
+
+def test_a_step_that_did_not_take_effect_is_in_no_snapshot(service):
+    service.consumer = SimpleNamespace(paused=set)
+    partition = handled(service, *[b"sshd: session opened"] * 20)
+    partition.reader.add([Message(20, NOW, b"sshd: session closed")], 21)
+    step = partition.reader.step(100)
+    service.handler._pipeline.relearn(step.lines, partition.detector)
+    asyncio.run(service.save_all())
+    assert snapshot_offset(service) == 20
+
+
+def snapshot_offset(service: StreamService) -> int:
+    """Up to which offset the snapshot in the store has learned."""
+    stored = service.store.stored("logs", AT.partition, 4)
+    return int(snapshot_metadata(stored.snapshot)["offset"])
 
 
 def test_lag_is_of_every_partition_that_is_ours(service):
