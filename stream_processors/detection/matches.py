@@ -77,13 +77,18 @@ class Matcher:
         self._begin()
 
     def _begin(self) -> None:
-        self._known, self._keys, self._wholes = Known(self._templates.columns), Numbers(), Numbers()
+        self._held = (
+            Known(self._templates.columns),
+            Numbers(),
+            Numbers(),
+        )  # together: another thread takes them
 
     def match(self, buffer: NDArray[np.uint8], layouts: Sequence[Layout], rows: Rows) -> Matches:
         """The templates of lines. buffer: what the spans of the rows are of."""
-        if self._known.is_full or max(len(self._keys), len(self._wholes)) > MOST_KEYS:
+        known, keys, wholes = self._held
+        if known.is_full or max(len(keys), len(wholes)) > MOST_KEYS:
             self._begin()
-        known, keys, wholes = self._known, self._keys, self._wholes
+            known, keys, wholes = self._held
         spans = rows.starts, rows.begins, rows.ends, rows.text_begins, rows.text_ends
         plan_of = known.plans_of(buffer, layouts, rows)
         choice_of = self._choices(buffer, spans, plan_of, known, keys)
@@ -92,7 +97,7 @@ class Matcher:
         found = Matches(np.zeros(len(plan_of), np.uint64), texts, starts, choice_of, known.choices)
         is_record = choice_of >= 0
         found.ids[~is_record] = texts.ids[starts[:-1][~is_record]]
-        found.ids[is_record] = self._ids(found, np.flatnonzero(is_record), wholes)
+        found.ids[is_record] = self._ids(found, np.flatnonzero(is_record), known, wholes)
         return found
 
     def _choices(
@@ -139,7 +144,9 @@ class Matcher:
         message = "" if begin < 0 else decoded(buffer[begin : text_ends[line]].tobytes())
         return known.number(number, plan.choice(columns, message if is_text(message) else ""))
 
-    def _ids(self, found: Matches, lines: NDArray[np.int64], wholes: Numbers) -> NDArray[np.uint64]:
+    def _ids(
+        self, found: Matches, lines: NDArray[np.int64], known: Known, wholes: Numbers
+    ) -> NDArray[np.uint64]:
         """Ids of the templates of lines with columns."""
         wanted = whole_keys(found.choice_of, found.starts, found.texts.ids, KEY)[lines]
         ids = wholes.find(wanted)
@@ -150,7 +157,7 @@ class Matcher:
                 int(self._templates.id_of(found.template(line)), 16) for line in lines[new[first]].tolist()
             ]
             signed = np.array(made, np.uint64).view(np.int64)
-            with self._known.lock:
+            with known.lock:
                 wholes.add(distinct.tolist(), signed.tolist())
             ids[new] = signed[np.searchsorted(distinct, wanted[new])]
         return ids.view(np.uint64)

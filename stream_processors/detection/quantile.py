@@ -63,7 +63,9 @@ class TailQuantile:
         if lines == 0:
             return float("inf")
         scores = np.sort(np.concatenate(self._tops))
-        return float(passing(scores, self._tolerance, 2.0 * max(share * lines, 1.0), 2.0 * max(mass * lines, 1.0)))
+        return float(
+            passing(scores, self._tolerance, 2.0 * max(share * lines, 1.0), 2.0 * max(mass * lines, 1.0))
+        )
 
     def shares(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The share of remembered lines that score as high, 1 / lines at least; 1 before any was seen. (n,) each."""
