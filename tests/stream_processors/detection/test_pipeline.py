@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,16 @@ import pytest
 
 from connectors.findings import Changes
 from connectors.formats import parse
+from connectors.records import Message
+from stream_processors.demo.scenario import scenario
+from stream_processors.demo.scenario.envelopes import wrap
 from stream_processors.detection.batch import LineBatch, Matching
 from stream_processors.detection.embedding import embed_rows
 from stream_processors.detection.partition import PartitionDetector
 from stream_processors.detection.pipeline import CHUNK_LINES, Pipeline, TooManyFailed
-from stream_processors.detection.reading import Failed
+from stream_processors.detection.reading import Failed, LineReader
 from stream_processors.detection.settings import DetectionSettings
+from stream_processors.detection.sources import Sources
 from stream_processors.detection.table import TemplateTable
 from tests.fakes import TrigramEmbedder, make_lines
 
@@ -218,3 +223,31 @@ def test_cut_lines_are_counted_as_lines(detector, changes):
     pipeline = Pipeline(TrigramEmbedder(longest=20))
     assert pipeline.process(make_lines(["short", "long" * 10]), detector, changes) == []
     assert (changes.lines, changes.cut, changes.parse_errors) == (2, 1, 0)
+
+
+def test_partitions_at_once_come_to_what_each_does_alone(embedder, monkeypatch):
+    """Two are handled at once (``delivery.service``), with one pipeline; here also while it forgets and begins anew."""
+    monkeypatch.setattr("stream_processors.detection.matches.MOST_KEYS", 40)
+    monkeypatch.setattr("stream_processors.detection.layouts.MOST_PLANS", 10)
+    monkeypatch.setattr("stream_processors.detection.columns.MOST_COUNTED", 10)
+    streams = [
+        [message.value for message in wrap(scenario(lines=600, seed=seed), envelope)]
+        for seed, envelope in enumerate(("filebeat", "fluentbit", "otlp_json"))
+    ]
+
+    def found(pipeline: Pipeline, values: list[bytes]) -> list[object]:
+        reader, detector = LineReader(), Sources("logs", 0, embedder.dim, DetectionSettings(warmup=64))
+        everything = Changes("logs", 0, expected=None, end=len(values))
+        for first in range(0, len(values), 50):
+            part = [Message(first + at, 1.8e9, value) for at, value in enumerate(values[first : first + 50])]
+            reader.add(part, first + len(part))
+            while (step := reader.step(50)) is not None and step.lines:
+                assert pipeline.process(step.lines, detector, everything) == []
+        scores = [(one.offset, one.score, one.pattern) for one in everything.anomalies]
+        return [scores, sorted((one.id, one.count, one.example) for one in everything.templates)]
+
+    alone = [found(Pipeline(embedder), values) for values in streams]
+    shared = Pipeline(embedder)
+    with ThreadPoolExecutor(len(streams)) as pool:
+        assert list(pool.map(lambda values: found(shared, values), streams)) == alone
+    assert all(scores for scores, _ in alone)
