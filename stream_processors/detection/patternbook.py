@@ -92,6 +92,8 @@ class PatternBook:
         )  # id -> text and key of the form, by use
         self._entries: dict[int, _Entry] = {}
         self._places: dict[int, Place] = {}
+        self._alone: dict[int, tuple[int, Frame]] = {}
+        """Frames that one form fits, with its key: most stay so, and a place takes a kilobyte."""
         self._founded: dict[str, float] = {}  # pattern -> when its founder was first seen
         self._members: dict[str, set[int]] = {}  # pattern -> keys of its forms
         self._into: OrderedDict[str, str] = OrderedDict()
@@ -205,13 +207,26 @@ class PatternBook:
         entry = self._entries[key] = _Entry(mine, {template.id: None})
         self._members.setdefault(mine, set()).add(key)
         for frame in frames:
-            place = self._places.setdefault(frame.key, Place(frame.words))
+            entry.frames.append(frame.key)
+            place = self._place(frame.key)
+            if place is None and frame.key not in self._entries and frame.key not in varying:
+                self._alone[frame.key] = key, frame
+                continue
+            if place is None:
+                place = self._places[frame.key] = Place(frame.words)
             place.varies = max(place.varies, varying.get(frame.key, FIXED))
             place.take(key, frame)
-            entry.frames.append(frame.key)
             self._fill(frame.key, key)
-        if key in self._places:
+        if self._place(key) is not None:
             self._fill(key, key)
+
+    def _place(self, frame: int) -> Place | None:
+        """What fits a frame; None where nothing does."""
+        alone = self._alone.pop(frame, None)
+        if alone is not None:
+            place = self._places[frame] = Place(alone[1].words)
+            place.take(*alone)
+        return self._places.get(frame)
 
     def _fill(self, frame: int, key: int) -> None:
         """Joins what fits a frame, as far as its places vary. key: of the form that is new."""
@@ -291,7 +306,7 @@ class PatternBook:
                 continue
             del self._entries[key]
             for frame in entry.frames:
-                if self._places[frame].forget(key):
+                if self._alone.pop(frame, None) is None and self._places[frame].forget(key):
                     del self._places[frame]
             members = self._members[entry.pattern]
             members.discard(key)
