@@ -47,11 +47,15 @@ def forbid_topic_creation() -> None:
 
 
 def hand_out_records() -> None:
-    """Makes aiokafka hand out the records that its parser makes, not copies as ``ConsumerRecord``.
+    """Makes aiokafka hand out the records that its parser makes, not copies as ``ConsumerRecord``, in all of the process.
 
     Offset, timestamp, key, value and headers have the same names. It more than halves what a record costs (1.9 us).
     """
     aiokafka.consumer.fetcher.PartitionRecords._consumer_record = _as_it_is
+
+
+AS_COPIES = aiokafka.consumer.fetcher.PartitionRecords._consumer_record
+"""What it does by itself, which other consumers of one process need: Faust's own."""
 
 
 def _as_it_is(self: object, partition: TopicPartition, record: Any) -> Any:

@@ -9,8 +9,10 @@ import time
 
 import numpy as np
 import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
 from kafka import KafkaConsumer, KafkaProducer
 
+from connectors.kafka.streaming import AS_COPIES
 from stream_processors.detector import Detector
 from stream_processors.pool import DetectorPool
 from tests.test_library_page import examples, run
@@ -31,6 +33,12 @@ def example(tmp_path):
         return run(code, tmp_path)
 
     return defined
+
+
+@pytest.fixture(autouse=True)
+def process_without_worker(monkeypatch):
+    """Whatever ran in this one before."""
+    monkeypatch.setattr(PartitionRecords, "_consumer_record", AS_COPIES)
 
 
 def produce(settings, topic):
