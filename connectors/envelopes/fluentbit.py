@@ -7,7 +7,7 @@ from typing import Any
 from connectors.envelopes.envelope import Inner
 from connectors.envelopes.passing import Passing
 from connectors.envelopes.paths import add_columns, string, text
-from connectors.envelopes.pods import SERVICE_LABELS, PodNames, add_pod
+from connectors.envelopes.pods import PodNames, add_pod, paths_of
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.stamps import seconds
 from connectors.formats.severity import SYSLOG
@@ -21,11 +21,6 @@ METADATA = frozenset(
     {"kubernetes", "stream", "logtag", "_p", "tag", "docker", "file", "filename", "filePath"}
 )
 _BESIDE = METADATA.union(TIMES)
-_NAMES = (
-    *(("kubernetes", name) for name in (POD.namespace, POD.container, POD.node)),
-    *(("kubernetes", POD.labels, label) for label in SERVICE_LABELS),
-)
-"""What names the container of a line."""
 _STREAM = (("kubernetes", POD.pod), ("filename",), ("file",), ("filePath",))
 _TAIL = frozenset(
     {"log", "@timestamp", "date", "time", "stream", "logtag", "_p", "filename", "file", "filePath"}
@@ -55,7 +50,12 @@ class FluentBit:
         if "log" not in event or stamp is None or ("kubernetes" not in event and stamp not in TIMES[:2]):
             return None
         return Passing(
-            ("log",), strips=True, time=(stamp,), beside=(("kubernetes",),), kept=_NAMES, stream=_STREAM
+            ("log",),
+            strips=True,
+            time=(stamp,),
+            beside=(("kubernetes",),),
+            kept=paths_of(POD),
+            stream=_STREAM,
         )
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:

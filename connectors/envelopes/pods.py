@@ -20,6 +20,14 @@ class PodNames(NamedTuple):
     labels: str
 
 
+def paths_of(names: PodNames) -> tuple[tuple[str, ...], ...]:
+    """Where a pod's metadata has what ``add_pod`` makes columns of, below ``kubernetes``."""
+    return (
+        *(("kubernetes", name) for name in (names.namespace, names.container, names.node)),
+        *(("kubernetes", names.labels, label) for label in SERVICE_LABELS),
+    )
+
+
 def add_pod(columns: dict[str, str], pod: dict[str, Any], names: PodNames) -> str:
     """Adds the columns that a pod's metadata gives.
 

@@ -12,7 +12,7 @@ from connectors.envelopes.envelope import Inner
 from connectors.envelopes.journald import add_entry, entry_time
 from connectors.envelopes.passing import Passing
 from connectors.envelopes.paths import add_columns, string, text
-from connectors.envelopes.pods import SERVICE_LABELS, PodNames, add_pod
+from connectors.envelopes.pods import PodNames, add_pod, paths_of
 from connectors.envelopes.programs import without_header
 from connectors.envelopes.stamps import seconds
 from connectors.formats.ansi import without_escapes
@@ -67,11 +67,6 @@ _OTHERS = _OF_CONTAINER | {
 }
 _POD = PodNames("pod_namespace", "pod_name", "container_name", "pod_node_name", "pod_labels")
 _BESIDE = (("offset",), ("kubernetes",))
-_NAMES = (
-    *(("kubernetes", name) for name in (_POD.namespace, _POD.container, _POD.node)),
-    *(("kubernetes", _POD.labels, label) for label in SERVICE_LABELS),
-)
-"""What names the container of a line."""
 _STREAM = (("kubernetes", _POD.pod), ("file",))
 
 
@@ -88,7 +83,7 @@ class Vector:
         """A line as it was read and its place in the file."""
         if "source_type" not in event or type(event.get("message")) is not str:
             return None
-        return Passing(("message",), time=("timestamp",), beside=_BESIDE, kept=_NAMES, stream=_STREAM)
+        return Passing(("message",), time=("timestamp",), beside=_BESIDE, kept=paths_of(_POD), stream=_STREAM)
 
     def unwrap(self, event: dict[str, Any]) -> list[Inner] | None:
         """One line; an object of what a decoder made when there is no message."""

@@ -164,18 +164,18 @@ class Handler:
 
     async def finish(self, partition: Partition) -> None:
         """Scores lines that still wait for the end of a warm-up: a partition that has no batch on its way ends."""
-        changes = self._changes(partition, partition.reader.done)
-        if partition.applied is None or partition.applied != changes.end:
+        if partition.applied is None or partition.applied != partition.reader.done:
             return
+        changes = self._changes(partition, partition.applied)
         await asyncio.to_thread(partition.detector.finish, changes)
         fold(changes)
         await self._take_effect(partition, changes, [])
 
     async def save(self, partition: Partition) -> None:
         """A snapshot of a partition that nobody works on, so that who opens it next has nothing to learn again."""
-        changes = self._changes(partition, partition.reader.done)
-        if partition.applied is None or partition.applied != changes.end:
+        if partition.applied is None or partition.applied != partition.reader.done:
             return  # more was read than took effect
+        changes = self._changes(partition, partition.applied)
         reader = partition.reader.state()
         await asyncio.to_thread(partition.detector.snapshot, changes.end, changes, reader=reader)
         await self._take_effect(partition, changes, [])

@@ -302,9 +302,8 @@ class StreamService(Service):
         """Snapshots of what is open, those first that would take longest to learn again."""
         for _ in range(AT_ONCE):
             await self.room.acquire()  # from now on nothing is worked on, but for long batches
-        paused = self.consumer.paused()
         for partition in sorted(self.fetcher.partitions.values(), key=lambda one: -one.detector.unsaved):
-            if partition.detector.unsaved and partition.at not in paused:
+            if partition.detector.unsaved and not partition.paused:
                 await self.handler.save(partition)
 
     async def commit_all(self) -> None:

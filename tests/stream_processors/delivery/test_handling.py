@@ -88,7 +88,6 @@ def test_a_partition_that_cannot_go_on_is_counted_with_its_reason(service):
 
 
 def test_a_worker_that_stops_leaves_its_memory_as_of_its_last_step(service):
-    service.consumer = SimpleNamespace(paused=set)
     partition = handled(service, *[b"sshd: session opened"] * 20)
     more = [record(offset, b"sshd: session closed") for offset in range(20, 30)]
 
@@ -102,7 +101,6 @@ def test_a_worker_that_stops_leaves_its_memory_as_of_its_last_step(service):
 
 
 def test_a_step_that_did_not_take_effect_is_in_no_snapshot(service):
-    service.consumer = SimpleNamespace(paused=set)
     partition = handled(service, *[b"sshd: session opened"] * 20)
     partition.reader.add([Message(20, NOW, b"sshd: session closed")], 21)
     step = partition.reader.step(100)
